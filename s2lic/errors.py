@@ -1,0 +1,95 @@
+"""Every cause of failure by name: the caller's faults and the file's faults are different types."""
+
+from __future__ import annotations
+
+
+class S2licError(Exception):
+    """Root of everything this package raises on purpose; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class UsageError(S2licError, ValueError):
+    """The caller asked for something that cannot be done; the request must change."""
+
+    exit_code = 2
+
+
+class QualityRangeError(UsageError):
+    """The quality lies outside 0..100."""
+
+
+class OutputExistsError(UsageError):
+    """The output file is already there and `--force` was not given."""
+
+
+class InputMissingError(UsageError):
+    """The input file cannot be opened."""
+
+
+class UnknownConfigError(UsageError):
+    """No model configuration or shipped weights go by that name."""
+
+
+class ImageError(S2licError):
+    """The picture handed to the encoder cannot be coded."""
+
+
+class NotAnImageError(ImageError):
+    """The input is not a picture that Pillow can read."""
+
+
+class UnsupportedModeError(ImageError):
+    """The picture's pixel mode is not one this version codes."""
+
+
+class ImageSizeError(ImageError):
+    """The picture has no pixels or more than the limit."""
+
+
+class BitstreamError(S2licError):
+    """The file is at fault: it cannot be decoded."""
+
+
+class NotS2licError(BitstreamError):
+    """The data does not begin with the magic of an s2lic file."""
+
+
+class NewerVersionError(BitstreamError):
+    """The file was written in a format version that this release does not know."""
+
+
+class TruncatedError(BitstreamError):
+    """The data ends before the file does."""
+
+
+class CorruptError(BitstreamError):
+    """A field of the file holds a value that no encoder writes."""
+
+
+class FileChecksumError(BitstreamError):
+    """The checksum at the end of the file does not match the bytes before it."""
+
+
+class SymbolChecksumError(BitstreamError):
+    """The decoded symbols differ from the encoder's: other arithmetic, or a crafted file."""
+
+
+class UnknownModelError(BitstreamError):
+    """The file names a model whose weights are not installed."""
+
+
+class WeightsError(S2licError):
+    """A weights file is missing, damaged or does not fit its configuration."""
+
+
+class ArithmeticFaultError(S2licError):
+    """The network gave a mean or scale that is not a finite number."""
+
+
+class CoderMissingError(S2licError):
+    """No range coder could be loaded."""
+
+
+class TrainingDivergedError(S2licError):
+    """The loss stayed infinite or not a number for several steps in a row."""
