@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class S2licError(Exception):
-    """Root of everything this package raises on purpose; `exit_code` is what the command line returns."""
+    """Root of all that this package raises on purpose; `exit_code` is for the command line."""
 
     exit_code = 1
 
@@ -25,6 +25,18 @@ class OutputExistsError(UsageError):
 
 class InputMissingError(UsageError):
     """The input file cannot be opened."""
+
+
+class OutputFormatError(UsageError):
+    """The output's extension names no format that the picture can be saved in."""
+
+
+class DeviceMissingError(UsageError):
+    """The device that was asked for is not there."""
+
+
+class ExtraMissingError(UsageError):
+    """A command needs a package that only an extra installs."""
 
 
 class UnknownConfigError(UsageError):
@@ -75,8 +87,20 @@ class SymbolChecksumError(BitstreamError):
     """The decoded symbols differ from the encoder's: other arithmetic, or a crafted file."""
 
 
+class UnsupportedFeatureError(BitstreamError):
+    """The file needs a box or names a header value that this release does not know."""
+
+
+class PixelLimitError(BitstreamError):
+    """The file's picture has more pixels than the reader allows."""
+
+
 class UnknownModelError(BitstreamError):
     """The file names a model whose weights are not installed."""
+
+
+class OutputUnwritableError(S2licError):
+    """The output file cannot be written: no such folder, no permission, no space."""
 
 
 class WeightsError(S2licError):
