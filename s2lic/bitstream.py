@@ -1,0 +1,164 @@
+"""The container: magic, version, numbered boxes and a checksum; `docs/bitstream.md` is its text."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from s2lic.errors import (
+    CorruptError,
+    FileChecksumError,
+    NewerVersionError,
+    NotS2licError,
+    PixelLimitError,
+    TruncatedError,
+    UnsupportedFeatureError,
+    UsageError,
+)
+from s2lic.header import Header, describe, read_fields, write_fields
+from s2lic.varint import OverrunError, read_varint, write_varint
+
+__all__ = ["Container", "Header", "Limits", "describe", "pack", "read_header", "unpack"]
+
+MAGIC = b"\xb7S2L"
+VERSION = 1
+DEFAULT_MAX_PIXELS = 2**26
+
+# Box ids are written by hand and never reused. Bit 7 marks a box that a reader may skip.
+HEADER, EXCEPTIONS, PAYLOAD = 0x01, 0x02, 0x03
+OPTIONAL_BIT = 0x80
+
+_BOXES_START = len(MAGIC) + 1
+_CHECKSUM_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Container:
+    """A whole file: the header, the rANS words and the coded list of exceptions (often empty)."""
+
+    header: Header
+    payload: bytes
+    exceptions: bytes = b""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader is ready to spend on a file that a stranger wrote; None means no limit."""
+
+    max_pixels: int | None = DEFAULT_MAX_PIXELS
+
+
+def pack(container: Container) -> bytes:
+    """The bytes of the file. Raises UsageError if there is no payload."""
+    if not container.payload:
+        raise UsageError("a file without a payload cannot be written")
+    boxes = [_box(HEADER, write_fields(container.header))]
+    if container.exceptions:
+        boxes.append(_box(EXCEPTIONS, container.exceptions))
+    boxes.append(_box(PAYLOAD, container.payload))
+    body = MAGIC + bytes([VERSION]) + b"".join(boxes)
+    return body + zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "little")
+
+
+def unpack(data: bytes, limits: Limits = Limits()) -> Container:
+    """The parts of a file, each length checked before it is used. Raises a BitstreamError."""
+    _check_version(data)
+    _check_sum(data)
+    spans = _check_boxes(data)
+    header = read_fields(data[slice(*spans[HEADER])])
+    _check_limits(header, limits)
+    exceptions = data[slice(*spans[EXCEPTIONS])] if EXCEPTIONS in spans else b""
+    return Container(header, data[slice(*spans[PAYLOAD])], exceptions)
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a whole file, of any size of picture. Raises a BitstreamError."""
+    return unpack(data, Limits(max_pixels=None)).header
+
+
+def _check_version(data: bytes) -> None:
+    if not data.startswith(MAGIC):
+        if MAGIC.startswith(data):
+            raise TruncatedError(f"the file is cut off: only {len(data)} bytes are left")
+        raise NotS2licError("this is not an s2lic file: it does not begin with the magic bytes")
+    if len(data) < _BOXES_START:
+        raise TruncatedError("the file is cut off before the format version")
+    version = data[len(MAGIC)]
+    if version > VERSION:
+        raise NewerVersionError(
+            f"the file has format version {version}, this release reads up to {VERSION}: "
+            "a newer s2lic is needed"
+        )
+    if version < VERSION:
+        raise CorruptError(f"there is no format version {version}")
+
+
+def _check_sum(data: bytes) -> None:
+    body = memoryview(data)[:-_CHECKSUM_BYTES]
+    if len(data) < _BOXES_START + _CHECKSUM_BYTES:
+        raise TruncatedError("the file is cut off before its first box")
+    if zlib.crc32(body) == int.from_bytes(data[-_CHECKSUM_BYTES:], "little"):
+        return
+    _tell_cut_from_damage(data)
+
+
+def _tell_cut_from_damage(data: bytes) -> None:
+    """A cut file fails its checksum too; the lengths of its boxes say that bytes are missing."""
+    try:
+        found = {box_id for box_id, _, _ in _boxes(data)}
+    except OverrunError as error:
+        raise TruncatedError(f"the file is cut off: {error}") from error
+    except CorruptError as error:
+        raise FileChecksumError(f"the file is damaged: {error}") from error
+    if PAYLOAD not in found:
+        raise TruncatedError("the file is cut off before its payload")
+    raise FileChecksumError("the file is damaged: its checksum does not match its bytes")
+
+
+def _boxes(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each box as (id, start, stop) of its content, up to the payload, which is the last."""
+    position, end = _BOXES_START, len(data) - _CHECKSUM_BYTES
+    box_id = None
+    while position < end and box_id != PAYLOAD:
+        box_id = data[position]
+        length, start = read_varint(data, position + 1, end)
+        position = start + length
+        if position > end:
+            raise OverrunError(f"box 0x{box_id:02x} lacks {position - end} bytes of {length}")
+        yield box_id, start, position
+    if position < end:
+        raise CorruptError(f"{end - position} bytes follow the payload")
+
+
+def _check_boxes(data: bytes) -> dict[int, tuple[int, int]]:
+    spans: dict[int, tuple[int, int]] = {}
+    for box_id, start, stop in _boxes(data):
+        if not spans and box_id != HEADER:
+            raise CorruptError("the first box is not the header")
+        if box_id in spans:
+            raise CorruptError(f"box 0x{box_id:02x} stands twice")
+        if box_id not in (HEADER, EXCEPTIONS, PAYLOAD) and not box_id & OPTIONAL_BIT:
+            raise UnsupportedFeatureError(
+                f"the file needs box 0x{box_id:02x}, which this release does not know: "
+                "a newer s2lic is needed"
+            )
+        if start == stop and not box_id & OPTIONAL_BIT:
+            raise CorruptError(f"box 0x{box_id:02x} is empty")
+        spans[box_id] = (start, stop)
+    if PAYLOAD not in spans:
+        raise CorruptError("the file has no payload")
+    return spans
+
+
+def _check_limits(header: Header, limits: Limits) -> None:
+    pixels = header.width * header.height
+    if limits.max_pixels is not None and pixels > limits.max_pixels:
+        raise PixelLimitError(
+            f"the picture has {header.width} x {header.height} pixels, more than the limit of "
+            f"{limits.max_pixels}; raise the limit (max_pixels) if you trust the file"
+        )
+
+
+def _box(box_id: int, content: bytes) -> bytes:
+    return bytes([box_id]) + write_varint(len(content)) + content

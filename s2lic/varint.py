@@ -1,0 +1,38 @@
+"""Whole numbers in as few bytes as they need (LEB128), one spelling each."""
+
+from __future__ import annotations
+
+from s2lic.errors import CorruptError
+
+MAX_BYTES = 9
+
+
+class OverrunError(CorruptError):
+    """A number or a length runs past the end of what holds it."""
+
+
+def write_varint(value: int) -> bytes:
+    """The low seven bits first; bit 7 says that another byte follows."""
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """The number at `position` and the position behind it.
+
+    Raises OverrunError at `end`, CorruptError for a spelling that `write_varint` would not choose.
+    """
+    value = 0
+    for index in range(MAX_BYTES):
+        if position + index >= end:
+            raise OverrunError("a number is cut off")
+        byte = data[position + index]
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            if byte == 0 and index > 0:
+                raise CorruptError("a number is written longer than it needs to be")
+            return value, position + index + 1
+    raise CorruptError(f"a number is longer than {MAX_BYTES} bytes")
