@@ -1,0 +1,1 @@
+"""The entropy model and its range coder: symbols to bytes and back."""

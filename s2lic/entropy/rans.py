@@ -1,0 +1,96 @@
+"""The range coder in plain Python: the same bytes as `compressai.ans`, for tests and as fallback.
+
+rANS after Duda (arXiv 1311.2540) in the 64-bit form of Giesen (arXiv 1402.3392): the state lies in
+[2**31, 2**63), frequencies sum to 2**16, words of 32 bits leave it little-endian. Bypass coding is
+left out: rows that end in a zero-width slot cannot reach it.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from s2lic.errors import TruncatedError, UsageError
+
+PRECISION = 16
+MASK = (1 << PRECISION) - 1
+LOWEST = 1 << 31
+# A state at or above frequency * SPILL would leave [2**31, 2**63) when the symbol is pushed.
+SPILL = 1 << 47
+
+
+class BufferedRansEncoder:
+    """Collects symbols over many calls and codes them, last first, when flushed."""
+
+    def __init__(self) -> None:
+        self._slots: list[tuple[int, int]] = []
+
+    def encode_with_indexes(
+        self,
+        symbols: Sequence[int],
+        indexes: Sequence[int],
+        cdfs: Sequence[Sequence[int]],
+        cdf_sizes: Sequence[int],
+        offsets: Sequence[int],
+    ) -> None:
+        """Append `symbols[i]` with row `indexes[i]`; UsageError for one beyond its row."""
+        for symbol, row in zip(symbols, indexes, strict=True):
+            slot = symbol - offsets[row]
+            if not 0 <= slot < cdf_sizes[row] - 2:
+                raise UsageError(f"symbol {symbol} lies beyond row {row} and must be clipped first")
+            start = cdfs[row][slot]
+            self._slots.append((start, cdfs[row][slot + 1] - start))
+
+    def flush(self) -> bytes:
+        """Code everything collected and forget it; 8 bytes if there was nothing."""
+        state, words = LOWEST, []
+        for start, frequency in reversed(self._slots):
+            if state >= frequency * SPILL:
+                words.append(state & 0xFFFFFFFF)
+                state >>= 32
+            quotient, remainder = divmod(state, frequency)
+            state = (quotient << PRECISION) + remainder + start
+        self._slots.clear()
+        return struct.pack(f"<Q{len(words)}I", state, *reversed(words))
+
+
+class RansDecoder:
+    """Reads symbols back in the order they were appended, over as many calls as wanted."""
+
+    def __init__(self) -> None:
+        self._state = 0
+        self._words: tuple[int, ...] = ()
+        self._next = 0
+
+    def set_stream(self, stream: bytes) -> None:
+        """Start over on `stream`; TruncatedError below 8 bytes."""
+        if len(stream) < 8:
+            raise TruncatedError(f"a coded stream has at least 8 bytes, not {len(stream)}")
+        count = (len(stream) - 8) // 4
+        self._state, *words = struct.unpack(f"<Q{count}I", stream[: 8 + 4 * count])
+        self._words, self._next = tuple(words), 0
+
+    def decode_stream(
+        self,
+        indexes: Sequence[int],
+        cdfs: Sequence[Sequence[int]],
+        cdf_sizes: Sequence[int],
+        offsets: Sequence[int],
+    ) -> list[int]:
+        """One symbol per row index; TruncatedError where the words run out."""
+        return [self._pop(cdfs[row], cdf_sizes[row]) + offsets[row] for row in indexes]
+
+    def _pop(self, cdf: Sequence[int], size: int) -> int:
+        low = self._state & MASK
+        slot = bisect_right(cdf, low, 0, size) - 1
+        self._state = (cdf[slot + 1] - cdf[slot]) * (self._state >> PRECISION) + low - cdf[slot]
+        if self._state < LOWEST:
+            self._state = (self._state << 32) | self._word()
+        return slot
+
+    def _word(self) -> int:
+        if self._next == len(self._words):
+            raise TruncatedError("the coded stream ends before its last symbol")
+        self._next += 1
+        return self._words[self._next - 1]
