@@ -1,0 +1,223 @@
+"""Integer CDF tables: what encoder and decoder must agree on, made once at export and stored.
+
+A row is `[0, ..., 65536, 65536]`: ascending bounds of the slots of consecutive symbols, then one
+slot of width zero, which keeps the coder's unbounded bypass mode out of reach. Rows of the
+factorised prior come first (row = anchor * z_channels + channel), then Gaussian rows by ascending
+scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2lic.entropy.rans import PRECISION
+from s2lic.errors import WeightsError
+
+TOTAL = 1 << PRECISION
+# Symbols that a Gaussian row holds to each side of zero, whatever their probability.
+MIN_REACH = 16
+# A slot costs the others 2**-16 of mass, about 2.2e-5 bits a symbol. Leaving it out costs its true
+# mass times the 30 bits or so by which an exception is dearer: even at about 2**-20. One step lower
+# costs a true Gaussian nothing measurable and gives heavier tails room.
+TAIL_MASS = 2.0**-21
+SCALES: NDArray[np.float64] = np.geomspace(0.11, 512.0, 192)
+SLOTS_MIN, SLOTS_MAX = 2, TOTAL
+INT16 = np.iinfo(np.int16)
+
+Row = tuple[int, NDArray[np.int32]]
+Pmf = tuple[int, NDArray[np.float64]]
+RowArguments = tuple[list[int], list[list[int]], list[int], list[int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """All rows of one weights file, ragged and laid end to end; WeightsError if they are unsound.
+
+    cdf: int32, the rows' bounds. sizes: int32, bounds per row. offsets: int32, symbol of each row's
+    first slot. thresholds: float64, ascending; the Gaussian row of a scale is the number of
+    thresholds below it. gaussian_first: the row where the Gaussian ones begin.
+    """
+
+    cdf: NDArray[np.int32]
+    sizes: NDArray[np.int32]
+    offsets: NDArray[np.int32]
+    thresholds: NDArray[np.float64]
+    gaussian_first: int
+
+    def __post_init__(self) -> None:
+        _check_layout(self)
+        _check_rows(self)
+        _check_thresholds(self)
+
+    @cached_property
+    def last(self) -> NDArray[np.int32]:
+        """Symbol of each row's last slot that has a width."""
+        return self.offsets + self.sizes - 3
+
+    @cached_property
+    def rows_as_lists(self) -> list[list[int]]:
+        """The rows as the range coder takes them."""
+        return [row.tolist() for row in np.split(self.cdf, np.cumsum(self.sizes)[:-1])]
+
+    def arguments(self, rows: NDArray[np.int64]) -> RowArguments:
+        """(indexes, cdfs, sizes, offsets) for a coder call on `rows`, with only the rows in use.
+
+        The coder copies every row it is handed on every call, hence the selection.
+        """
+        used = np.flatnonzero(np.bincount(rows, minlength=self.sizes.size))
+        place = np.zeros(self.sizes.size, np.int64)
+        place[used] = np.arange(used.size)
+        lists = [self.rows_as_lists[row] for row in used]
+        return place[rows].tolist(), lists, self.sizes[used].tolist(), self.offsets[used].tolist()
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """What the weights file stores: slot widths, which fit 16 bits, instead of bounds."""
+        starts = np.cumsum(self.sizes) - self.sizes
+        within_row = np.ones(self.cdf.size, bool)
+        within_row[starts] = within_row[starts + self.sizes - 1] = False
+        widths = np.diff(self.cdf, prepend=0)[within_row]
+        return {
+            "widths": widths.astype(np.uint16),
+            "slots": (self.sizes - 2).astype(np.int32),
+            "offsets": self.offsets.astype(np.int32),
+            "thresholds": self.thresholds.astype(np.float64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Tables:
+        """Rebuild what `to_arrays` gave; WeightsError unless every row and threshold is sound."""
+        widths = _stored(arrays, "widths", np.uint16).astype(np.int64)
+        slots = _stored(arrays, "slots", np.int32).astype(np.int64)
+        offsets = _stored(arrays, "offsets", np.int32).astype(np.int32)
+        thresholds = _stored(arrays, "thresholds", np.float64).astype(np.float64)
+        cdf = _bounds(widths, slots)
+        first = slots.size - thresholds.size - 1
+        return cls(cdf, (slots + 2).astype(np.int32), offsets, thresholds, first)
+
+
+def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Integer row of least expected code length for `pmf` (n,) among rows with no width below 1.
+
+    Returns (n + 2,) bounds. The pmf need not sum to one. Each unit of width goes where it saves
+    most, found by bisection on that saving; slots tied for the last units get them from the left.
+    Raises WeightsError for a pmf that is no distribution or has fewer than 2 or too many slots.
+    """
+    if not SLOTS_MIN <= pmf.size <= SLOTS_MAX:
+        raise WeightsError(f"a row has {SLOTS_MIN} to {SLOTS_MAX} slots, not {pmf.size}")
+    if not (np.isfinite(pmf).all() and (pmf >= 0).all() and pmf.max() > 0):
+        raise WeightsError("a pmf holds a negative or non-finite mass, or none at all")
+    pmf = pmf / pmf.max()
+    low, high = 0.0, 2.0 * TOTAL / float(pmf.sum())
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if _widths(pmf, middle).sum() <= TOTAL else (low, middle)
+    widths = _widths(pmf, low)
+    tied = np.flatnonzero(_widths(pmf, high) != widths)
+    widths[tied[: TOTAL - int(widths.sum())]] += 1
+    return np.concatenate([[0], np.cumsum(widths), [TOTAL]]).astype(np.int32)
+
+
+def gaussian_rows(scales: Sequence[float], reach: int = MIN_REACH) -> list[Row]:
+    """(offset, bounds) per scale: a zero-mean Gaussian integrated over unit steps.
+
+    A row runs as far as slots have mass TAIL_MASS, and at least `reach` to each side.
+    """
+    return [_gaussian_row(float(scale), reach) for scale in scales]
+
+
+def build_tables(
+    z_pmfs: Sequence[Pmf], scales: Sequence[float] = tuple(SCALES), reach: int = MIN_REACH
+) -> Tables:
+    """Tables of the factorised rows (symbol of the first slot, masses), then the Gaussian rows.
+
+    Factorised rows reach as far as their pmfs do; raises WeightsError for pmfs no row can hold.
+    """
+    rows = [(offset, quantize_pmf(pmf)) for offset, pmf in z_pmfs]
+    rows += gaussian_rows(scales, reach)
+    steps = np.asarray(scales, np.float64)
+    return Tables(
+        cdf=np.concatenate([bounds for _, bounds in rows]),
+        sizes=np.array([bounds.size for _, bounds in rows], np.int32),
+        offsets=np.array([offset for offset, _ in rows], np.int32),
+        thresholds=np.sqrt(steps[:-1] * steps[1:]),
+        gaussian_first=len(z_pmfs),
+    )
+
+
+def _widths(pmf: NDArray[np.float64], scale: float) -> NDArray[np.int64]:
+    """Grow each slot while one more unit saves at least 1 / scale nats."""
+    share = scale * pmf
+    widths: NDArray[np.float64] = np.maximum(np.floor(share + 0.5), 1.0)
+    # 1 / log(1 + 1 / width) lies just below width + 1/2, where rounding would stop.
+    widths += share >= 1 / np.log1p(1 / widths)
+    return widths.astype(np.int64)
+
+
+def _gaussian_row(scale: float, reach: int) -> Row:
+    bins = reach + 2 + math.ceil(6 * scale)
+    # erfc keeps the tails' relative accuracy, which differences of erf would lose.
+    beyond = [0.5 * math.erfc((k + 0.5) / (scale * math.sqrt(2))) for k in range(bins)]
+    right = -np.diff(beyond)
+    side = right[: max(reach, int((right >= TAIL_MASS).sum()))]
+    return -side.size, quantize_pmf(np.concatenate([side[::-1], [1 - 2 * beyond[0]], side]))
+
+
+def _stored(
+    arrays: Mapping[str, NDArray[np.generic]], name: str, dtype: type[np.generic]
+) -> NDArray[np.generic]:
+    found = arrays.get(name)
+    if found is None or found.ndim != 1 or found.dtype != dtype:
+        raise WeightsError(f"the stored tables lack a flat {dtype.__name__} array {name!r}")
+    return found
+
+
+def _bounds(widths: NDArray[np.int64], slots: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Lay out rows of given slot widths; WeightsError unless each has width and they fill it."""
+    if slots.size == 0 or slots.min() < SLOTS_MIN or slots.max() > SLOTS_MAX:
+        raise WeightsError(f"a stored row has {SLOTS_MIN} to {SLOTS_MAX} slots")
+    ends = np.cumsum(slots)
+    if ends[-1] != widths.size or (widths == 0).any():
+        raise WeightsError("the stored slot widths do not fit their rows")
+    if (np.add.reduceat(widths, ends - slots) != TOTAL).any():
+        raise WeightsError(f"the slot widths of a stored row do not sum to {TOTAL}")
+    row = np.repeat(np.arange(slots.size), slots)
+    cdf = np.full(widths.size + 2 * slots.size, TOTAL, np.int32)
+    cdf[np.arange(widths.size) + 2 * row + 1] = np.cumsum(widths) - TOTAL * row
+    cdf[ends - slots + 2 * np.arange(slots.size)] = 0
+    return cdf
+
+
+def _check_layout(tables: Tables) -> None:
+    sizes = tables.sizes.astype(np.int64)
+    if sizes.size == 0 or sizes.min() < SLOTS_MIN + 2 or sizes.max() > SLOTS_MAX + 2:
+        raise WeightsError(f"a CDF row has {SLOTS_MIN} to {SLOTS_MAX} slots")
+    if sizes.sum() != tables.cdf.size or tables.offsets.shape != tables.sizes.shape:
+        raise WeightsError("the CDF rows do not fill their table")
+    if tables.offsets.min() < INT16.min or (tables.offsets + sizes - 3).max() > INT16.max:
+        raise WeightsError("a CDF row holds symbols beyond 16 bits")
+
+
+def _check_rows(tables: Tables) -> None:
+    ends = np.cumsum(tables.sizes.astype(np.int64))
+    starts, rising = ends - tables.sizes, np.diff(tables.cdf) > 0
+    rising[ends[:-1] - 1] = True
+    if rising[ends - 2].any() or (tables.cdf[starts] != 0).any():
+        raise WeightsError("a CDF row does not start at 0 or end in a slot of width zero")
+    rising[ends - 2] = True
+    if not rising.all() or (tables.cdf[ends - 1] != TOTAL).any():
+        raise WeightsError(f"a CDF row does not ascend to {TOTAL}")
+
+
+def _check_thresholds(tables: Tables) -> None:
+    first, thresholds = tables.gaussian_first, tables.thresholds
+    if not 0 <= first < tables.sizes.size or thresholds.size != tables.sizes.size - first - 1:
+        raise WeightsError("the thresholds do not fit the number of Gaussian rows")
+    if not np.isfinite(thresholds).all() or (np.diff(thresholds, prepend=0.0) <= 0).any():
+        raise WeightsError("the thresholds are not finite, positive and ascending")
+    if (tables.offsets[first:] > 0).any() or (tables.last[first:] < 0).any():
+        raise WeightsError("a Gaussian row does not hold the symbol 0")
