@@ -1,0 +1,236 @@
+"""The safe coder: symbols and scales in, bytes and a short list of exceptions out, and back.
+
+`ans` checks nothing, so everything it is handed is checked or made here: row indices, clipped
+symbols, at least three of them, and enough bytes behind the stream. An element whose scale lies so
+close to a row threshold that another machine might choose another row, and a symbol beyond its row,
+become exceptions, which travel beside the payload.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2lic.entropy.ans import load_ans
+from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
+from s2lic.entropy.tables import INT16, Tables
+from s2lic.errors import (
+    ArithmeticFaultError,
+    CorruptError,
+    SymbolChecksumError,
+    TruncatedError,
+    UsageError,
+)
+
+# float64 networks on two machines differ by about 1e-14 relative: five decades of room.
+MARGIN = 1e-9
+# The compiled coder reserves one word a symbol but two rare symbols take three words.
+SYMBOLS_MIN = 3
+
+Symbols = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What a SymbolWriter leaves: rANS words, exceptions by (kind, position), CRC-32, symbols."""
+
+    payload: bytes
+    exceptions: tuple[CodingException, ...]
+    symbol_crc: int
+    count: int
+
+
+def gaussian_index(
+    sigma: NDArray[np.float64], thresholds: NDArray[np.float64], margin: float = MARGIN
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(rows, near): how many thresholds lie below each sigma, and whether one is within `margin`.
+
+    Shapes as sigma's; the margin is relative. Raises UsageError unless sigma is float64, and
+    ArithmeticFaultError unless it is finite and positive.
+    """
+    if sigma.dtype != np.float64:
+        raise UsageError(f"scales choose their rows in float64, not {sigma.dtype}")
+    if not ((sigma > 0) & (sigma < np.inf)).all():
+        raise ArithmeticFaultError("the network gave a scale that is not finite and positive")
+    rows = np.searchsorted(thresholds, sigma)
+    edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
+    near = np.minimum(sigma - edges[rows], edges[rows + 1] - sigma) <= margin * sigma
+    return rows, near
+
+
+class SymbolWriter:
+    """Codes symbols pass by pass, in the order in which a SymbolReader will ask for them."""
+
+    def __init__(
+        self, tables: Tables, margin: float = MARGIN, ans: ModuleType | None = None
+    ) -> None:
+        self._tables = tables
+        self._margin = margin
+        self._encoder = (ans or load_ans()).BufferedRansEncoder()
+        self._exceptions: list[CodingException] = []
+        self._crc = 0
+        self._count = 0
+        self._finished = False
+
+    def write_rows(self, symbols: Symbols, rows: Symbols) -> None:
+        """Code z: symbols with one factorised row each, same shape.
+
+        Raises UsageError for a row out of range, ArithmeticFaultError for a symbol beyond 16 bits.
+        """
+        self._write(symbols, _factorised(rows, self._tables))
+
+    def write_scaled(self, symbols: Symbols, sigma: NDArray[np.float64]) -> None:
+        """Code y: symbols with one scale each, same shape.
+
+        Raises as `gaussian_index` does, and ArithmeticFaultError for a symbol beyond 16 bits.
+        """
+        rows, near = gaussian_index(sigma.ravel(), self._tables.thresholds, self._margin)
+        self._except(ROW, near, rows)
+        self._write(symbols, rows + self._tables.gaussian_first)
+
+    def finish(self) -> Coded:
+        """Everything written so far as bytes; the writer is spent.
+
+        Fewer than SYMBOLS_MIN symbols are filled up with zeros on the first Gaussian row, which the
+        reader leaves unread. They cost no bytes: no payload is shorter than 8.
+        """
+        padding = max(0, SYMBOLS_MIN - self._count)
+        self._encode(np.zeros(padding, np.int64), np.full(padding, self._tables.gaussian_first))
+        self._finished = True
+        exceptions = tuple(sorted(self._exceptions))
+        return Coded(self._encoder.flush(), exceptions, self._crc, self._count)
+
+    def _write(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
+        true = _int16(symbols.ravel())
+        if true.shape != rows.shape:
+            raise UsageError(f"{true.size} symbols cannot be coded with {rows.size} rows")
+        clipped = np.clip(true, self._tables.offsets[rows], self._tables.last[rows])
+        self._except(SYMBOL, clipped != true, true)
+        self._encode(clipped, rows)
+        self._crc = zlib.crc32(true.astype("<i2").tobytes(), self._crc)
+        self._count += true.size
+
+    def _encode(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
+        if self._finished:
+            raise UsageError("this writer has finished; a new stream needs a new writer")
+        if symbols.size:
+            self._encoder.encode_with_indexes(symbols.tolist(), *self._tables.arguments(rows))
+
+    def _except(self, kind: int, where: NDArray[np.bool_], values: Symbols) -> None:
+        for index in np.flatnonzero(where):
+            entry = CodingException(kind, self._count + int(index), int(values[index]))
+            self._exceptions.append(entry)
+
+
+class SymbolReader:
+    """Reads back, pass by pass, what a SymbolWriter wrote; safe on any payload."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        payload: bytes,
+        exceptions: Iterable[CodingException],
+        symbol_count: int,
+        ans: ModuleType | None = None,
+    ) -> None:
+        """`symbol_count` is that of all passes together.
+
+        Raises TruncatedError for a payload below 8 bytes, CorruptError for a length that so many
+        symbols cannot take or an exception that fits neither count nor tables.
+        """
+        _check_payload(len(payload), symbol_count)
+        self._tables = tables
+        self._exceptions = _by_kind(exceptions, symbol_count, tables)
+        self._decoder = (ans or load_ans()).RansDecoder()
+        # Each symbol takes at most one word, so these zeros end every stream within memory.
+        self._decoder.set_stream(payload + bytes(8 + 4 * symbol_count))
+        self._symbol_count = symbol_count
+        self._crc = 0
+        self._position = 0
+
+    def read_rows(self, rows: Symbols) -> NDArray[np.int16]:
+        """The symbols of z for one factorised row each, in the rows' shape.
+
+        Raises UsageError for a row out of range, CorruptError beyond the last symbol declared.
+        """
+        if self._exceptions_within(ROW, rows.size)[0].size:
+            raise CorruptError("an exception names a Gaussian row for a factorised symbol")
+        return self._read(_factorised(rows, self._tables)).reshape(rows.shape)
+
+    def read_scaled(self, sigma: NDArray[np.float64]) -> NDArray[np.int16]:
+        """The symbols of y for one scale each, in sigma's shape.
+
+        Raises as `gaussian_index` does, and CorruptError beyond the last symbol declared.
+        """
+        rows, _ = gaussian_index(sigma.ravel(), self._tables.thresholds)
+        where, values = self._exceptions_within(ROW, rows.size)
+        rows[where] = values
+        return self._read(rows + self._tables.gaussian_first).reshape(sigma.shape)
+
+    def finish(self, expected_crc: int) -> None:
+        """Raise SymbolChecksumError unless the symbols read are those that were written."""
+        if self._position != self._symbol_count:
+            raise CorruptError(f"{self._position} symbols were read of {self._symbol_count}")
+        if self._crc != expected_crc:
+            raise SymbolChecksumError(
+                "the decoded symbols are not those that were encoded: the encoder's arithmetic "
+                "differs from this machine's, or the file was made to fail"
+            )
+
+    def _read(self, rows: NDArray[np.int64]) -> NDArray[np.int16]:
+        if rows.size > self._symbol_count - self._position:
+            raise CorruptError(f"the picture needs more than {self._symbol_count} symbols")
+        decoded = self._decoder.decode_stream(*self._tables.arguments(rows)) if rows.size else []
+        symbols = np.array(decoded, np.int16)
+        where, values = self._exceptions_within(SYMBOL, rows.size)
+        symbols[where] = values
+        self._crc = zlib.crc32(symbols.astype("<i2").tobytes(), self._crc)
+        self._position += rows.size
+        return symbols
+
+    def _exceptions_within(
+        self, kind: int, count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(indices into the next `count` symbols, values) of one kind."""
+        positions, values = self._exceptions[kind]
+        span = slice(*np.searchsorted(positions, [self._position, self._position + count]))
+        return positions[span] - self._position, values[span]
+
+
+def _factorised(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
+    if ((rows < 0) | (rows >= tables.gaussian_first)).any():
+        raise UsageError(f"a row lies beyond the {tables.gaussian_first} factorised rows")
+    return rows.ravel().astype(np.int64)
+
+
+def _int16(symbols: Symbols) -> NDArray[np.int16]:
+    if ((symbols < INT16.min) | (symbols > INT16.max)).any():
+        raise ArithmeticFaultError("a symbol does not fit 16 bits: the network gave far too much")
+    return symbols.astype(np.int16)
+
+
+def _check_payload(size: int, symbol_count: int) -> None:
+    if size < 8:
+        raise TruncatedError(f"a payload has at least 8 bytes, not {size}")
+    # A symbol adds 16 bits at most, and a word leaves the state after two such.
+    if size % 4 or size > 8 + 4 * (max(symbol_count, SYMBOLS_MIN) // 2):
+        raise CorruptError(f"{symbol_count} symbols cannot take {size} bytes")
+
+
+def _by_kind(
+    exceptions: Iterable[CodingException], symbol_count: int, tables: Tables
+) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    found = np.array(sorted(exceptions), np.int64).reshape(-1, 3)
+    if ((found[:, 1] < 0) | (found[:, 1] >= symbol_count)).any():
+        raise CorruptError("an exception lies beyond the last symbol")
+    kinds = {kind: found[found[:, 0] == kind, 1:] for kind in (ROW, SYMBOL)}
+    rows = kinds[ROW][:, 1]
+    if ((rows < 0) | (rows > tables.thresholds.size)).any():
+        raise CorruptError("an exception names a Gaussian row that the weights do not have")
+    return {kind: (pairs[:, 0], pairs[:, 1]) for kind, pairs in kinds.items()}

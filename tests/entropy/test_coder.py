@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from s2lic.entropy import rans
+from s2lic.entropy.ans import load_ans
+from s2lic.entropy.coder import (
+    MARGIN,
+    Coded,
+    SymbolReader,
+    SymbolWriter,
+    gaussian_index,
+)
+from s2lic.entropy.exceptions import (
+    ROW,
+    SYMBOL,
+    CodingException,
+    pack_exceptions,
+    unpack_exceptions,
+)
+from s2lic.entropy.tables import SCALES, TOTAL, build_tables
+from s2lic.errors import (
+    ArithmeticFaultError,
+    CorruptError,
+    SymbolChecksumError,
+    TruncatedError,
+    UsageError,
+)
+
+TABLES = build_tables([(-16, np.ones(33)), (90, np.arange(1.0, 21.0))])
+CODERS = {"twin": rans, "compiled": load_ans()}
+both = pytest.mark.parametrize("ans", CODERS.values(), ids=CODERS)
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def random_y(seed: int, count: int, top: float = 60.0) -> tuple[Ints, Floats]:
+    rng = np.random.default_rng(seed)
+    sigma = np.exp(rng.uniform(math.log(0.05), math.log(top), count))
+    return np.rint(rng.normal(size=count) * sigma).astype(np.int64), sigma
+
+
+def write_y(symbols: Ints, sigma: Floats, margin: float = MARGIN) -> Coded:
+    writer = SymbolWriter(TABLES, margin)
+    writer.write_scaled(symbols, sigma)
+    return writer.finish()
+
+
+def reader_of(coded: Coded, ans: ModuleType | None = None) -> SymbolReader:
+    return SymbolReader(TABLES, coded.payload, coded.exceptions, coded.count, ans)
+
+
+def ideal_bits(symbols: Ints, sigma: Floats) -> float:
+    tails = [abs(symbols) - 0.5, abs(symbols) + 0.5]
+    near, far = (
+        np.array([math.erfc(t / s / math.sqrt(2)) / 2 for t, s in zip(tail, sigma, strict=True)])
+        for tail in tails
+    )
+    return float(-np.log2(near - far).sum())
+
+
+@both
+def test_passes_of_z_and_y_come_back_in_order_and_shape(ans: ModuleType) -> None:
+    rng = np.random.default_rng(1)
+    z, rows = rng.integers(90, 110, (2, 3, 4)), np.ones((2, 3, 4), int)
+    y, sigma = (part.reshape(10, 8, 5) for part in random_y(2, 400))
+    writer = SymbolWriter(TABLES, ans=ans)
+    writer.write_rows(z, rows)
+    for i in range(0, 10, 2):
+        writer.write_scaled(y[i : i + 2], sigma[i : i + 2])
+    coded = writer.finish()
+    reader = reader_of(coded, ans)
+    assert np.array_equal(reader.read_rows(rows), z)
+    for i in range(0, 10, 5):
+        assert np.array_equal(reader.read_scaled(sigma[i : i + 5]), y[i : i + 5])
+    reader.finish(coded.symbol_crc)
+    assert coded.count == 24 + 400
+
+
+def test_twin_and_compiled_coder_write_the_same_stream() -> None:
+    symbols, sigma = random_y(3, 3000)
+    streams = []
+    for ans in CODERS.values():
+        writer = SymbolWriter(TABLES, margin=1e-3, ans=ans)
+        writer.write_scaled(symbols, sigma)
+        streams.append(writer.finish())
+    assert streams[0] == streams[1]
+
+
+def test_golden_stream() -> None:
+    writer = SymbolWriter(TABLES)
+    writer.write_rows(np.array([3, 95]), np.array([0, 1]))
+    writer.write_scaled(np.array([0, -2, 1, 40, 300]), np.array([0.1, 1.5, 0.7, 33.0, 2.0]))
+    coded = writer.finish()
+    assert coded.payload.hex() == "fa934be83d0000000bff401f"
+    assert coded.exceptions == (CodingException(SYMBOL, 6, 300),)
+    assert pack_exceptions(coded.exceptions).hex() == "000106d804"
+    assert coded.symbol_crc == zlib.crc32(np.array([3, 95, 0, -2, 1, 40, 300], "<i2").tobytes())
+
+
+@both
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 51])
+def test_few_symbols_are_padded_to_eight_bytes_at_least(ans: ModuleType, count: int) -> None:
+    # At 16 bits a symbol: two such, unpadded, overrun the compiled coder's buffer.
+    symbols, sigma = np.full(count, 16), np.full(count, 0.11)
+    writer = SymbolWriter(TABLES, ans=ans)
+    writer.write_scaled(symbols, sigma)
+    coded = writer.finish()
+    assert coded.count == count
+    assert len(coded.payload) == 8 + 4 * (count // 2)
+    reader = reader_of(coded, ans)
+    assert np.array_equal(reader.read_scaled(sigma), symbols)
+    reader.finish(coded.symbol_crc)
+
+
+def test_empty_passes_leave_no_trace() -> None:
+    symbols, sigma = random_y(4, 50)
+    writer = SymbolWriter(TABLES)
+    for part in (slice(0), slice(0, 20), slice(0), slice(20, 50), slice(0)):
+        writer.write_scaled(symbols[part], sigma[part])
+    writer.write_rows(np.empty(0, int), np.empty(0, int))
+    coded = writer.finish()
+    assert coded == write_y(symbols, sigma)
+    reader = reader_of(coded)
+    assert reader.read_scaled(sigma[:0]).size == reader.read_rows(np.empty((0, 3), int)).size == 0
+    assert np.array_equal(reader.read_scaled(sigma), symbols)
+    reader.finish(coded.symbol_crc)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(-32768, 32767), st.floats(0.01, 900)), max_size=80))
+def test_symbols_beyond_their_row_come_back_through_exceptions(
+    pairs: list[tuple[int, float]],
+) -> None:
+    symbols, sigma = np.array([p[0] for p in pairs], int), np.array([p[1] for p in pairs])
+    coded = write_y(symbols, sigma)
+    rows = TABLES.gaussian_first + (TABLES.thresholds < sigma[:, None]).sum(1)
+    beyond = (symbols < TABLES.offsets[rows]) | (symbols > TABLES.last[rows])
+    listed = [e.position for e in coded.exceptions if e.kind == SYMBOL]
+    assert listed == np.flatnonzero(beyond).tolist()
+    read = reader_of(coded).read_scaled(sigma)
+    assert np.array_equal(read, symbols)
+
+
+def test_a_z_symbol_beyond_its_row_comes_back_through_an_exception() -> None:
+    writer = SymbolWriter(TABLES)
+    symbols, rows = np.array([17, -16, -400, 89, 110]), np.array([0, 0, 0, 1, 1])
+    writer.write_rows(symbols, rows)
+    coded = writer.finish()
+    assert [e.position for e in coded.exceptions] == [0, 2, 3, 4]
+    reader = reader_of(coded)
+    assert np.array_equal(reader.read_rows(rows), symbols)
+    reader.finish(coded.symbol_crc)
+
+
+def noisy_case() -> tuple[Ints, Floats, Floats]:
+    symbols, sigma = random_y(5, 20_000)
+    noise = np.random.default_rng(6).uniform(-1e-5, 1e-5, sigma.size)
+    return symbols, sigma, sigma * (1 + noise)
+
+
+def test_row_exceptions_absorb_another_machines_arithmetic() -> None:
+    symbols, sigma, noisy = noisy_case()
+    rows, rows_there = (gaussian_index(s, TABLES.thresholds)[0] for s in (sigma, noisy))
+    assert (rows != rows_there).any()
+    coded = write_y(symbols, sigma, margin=1e-3)
+    assert any(e.kind == ROW for e in coded.exceptions)
+    listed = unpack_exceptions(pack_exceptions(coded.exceptions), coded.count)
+    assert listed == coded.exceptions
+    reader = reader_of(replace(coded, exceptions=listed))
+    assert np.array_equal(reader.read_scaled(noisy), symbols)
+    reader.finish(coded.symbol_crc)
+
+
+def test_without_its_row_exceptions_such_a_stream_ends_in_the_symbol_checksum() -> None:
+    symbols, sigma, noisy = noisy_case()
+    coded = write_y(symbols, sigma, margin=1e-3)
+    kept = tuple(e for e in coded.exceptions if e.kind == SYMBOL)
+    reader = reader_of(replace(coded, exceptions=kept))
+    reader.read_scaled(noisy)
+    with pytest.raises(SymbolChecksumError):
+        reader.finish(coded.symbol_crc)
+
+
+def test_a_scale_on_a_threshold_is_an_exception_at_the_real_margin() -> None:
+    coded = write_y(
+        np.zeros(3, int), TABLES.thresholds[[4, 50, 7]] * (1 + np.array([0, 5e-10, 2e-9]))
+    )
+    assert coded.exceptions == (CodingException(ROW, 0, 4), CodingException(ROW, 1, 51))
+
+
+def test_the_gaussian_row_is_the_number_of_thresholds_below() -> None:
+    thresholds = np.array([1.0, 2.0, 4.0])
+    sigma = np.array([[0.5, 1.0, 1.1], [2.0, 3.99, 1e300]])
+    rows, near = gaussian_index(sigma, thresholds, margin=0.01)
+    assert rows.tolist() == [[0, 0, 1], [1, 2, 3]]
+    assert near.tolist() == [[False, True, False], [True, True, False]]
+
+
+@pytest.mark.parametrize("sigma", [math.nan, math.inf, -math.inf, 0.0, -1.0])
+def test_a_scale_that_is_not_finite_and_positive_is_an_arithmetic_fault(sigma: float) -> None:
+    writer, bad = SymbolWriter(TABLES), np.array([1.0, sigma])
+    with pytest.raises(ArithmeticFaultError):
+        writer.write_scaled(np.zeros(2, int), bad)
+    with pytest.raises(ArithmeticFaultError):
+        reader_of(write_y(*random_y(7, 2))).read_scaled(bad)
+
+
+def test_scales_in_float32_are_refused() -> None:
+    with pytest.raises(UsageError, match="float64"):
+        gaussian_index(np.ones(3, np.float32), TABLES.thresholds)
+
+
+@pytest.mark.parametrize("symbol", [32768, -32769, 2**40])
+def test_a_symbol_beyond_16_bits_is_an_arithmetic_fault(symbol: int) -> None:
+    with pytest.raises(ArithmeticFaultError, match="16 bits"):
+        write_y(np.array([symbol]), np.ones(1))
+
+
+@pytest.mark.parametrize("row", [-1, 2])
+def test_a_row_that_is_not_factorised_is_refused(row: int) -> None:
+    with pytest.raises(UsageError):
+        SymbolWriter(TABLES).write_rows(np.zeros(1, int), np.array([row]))
+    with pytest.raises(UsageError):
+        reader_of(write_y(*random_y(8, 4))).read_rows(np.array([row]))
+
+
+def test_unequal_numbers_of_symbols_and_scales_are_refused() -> None:
+    with pytest.raises(UsageError, match="2 symbols"):
+        write_y(np.zeros(2, int), np.ones(3))
+
+
+def test_a_writer_finishes_once() -> None:
+    writer = SymbolWriter(TABLES)
+    writer.finish()
+    with pytest.raises(UsageError):
+        writer.finish()
+    with pytest.raises(UsageError):
+        writer.write_scaled(np.zeros(5, int), np.ones(5))
+
+
+@pytest.mark.parametrize("size", [0, 4, 7])
+def test_a_payload_below_8_bytes_is_truncated(size: int) -> None:
+    with pytest.raises(TruncatedError):
+        SymbolReader(TABLES, bytes(size), (), 100)
+
+
+@pytest.mark.parametrize("size", [9, 211, 212])
+def test_a_payload_of_a_length_no_writer_gives_is_corrupt(size: int) -> None:
+    with pytest.raises(CorruptError):
+        SymbolReader(TABLES, bytes(size), (), 100)
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        CodingException(ROW, 100, 0),
+        CodingException(SYMBOL, -1, 0),
+        CodingException(ROW, 5, SCALES.size),
+        CodingException(ROW, 5, -1),
+    ],
+)
+def test_an_exception_that_fits_no_symbol_or_row_is_corrupt(exception: CodingException) -> None:
+    with pytest.raises(CorruptError):
+        SymbolReader(TABLES, bytes(8), (exception,), 100)
+
+
+def test_a_gaussian_row_for_a_factorised_symbol_is_corrupt() -> None:
+    reader = SymbolReader(TABLES, bytes(8), (CodingException(ROW, 1, 0),), 100)
+    reader.read_rows(np.zeros(1, int))
+    with pytest.raises(CorruptError):
+        reader.read_rows(np.zeros(1, int))
+
+
+def test_reading_more_or_fewer_symbols_than_declared_is_corrupt() -> None:
+    coded = write_y(*random_y(9, 10))
+    with pytest.raises(CorruptError):
+        reader_of(coded).read_scaled(np.ones(11))
+    with pytest.raises(CorruptError):
+        reader_of(coded).finish(coded.symbol_crc)
+
+
+@both
+def test_any_payload_ends_in_the_symbol_checksum_and_never_in_a_crash(ans: ModuleType) -> None:
+    rng = np.random.default_rng(10)
+    rows, sigma = rng.integers(0, 2, 400), np.exp(rng.uniform(-3, 7, 2000))
+    for words in [*range(2, 12), *rng.integers(2, 1202, 20), 1202]:
+        fill = rng.integers(0, 256) if words % 3 == 0 else rng.integers(0, 256, 4 * words)
+        payload = np.full(4 * words, fill, np.uint8).tobytes()
+        reader = SymbolReader(TABLES, payload, (), 2400, ans)
+        z, y = reader.read_rows(rows), reader.read_scaled(sigma)
+        assert ((z >= TABLES.offsets[rows]) & (z <= TABLES.last[rows])).all()
+        assert abs(y).max() <= TABLES.last[-1]
+        with pytest.raises(SymbolChecksumError):
+            reader.finish(0x12345678)
+
+
+def test_a_payload_cut_short_ends_in_the_symbol_checksum() -> None:
+    symbols, sigma = random_y(11, 5000)
+    coded = write_y(symbols, sigma)
+    for length in (8, 12, 400, len(coded.payload) - 4):
+        reader = reader_of(replace(coded, payload=coded.payload[:length]))
+        assert (reader.read_scaled(sigma) != symbols).any()
+        with pytest.raises(SymbolChecksumError):
+            reader.finish(coded.symbol_crc)
+
+
+@pytest.mark.parametrize("sigma", [0.4, 0.77, 1.0, 3.3, 20.0, 150.0, 400.0])
+def test_the_size_is_the_ideal_code_length_at_the_exact_scale(sigma: float) -> None:
+    rng = np.random.default_rng(12)
+    scales = sigma * np.exp(rng.uniform(-0.1, 0.1, 8000))
+    symbols = np.rint(rng.normal(size=8000) * scales).astype(int)
+    coded = write_y(symbols, scales)
+    size = len(coded.payload) + len(pack_exceptions(coded.exceptions))
+    assert size <= 1.005 * ideal_bits(symbols, scales) / 8 + 16
+
+
+def test_at_the_smallest_scale_a_zero_costs_no_more_than_the_reach_of_its_row() -> None:
+    coded = write_y(np.zeros(50_000, int), np.full(50_000, 0.11))
+    assert len(coded.payload) <= 8 + 50_000 * -math.log2(1 - 32 / TOTAL) / 8
