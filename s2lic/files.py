@@ -1,0 +1,61 @@
+"""Whole files in and out; an output appears complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from s2lic.errors import InputMissingError, OutputExistsError, OutputUnwritableError
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file. Raises InputMissingError."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputMissingError(f"cannot read {path}: {error.strerror}") from error
+
+
+def check_output(path: str | Path, force: bool = False) -> None:
+    """Refuse early what `write_atomically` would refuse after the work is done.
+
+    Raises OutputExistsError, or OutputUnwritableError if the folder is not there.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputUnwritableError(f"cannot write {target}: it is a folder")
+    if target.is_file() and not force:
+        raise OutputExistsError(f"{target} is already there; --force overwrites it")
+    if not target.parent.is_dir():
+        raise OutputUnwritableError(f"cannot write {target}: there is no folder {target.parent}")
+
+
+def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None:
+    """Write to a temporary file in the same folder, then rename it.
+
+    Raises OutputExistsError unless `force`, and OutputUnwritableError.
+    """
+    check_output(path, force)
+    # A link keeps pointing where it did: the file behind it is what is replaced.
+    target = Path(path).resolve()
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)  # renaming over /dev/null or a pipe would destroy it
+        else:
+            _replace(target, data)
+    except OSError as error:
+        raise OutputUnwritableError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    partial = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        # Mode x never opens what another program put there, and heeds the user's umask.
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""An output appears complete or not at all, and never over something unasked."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from s2lic.errors import InputMissingError, OutputExistsError, OutputUnwritableError
+from s2lic.files import check_output, read_bytes, write_atomically
+
+
+def test_a_missing_input_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match=r"absent\.png"):
+        read_bytes(tmp_path / "absent.png")
+
+
+def test_a_folder_is_no_input(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError):
+        read_bytes(tmp_path)
+
+
+def test_the_data_is_written_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a.bin", b"data")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.bin", b"data")]
+
+
+def test_the_users_mask_decides_who_may_read(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "a.bin", b"data")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.bin").stat().st_mode) == 0o640
+
+
+def test_an_existing_output_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"old")
+    with pytest.raises(OutputExistsError, match="--force"):
+        write_atomically(tmp_path / "a.bin", b"new")
+    assert (tmp_path / "a.bin").read_bytes() == b"old"
+
+
+def test_an_existing_output_is_replaced_by_force(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"old")
+    write_atomically(tmp_path / "a.bin", b"new", force=True)
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failure_keeps_the_old_file_and_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "a.bin").write_bytes(b"old")
+    monkeypatch.setattr(os, failing, full)
+    with pytest.raises(OutputUnwritableError, match="No space left"):
+        write_atomically(tmp_path / "a.bin", b"new", force=True)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.bin", b"old")]
+
+
+def test_an_interrupt_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "a.bin", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.bin").write_bytes(b"old")
+    (tmp_path / "link.bin").symlink_to("real.bin")
+    write_atomically(tmp_path / "link.bin", b"new", force=True)
+    assert (tmp_path / "link.bin").is_symlink()
+    assert (tmp_path / "real.bin").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("name", ["", "absent/a.bin"], ids=["folder", "no folder"])
+def test_an_output_that_cannot_be_is_refused_early(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputUnwritableError):
+        check_output(tmp_path / name, force=True)
