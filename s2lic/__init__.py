@@ -1,3 +1,26 @@
 """s2lic: a learned image codec for photographs, used like `cjxl` or `avifenc`."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from s2lic import errors
+    from s2lic.codec import Codec, decode, encode
+
+__all__ = ["Codec", "__version__", "decode", "encode", "errors"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import the codec, and torch with it, when it is first asked for (PEP 562)."""
+    if name == "errors":
+        return importlib.import_module("s2lic.errors")
+    if name in ("Codec", "decode", "encode"):
+        return getattr(importlib.import_module("s2lic.codec"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
