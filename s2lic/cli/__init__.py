@@ -1,0 +1,50 @@
+"""The command line: a command is one function in one file, and one row in `COMMANDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+import s2lic
+from s2lic.cli.decode import decode
+from s2lic.cli.demo import demo
+from s2lic.cli.encode import encode
+from s2lic.cli.info import info
+from s2lic.cli.report import reporting
+
+# Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
+COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 if it went well, 1 for a codec or file error, 2 for usage."""
+    # Plain text keeps rich, and its start-up time, out of help and usage errors.
+    app = typer.Typer(
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for command in COMMANDS:
+        app.command()(reporting(command))
+    app(args=arguments)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"s2lic {s2lic.__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """A learned image codec for photographs."""

@@ -1,0 +1,48 @@
+"""`s2lic demo`: a photograph at several qualities, measured and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s2lic.cli.device import open_codec
+from s2lic.cli.options import Device, DeviceName, Model
+from s2lic.errors import UsageError
+
+Picture = Annotated[
+    str | None, typer.Argument(metavar="[IMAGE]", help="A picture. [default: a sample photograph]")
+]
+Folder = Annotated[Path, typer.Option("--out", help="The folder for files and pictures.")]
+Qualities = Annotated[str, typer.Option("--qualities", help="Numbers from 0 to 100, by commas.")]
+
+
+def demo(
+    source: Picture = None,
+    out: Folder = Path("demo"),
+    qualities: Qualities = "5,25,50,75,95",
+    model: Model = None,
+    device: Device = DeviceName.cpu,
+) -> None:
+    """Encode and decode a photograph at several qualities; print a table, write a picture."""
+    steps = _numbers(qualities)
+    from s2lic.demo import TABLE_HEAD, run, sample_photograph
+    from s2lic.images import open_image
+
+    image = open_image(source or sample_photograph())
+    codec = open_codec(device, model)
+    typer.echo(f"{image.width} x {image.height} pixels, beside JPEG of about equal size")
+    typer.echo(TABLE_HEAD)
+    for line in run(codec, image, steps, out):
+        typer.echo(line)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        numbers = sorted({float(word) for word in text.split(",")})
+    except ValueError as error:
+        raise UsageError(f"--qualities takes numbers with commas between, not {text!r}") from error
+    if not all(0 <= number <= 100 for number in numbers):
+        raise UsageError(f"--qualities lie between 0 and 100, not {text!r}")
+    return numbers

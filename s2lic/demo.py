@@ -1,0 +1,168 @@
+"""The demonstration: one photograph at several qualities, beside JPEG of about the same size."""
+
+from __future__ import annotations
+
+import bisect
+import io
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from s2lic.errors import ExtraMissingError
+from s2lic.files import write_atomically
+from s2lic.images import encode_image
+
+if TYPE_CHECKING:
+    from s2lic.codec import Codec
+
+TABLE_HEAD = (
+    "quality    bytes     bpp  PSNR dB  MS-SSIM  encode s  decode s  JPEG bytes  JPEG PSNR dB"
+)
+CROP = (288, 360)
+_CAPTION = 20
+_MS_SSIM_SIDE = 161  # four halvings of an 11-tap window need more than 160 pixels
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A picture that has been through a codec, its size and its distance from the original."""
+
+    codec: str
+    size: int
+    picture: Image.Image
+    psnr: float
+
+    @property
+    def bpp(self) -> float:
+        return 8 * self.size / (self.picture.width * self.picture.height)
+
+    @property
+    def caption(self) -> str:
+        return f"{self.codec} {self.size} bytes, {self.psnr:.1f} dB"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quality, measured on the written file and the decoded 8-bit picture."""
+
+    quality: float
+    ours: Coded
+    ms_ssim: float
+    encode_seconds: float
+    decode_seconds: float
+    jpeg: Coded
+
+    def __str__(self) -> str:
+        return (
+            f"{self.quality:7g} {self.ours.size:8d} {self.ours.bpp:7.4f} {self.ours.psnr:8.2f}"
+            f" {self.ms_ssim:8.4f} {self.encode_seconds:9.2f} {self.decode_seconds:9.2f}"
+            f" {self.jpeg.size:11d} {self.jpeg.psnr:13.2f}"
+        )
+
+
+def sample_photograph() -> str:
+    """A portrait in the public domain that matplotlib brings. Raises ExtraMissingError."""
+    try:
+        from matplotlib.cbook import get_sample_data
+    except ImportError as error:
+        raise _extra("matplotlib") from error
+    return str(get_sample_data("grace_hopper.jpg", asfileobj=False))
+
+
+def run(codec: Codec, image: Image.Image, qualities: Sequence[float], out: Path) -> Iterator[Row]:
+    """Measure each quality; leave files, pictures and a side-by-side view in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    codec.decode(codec.encode(image, qualities[0]))  # the first run also pays for warming up
+    rows = []
+    for quality in qualities:
+        row = _measure(codec, image, quality, out / f"q{quality:g}")
+        rows.append(row)
+        yield row
+    view = side_by_side(image, rows)
+    write_atomically(out / "side-by-side.png", encode_image(view), force=True)
+
+
+def psnr(a: Image.Image, b: Image.Image) -> float:
+    """10 log10(255^2 / MSE) over 8-bit RGB."""
+    difference = np.asarray(a.convert("RGB"), np.float64) - np.asarray(b.convert("RGB"), np.float64)
+    error = float(np.mean(difference**2))
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+
+
+def ms_ssim(a: Image.Image, b: Image.Image) -> float:
+    """MS-SSIM over 8-bit RGB, not a number for pictures too small for its five scales."""
+    if min(a.size) < _MS_SSIM_SIDE:
+        return math.nan
+    import torch
+
+    try:
+        import pytorch_msssim
+    except ImportError as error:
+        raise _extra("pytorch_msssim") from error
+    x, y = (
+        torch.from_numpy(np.array(i.convert("RGB"), np.float32)).permute(2, 0, 1)[None]
+        for i in (a, b)
+    )
+    return float(pytorch_msssim.ms_ssim(x, y, data_range=255))
+
+
+def jpeg_of_size(image: Image.Image, size: int) -> Coded:
+    """The largest JPEG of at most `size` bytes, or the smallest there is."""
+    qualities = range(1, 101)
+    above = bisect.bisect_right(qualities, size, key=lambda q: len(_jpeg(image, q)))
+    data = _jpeg(image, qualities[max(above - 1, 0)])
+    picture = Image.open(io.BytesIO(data))
+    return Coded("JPEG", len(data), picture, psnr(image, picture))
+
+
+def side_by_side(image: Image.Image, rows: Sequence[Row]) -> Image.Image:
+    """The same crop of the original and of the lowest, middle and highest row; JPEG below."""
+    shown = [rows[index] for index in sorted({0, len(rows) // 2, len(rows) - 1})]
+    width, height = min(CROP[0], image.width), min(CROP[1], image.height)
+    left, top = (image.width - width) // 2, (image.height - height) // 4
+    sheet = Image.new("RGB", (width * (1 + len(shown)), 2 * (height + _CAPTION)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for y, line in enumerate(([row.ours for row in shown], [row.jpeg for row in shown])):
+        cells = [("original", image), *((coded.caption, coded.picture) for coded in line)]
+        for x, (caption, picture) in enumerate(cells):
+            corner_x, corner_y = x * width, y * (height + _CAPTION)
+            pen.text((corner_x + 4, corner_y + 2), caption, "black", font)
+            crop = picture.crop((left, top, left + width, top + height))
+            sheet.paste(crop, (corner_x, corner_y + _CAPTION))
+    return sheet
+
+
+def _measure(codec: Codec, image: Image.Image, quality: float, stem: Path) -> Row:
+    start = time.perf_counter()
+    data = codec.encode(image, quality)
+    between = time.perf_counter()
+    picture = codec.decode(data)
+    end = time.perf_counter()
+    write_atomically(f"{stem}.s2lic", data, force=True)
+    write_atomically(f"{stem}.png", encode_image(picture), force=True)
+    return Row(
+        quality=quality,
+        ours=Coded("s2lic", len(data), picture, psnr(image, picture)),
+        ms_ssim=ms_ssim(image, picture),
+        encode_seconds=between - start,
+        decode_seconds=end - between,
+        jpeg=jpeg_of_size(image, len(data)),
+    )
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def _extra(package: str) -> ExtraMissingError:
+    return ExtraMissingError(
+        f"the demo needs {package}; install it with: pip install 's2lic[eval]'"
+    )

@@ -1,0 +1,82 @@
+"""A codec that needs no weights, and a way to run the command line within the test."""
+
+from __future__ import annotations
+
+import io
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2lic.bitstream import Container, Header, pack, unpack
+from s2lic.cli import main
+
+
+class FakeCodec:
+    """JPEG in our container: the interface of `s2lic.codec.Codec` without its cost."""
+
+    def __init__(self, model: str = "fake", device: str = "cpu") -> None:
+        self.model, self.device = model, device
+
+    def encode(self, image: Image.Image, quality: float = 50.0) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, format="JPEG", quality=int(quality))
+        header = Header(
+            *image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0
+        )
+        return pack(Container(header, buffer.getvalue()))
+
+    def decode(self, data: bytes) -> Image.Image:
+        image = Image.open(io.BytesIO(unpack(data).payload))
+        image.load()
+        return image
+
+
+@pytest.fixture
+def fake_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("s2lic.codec")
+    module.Codec = FakeCodec  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "s2lic.codec", module)
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: bytes
+    err: str
+
+
+@pytest.fixture
+def run(
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Callable[..., Result]:
+    """Run `s2lic WORDS` in an empty folder and return its exit code and output."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object, stdin: bytes = b"") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as exit_info:
+            main([str(word) for word in words])
+        sys.stdout.flush()
+        captured = capfdbinary.readouterr()
+        return Result(int(exit_info.value.code or 0), captured.out, captured.err.decode())
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A smooth colour picture of 40 x 24 with some noise on it."""
+    y, x = np.mgrid[0:24, 0:40]
+    noise = np.random.default_rng(7).integers(0, 20, (24, 40, 3))
+    array = np.stack([4 * x, 6 * y, 2 * (x + y)], axis=-1) + noise
+    path = tmp_path / "photo.png"
+    Image.fromarray(array.astype(np.uint8)).save(path)
+    return path

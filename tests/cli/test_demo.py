@@ -1,0 +1,67 @@
+"""`s2lic demo`: a table on stdout, files and a side-by-side picture in a folder."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2lic import demo
+from s2lic.errors import ExtraMissingError
+
+from .conftest import Result
+
+Run = Callable[..., Result]
+
+
+@pytest.mark.usefixtures("fake_codec")
+def test_each_quality_is_a_row_and_two_files(run: Run, photo: Path) -> None:
+    result = run("demo", photo, "--qualities", "90,10", "--out", "shown")
+    assert result.code == 0
+    rows = [line.split() for line in result.out.decode().splitlines()[2:4]]
+    assert [row[0] for row in rows] == ["10", "90"]
+    names = {"q10.s2lic", "q10.png", "q90.s2lic", "q90.png", "side-by-side.png"}
+    assert {path.name for path in Path("shown").iterdir()} == names
+    assert int(rows[0][1]) == Path("shown/q10.s2lic").stat().st_size
+    with Image.open("shown/side-by-side.png") as view:
+        assert view.size == (3 * 40, 2 * (24 + 20))
+
+
+@pytest.mark.usefixtures("fake_codec")
+def test_the_sample_photograph_is_shown_by_default(run: Run) -> None:
+    result = run("demo", "--qualities", "50")
+    assert result.code == 0
+    assert result.out.startswith(b"512 x 600 pixels")
+    ms_ssim = float(result.out.decode().splitlines()[2].split()[4])
+    assert 0.9 < ms_ssim < 1
+
+
+def test_psnr_is_the_formula() -> None:
+    black = Image.new("RGB", (4, 4))
+    grey = Image.new("RGB", (4, 4), (3, 3, 3))
+    assert demo.psnr(black, grey) == pytest.approx(10 * math.log10(255**2 / 9))
+    assert demo.psnr(black, black) == math.inf
+
+
+def test_ms_ssim_is_one_for_equal_pictures_and_undefined_for_small_ones() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (170, 170, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    assert demo.ms_ssim(image, image) == pytest.approx(1)
+    assert math.isnan(demo.ms_ssim(image.crop((0, 0, 160, 170)), image.crop((0, 0, 160, 170))))
+
+
+def test_the_jpeg_beside_it_is_not_larger_where_it_can_be() -> None:
+    noise = Image.effect_noise((64, 64), 40)
+    assert demo.jpeg_of_size(noise, 2000).size <= 2000
+    assert demo.jpeg_of_size(noise, 1).size > 1
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.cbook", None)
+    with pytest.raises(ExtraMissingError, match=r"s2lic\[eval\]"):
+        demo.sample_photograph()

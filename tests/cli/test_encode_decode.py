@@ -1,0 +1,164 @@
+"""`s2lic encode` and `s2lic decode`: where the output goes and what is refused."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2lic.bitstream import read_header
+
+from .conftest import FakeCodec, Result
+
+Run = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("fake_codec")
+
+
+def coded(photo: Path) -> bytes:
+    with Image.open(photo) as image:
+        return FakeCodec().encode(image)
+
+
+def test_the_output_is_named_after_the_input(run: Run, photo: Path) -> None:
+    assert run("encode", photo.name).code == 0
+    photo.unlink()
+    assert run("decode", "photo.s2lic").code == 0
+    with Image.open(photo) as image:
+        assert image.format == "PNG"
+        assert image.size == (40, 24)
+
+
+def test_the_quality_reaches_the_file(run: Run, photo: Path) -> None:
+    assert run("encode", photo, "-q", "12.34", "-o", "a.bin").code == 0
+    assert read_header(Path("a.bin").read_bytes()).quality == 1234
+
+
+def test_the_default_quality_is_50(run: Run, photo: Path) -> None:
+    assert run("encode", photo, "-o", "a.bin").code == 0
+    assert read_header(Path("a.bin").read_bytes()).quality == 5000
+
+
+def test_a_pipe_goes_in_and_out(run: Run, photo: Path) -> None:
+    encoded = run("encode", "-", stdin=photo.read_bytes())
+    assert encoded.code == 0
+    decoded = run("decode", "-", "-o", "-", stdin=encoded.out)
+    assert decoded.out.startswith(b"\x89PNG")
+
+
+def test_a_terminal_is_not_fed_binary_data(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    result = run("encode", "-", stdin=photo.read_bytes())
+    assert (result.code, result.out) == (2, b"")
+    assert "terminal" in result.err
+
+
+def test_grey_stays_grey(run: Run, photo: Path) -> None:
+    with Image.open(photo) as image:
+        image.convert("L").save("grey.png")
+    assert run("encode", "grey.png").code == 0
+    assert run("decode", "grey.s2lic", "-o", "back.png").code == 0
+    with Image.open("back.png") as back:
+        assert back.mode == "L"
+
+
+@pytest.mark.parametrize(
+    ("name", "format_name"),
+    [("a.png", "PNG"), ("a.jpg", "JPEG"), ("a.PPM", "PPM"), ("a.tif", "TIFF"), ("a.webp", "WEBP")],
+)
+def test_the_extension_names_the_format(run: Run, photo: Path, name: str, format_name: str) -> None:
+    Path("a.s2lic").write_bytes(coded(photo))
+    assert run("decode", "a.s2lic", "-o", name).code == 0
+    with Image.open(name) as image:
+        assert image.format == format_name
+
+
+def test_an_unknown_extension_is_a_usage_error_that_lists_the_known(run: Run, photo: Path) -> None:
+    Path("a.s2lic").write_bytes(coded(photo))
+    result = run("decode", "a.s2lic", "-o", "a.xyz")
+    assert result.code == 2
+    assert ".png" in result.err
+    assert not Path("a.xyz").exists()
+
+
+def test_an_output_that_exists_is_kept_unless_forced(run: Run, photo: Path) -> None:
+    Path("a.bin").write_bytes(b"precious")
+    refused = run("encode", photo, "-o", "a.bin")
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert Path("a.bin").read_bytes() == b"precious"
+    assert run("encode", photo, "-o", "a.bin", "--force").code == 0
+    assert read_header(Path("a.bin").read_bytes()).width == 40
+
+
+def test_a_special_file_is_written_through_and_stays_what_it_is(run: Run, photo: Path) -> None:
+    assert run("encode", photo, "-o", "/dev/null").code == 0
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_encode_reports_as_json(run: Run, photo: Path) -> None:
+    report = json.loads(run("encode", photo, "--json").out)
+    size = (photo.parent / "photo.s2lic").stat().st_size
+    assert (report["width"], report["height"], report["bytes"]) == (40, 24, size)
+    assert report["bpp"] == 8 * size / (40 * 24)
+
+
+def test_decode_reports_as_json(run: Run, photo: Path) -> None:
+    Path("a.s2lic").write_bytes(coded(photo))
+    report = json.loads(run("decode", "a.s2lic", "--json").out)
+    assert (report["output"], report["width"], report["height"]) == ("a.png", 40, 24)
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_json_and_a_binary_stdout_exclude_each_other(run: Run, photo: Path, command: str) -> None:
+    result = run(command, photo, "-o", "-", "--json")
+    assert (result.code, result.out) == (2, b"")
+
+
+def test_quiet_prints_nothing(run: Run, photo: Path) -> None:
+    assert run("encode", photo, "--quiet") == Result(0, b"", "")
+    assert run("decode", "photo.s2lic", "-o", "b.png", "--quiet") == Result(0, b"", "")
+
+
+def test_what_the_file_will_lack_is_said(run: Run, photo: Path) -> None:
+    with Image.open(photo) as image:
+        image.save("profile.png", icc_profile=b"a profile")
+    assert "icc_profile" in run("encode", "profile.png").err
+    assert "note" not in run("encode", photo).err
+
+
+def test_the_device_and_the_model_reach_the_codec(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def note(_: FakeCodec, *names: str, **options: str) -> None:
+        asked.append((names, options))
+
+    monkeypatch.setattr(FakeCodec, "__init__", note)
+    run("encode", photo, "--model", "small")
+    run("decode", "photo.s2lic", "-o", "b.png")
+    assert asked == [(("small",), {"device": "cpu"}), ((), {"device": "cpu"})]
+
+
+def test_a_missing_gpu_is_said(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = run("encode", photo, "--device", "cuda")
+    assert result.code == 2
+    assert "CUDA" in result.err
+    assert run("encode", photo, "--device", "auto").code == 0
+
+
+def test_the_picture_comes_back_close(run: Run, photo: Path) -> None:
+    run("encode", photo, "-q", "95")
+    run("decode", "photo.s2lic", "-o", "back.png")
+    with Image.open(photo) as image, Image.open("back.png") as back:
+        difference = np.asarray(image, float) - np.asarray(back, float)
+    assert np.abs(difference).mean() < 10

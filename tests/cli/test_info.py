@@ -1,0 +1,84 @@
+"""`s2lic info`: the header in words, without torch, numpy or weights, and at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from s2lic.bitstream import Container, Header, pack
+
+from .conftest import Result
+
+Run = Callable[..., Result]
+
+HEADER = Header(2**20, 2**20, b"\x01" * 8, 7550, 1, 0, 1, 77)
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    path = tmp_path / "a.s2lic"
+    path.write_bytes(pack(Container(HEADER, b"1234", b"e")))
+    return path
+
+
+def test_the_header_is_printed_however_large_the_picture(run: Run, coded: Path) -> None:
+    lines = run("info", coded.name).out.decode().splitlines()
+    assert lines == [
+        "file              a.s2lic",
+        "format version    1",
+        "bytes             43",
+        "bpp               0.0",
+        "width             1048576",
+        "height            1048576",
+        "model id          0101010101010101",
+        "quality           75.5",
+        "arithmetic        float64",
+        "tiling            one stream",
+        "colour            grey",
+        "symbol crc32      77",
+        "payload bytes     4",
+        "exceptions bytes  1",
+    ]
+
+
+def test_the_header_is_printed_as_json(run: Run, coded: Path) -> None:
+    facts = json.loads(run("info", "-", "--json", stdin=coded.read_bytes()).out)
+    assert facts["file"] == "-"
+    assert facts["quality"] == 75.5
+    assert facts["model_id"] == "0101010101010101"
+
+
+def test_a_truncated_file_is_told(run: Run, coded: Path) -> None:
+    coded.write_bytes(coded.read_bytes()[:-1])
+    result = run("info", coded)
+    assert result.code == 1
+    assert result.err.startswith("s2lic: the file is cut off")
+
+
+def test_info_imports_neither_torch_nor_numpy_nor_pillow_nor_rich(coded: Path) -> None:
+    script = (
+        "import sys, atexit\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'rich', 'matplotlib', 'compressai'}\n"
+        "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
+        "from s2lic.cli import main\n"
+        "main(['info', sys.argv[1]])\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", script, str(coded)], capture_output=True, check=True, text=True
+    )
+    assert process.stderr == "[]\n"
+
+
+def test_info_answers_within_a_third_of_a_second_of_processor_time(coded: Path) -> None:
+    resource = pytest.importorskip("resource", reason="measured by the system's own counter")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-m", "s2lic", "info", str(coded)], capture_output=True, check=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
