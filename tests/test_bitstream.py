@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -93,6 +95,13 @@ def test_a_plain_file_is_these_bytes() -> None:
     assert PLAIN_FILE == bytes.fromhex(
         "b753324c 0101 15 8006 8004 0123456789abcdef 8813 01 00 00 efbeadde03 04 0102030465c9bfe8"
     )
+
+
+def test_the_example_in_the_documentation_is_that_file() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "bitstream.md").read_text()
+    example = text.partition("### An example")[2].partition("The container costs")[0]
+    digits = re.findall(r"^    +((?:[0-9a-f]{2}\b ?)+)", example, re.MULTILINE)
+    assert bytes.fromhex(" ".join(digits)) == PLAIN_FILE
 
 
 def test_the_overhead_of_a_plain_photo_is_at_most_40_bytes() -> None:
