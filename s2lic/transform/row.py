@@ -1,0 +1,19 @@
+"""The sizes of a transform, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TransformRow:
+    """Widths, depths and heads stand for the stages at strides 2, 4, 8; `latent` is M, the channels of y."""
+
+    widths: tuple[int, int, int]
+    depths: tuple[int, int, int]
+    heads: tuple[int, int, int]
+    latent: int
+    window: int
+    mlp_ratio: int
+    dense_unshuffle: int
+    dense_growth: int

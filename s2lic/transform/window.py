@@ -1,0 +1,89 @@
+"""Windows over a map of any size: pad, shift, mask, split, merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Finite, so that a query whose every key is padding gives a number (cropped later) and not NaN.
+MASKED = -1e9
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How an (H, W) map is cut into windows: sizes in tokens; a shift only where windows do not cover the map."""
+
+    height: int
+    width: int
+    window: int
+    shift: int
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        return _ceil_to(self.height, self.window), _ceil_to(self.width, self.window)
+
+    @property
+    def shifts(self) -> tuple[int, int]:
+        return (
+            self.shift if self.height > self.window else 0,
+            self.shift if self.width > self.window else 0,
+        )
+
+    @property
+    def needs_mask(self) -> bool:
+        return any(self.shifts) or self.padded != (self.height, self.width)
+
+
+def _ceil_to(size: int, step: int) -> int:
+    return -(-size // step) * step
+
+
+def split(x: Tensor, grid: Grid) -> Tensor:
+    """(B, H, W, C) -> (B, windows, window^2, C), zero-padded at the right and bottom, then shifted."""
+    (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
+    if (hp, wp) != (grid.height, grid.width):
+        x = F.pad(x, (0, 0, 0, wp - grid.width, 0, hp - grid.height))
+    if dy or dx:
+        x = torch.roll(x, (-dy, -dx), (1, 2))
+    b, c = x.shape[0], x.shape[3]
+    x = x.view(b, hp // n, n, wp // n, n, c).transpose(2, 3)
+    return x.reshape(b, (hp // n) * (wp // n), n * n, c)
+
+
+def merge(x: Tensor, grid: Grid) -> Tensor:
+    """The inverse of `split`: (B, windows, window^2, C) -> (B, H, W, C), the padding cut off."""
+    (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
+    b, c = x.shape[0], x.shape[3]
+    x = x.view(b, hp // n, wp // n, n, n, c).transpose(2, 3).reshape(b, hp, wp, c)
+    if dy or dx:
+        x = torch.roll(x, (dy, dx), (1, 2))
+    return x[:, : grid.height, : grid.width]
+
+
+@lru_cache(maxsize=64)
+def mask(grid: Grid, device: torch.device) -> Tensor:
+    """(windows, 1, window^2, window^2) float32: 0 where the query may see the key, `MASKED` elsewhere.
+
+    Keys are hidden when they are padding or lie in another region after the cyclic shift
+    (Liu et al. 2021, Swin, section 3.2).
+    """
+    (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
+    rows = _regions(hp, n, dy, grid.height)
+    cols = _regions(wp, n, dx, grid.width)
+    region = torch.where(
+        (rows[:, None] < 0) | (cols[None, :] < 0), -1, rows[:, None] * 4 + cols[None, :]
+    )
+    cells = region.view(hp // n, n, wp // n, n).transpose(1, 2).reshape(-1, n * n)
+    seen = (cells[:, :, None] == cells[:, None, :]) & (cells[:, None, :] >= 0)
+    return torch.where(seen, 0.0, MASKED).unsqueeze(1).to(device)
+
+
+def _regions(padded: int, window: int, shift: int, valid: int) -> Tensor:
+    """Region number of each shifted coordinate: the wrapped-round part is another, padding is -1."""
+    source = (torch.arange(padded) + shift) % padded
+    region = (torch.arange(padded) >= padded - shift).long() if shift else torch.zeros(padded).long()
+    return torch.where(source < valid, region, -1)
