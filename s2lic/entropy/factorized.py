@@ -1,0 +1,85 @@
+"""The factorised prior of z: one learned density a channel and anchor quality (Balle et al. 2018, appendix 6.1)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2lic.entropy.likelihood import LIKELIHOOD_MIN, lower_bound
+
+WIDTHS = (1, 3, 3, 1)
+INIT_SCALE = 2.0
+TAIL = 2.0**-20
+SEARCH_REACH = 4096.0
+
+
+class FactorizedPrior(nn.Module):
+    """Cumulatives by a small monotone network for each of (anchors, channels)."""
+
+    def __init__(self, anchors: int, channels: int) -> None:
+        super().__init__()
+        scale = INIT_SCALE ** (1 / (len(WIDTHS) - 1))
+        shape = (anchors, channels)
+        self.matrices, self.biases, self.factors = (
+            nn.ParameterList(),
+            nn.ParameterList(),
+            nn.ParameterList(),
+        )
+        for fan_in, fan_out in zip(WIDTHS[:-1], WIDTHS[1:], strict=True):
+            start = torch.tensor(1 / (scale * fan_out)).expm1().log()
+            self.matrices.append(nn.Parameter(start.repeat(*shape, fan_out, fan_in)))
+            self.biases.append(nn.Parameter(torch.rand(*shape, fan_out, 1) - 0.5))
+            self.factors.append(nn.Parameter(torch.zeros(*shape, fan_out, 1)))
+
+    def logits(self, x: Tensor, anchor: Tensor) -> Tensor:
+        """Logit of the cumulative at x: (B, C, N) values, (B,) anchors -> (B, C, N)."""
+        h = x.unsqueeze(2)  # (B, C, 1, N)
+        last = len(self.matrices) - 1
+        for i, (matrix, bias, factor) in enumerate(
+            zip(self.matrices, self.biases, self.factors, strict=True)
+        ):
+            h = F.softplus(matrix[anchor]) @ h + bias[anchor]
+            if i < last:
+                h = h + torch.tanh(factor[anchor]) * torch.tanh(h)
+        return h.squeeze(2)
+
+    def forward(self, z: Tensor, anchor: Tensor) -> Tensor:
+        """Mass on [z - 1/2, z + 1/2]: (B, C, H, W) -> the same shape."""
+        flat = z.flatten(2)
+        low, high = self.logits(flat - 0.5, anchor), self.logits(flat + 0.5, anchor)
+        # On the right of the median both sigmoids are near 1: flip signs so that small numbers are subtracted.
+        sign = -torch.sign(low + high).detach()
+        mass = (torch.sigmoid(sign * high) - torch.sigmoid(sign * low)).abs()
+        return lower_bound(mass, LIKELIHOOD_MIN).view_as(z)
+
+    @torch.no_grad()
+    def quantiles(self, mass: float) -> Tensor:
+        """Where each cumulative reaches `mass`, by bisection: (anchors, channels) float64."""
+        anchors, channels = self.biases[0].shape[:2]
+        target = torch.tensor(mass, dtype=torch.float64).logit()
+        anchor = torch.arange(anchors, device=self.biases[0].device)
+        low = torch.full((anchors, channels, 1), -SEARCH_REACH, dtype=torch.float64)
+        high = -low
+        for _ in range(80):
+            middle = (low + high) / 2
+            under = self.logits(middle, anchor) < target
+            low, high = torch.where(under, middle, low), torch.where(under, high, middle)
+        return ((low + high) / 2).squeeze(2)
+
+    @torch.no_grad()
+    def pmfs(self) -> list[tuple[int, Tensor]]:
+        """(first symbol, masses) of every (anchor, channel) in that order, at least 16 symbols to each side."""
+        prior = self.double()
+        low, middle, high = (prior.quantiles(m) for m in (TAIL, 0.5, 1 - TAIL))
+        first = torch.minimum(low, middle - 16).floor().long()
+        last = torch.maximum(high, middle + 16).ceil().long()
+        rows = []
+        for anchor in range(first.shape[0]):
+            span = torch.arange(int(first[anchor].min()), int(last[anchor].max()) + 1)
+            values = span.double().expand(1, first.shape[1], -1).unsqueeze(-1)
+            mass = prior(values, torch.tensor([anchor]))[0, :, :, 0]
+            for channel, row in enumerate(mass):
+                start, stop = int(first[anchor, channel]), int(last[anchor, channel])
+                rows.append((start, row[start - int(span[0]) : stop + 1 - int(span[0])]))
+        return rows

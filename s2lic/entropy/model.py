@@ -1,0 +1,68 @@
+"""The entropy model: hyperprior and slices together, with their training-time rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from s2lic.entropy.factorized import FactorizedPrior
+from s2lic.entropy.hyperprior import HyperAnalysis, HyperSynthesis
+from s2lic.entropy.likelihood import bits, gaussian_likelihood, noisy, round_through
+from s2lic.entropy.quality import Gains, Quality
+from s2lic.entropy.row import EntropyRow
+from s2lic.entropy.slices import INPUT_SCALE, Quantise, SliceWalk
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A latent after quantisation, ready for g_s, and the bits of y and z a picture, (B,) each."""
+
+    y_hat: Tensor
+    y_bits: Tensor
+    z_bits: Tensor
+
+
+class EntropyModel(nn.Module):
+    """y (B, M, h, w) as g_a gives it -> y_hat as g_s takes it; gains are applied and undone inside."""
+
+    def __init__(self, row: EntropyRow) -> None:
+        super().__init__()
+        self.row = row
+        self.gains = Gains(row.anchors, row.latent)
+        self.h_a = HyperAnalysis(row)
+        self.h_s = HyperSynthesis(row)
+        self.prior = FactorizedPrior(row.anchors, row.side)
+        self.walk = SliceWalk(row)
+
+    def quality(self, levels: Tensor) -> Quality:
+        return Quality.of(levels, self.row.anchors)
+
+    def hyper_analysis(self, y: Tensor, quality: Quality) -> Tensor:
+        return self.h_a(y * INPUT_SCALE, quality)  # type: ignore[no-any-return]
+
+    def reconstruct(
+        self, z_hat: Tensor, quality: Quality, size: tuple[int, int], quantise: Quantise
+    ) -> Tensor:
+        """From z_hat to y_hat for g_s; `quantise` supplies or takes the symbols of each half."""
+        gain, inverse = self.gains(quality)
+        hyper = self.h_s(z_hat, quality, *size)
+        return self.walk(hyper, quality, gain, quantise) * inverse  # type: ignore[no-any-return]
+
+    def forward(self, y: Tensor, levels: Tensor) -> Rated:
+        """The training pass: noise for the rate, rounding with straight-through gradients for what follows."""
+        quality = self.quality(levels)
+        z = self.hyper_analysis(y, quality).float()
+        z_bits = bits(self.prior(noisy(z), quality.nearest))
+        gained = (y * self.gains(quality)[0]).flatten(2).transpose(1, 2)
+        spent: list[Tensor] = []
+
+        def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
+            residual = gained[:, at, first : first + mu.shape[2]] - mu
+            spent.append(bits(gaussian_likelihood(noisy(residual), sigma)))
+            return round_through(residual) + mu
+
+        size = (y.shape[2], y.shape[3])
+        y_hat = self.reconstruct(round_through(z), quality, size, quantise)
+        return Rated(y_hat, torch.stack(spent).sum(0), z_bits)

@@ -1,0 +1,109 @@
+"""The walk over slices of channels, each in two checkerboard halves: one loop for training, encoder and decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+
+from s2lic.entropy.acgc import Acgc
+from s2lic.entropy.checkerboard import Checkerboard, tokens
+from s2lic.entropy.likelihood import SIGMA_MIN, lower_bound
+from s2lic.entropy.parameters import EntropyParameters, ResidualPrediction
+from s2lic.entropy.quality import Quality
+from s2lic.entropy.row import EntropyRow
+
+# Latents have strong channels of some tens; the nets start better on inputs of order one.
+INPUT_SCALE = 0.1
+
+# Called once a half: (mu, sigma, first channel, raster positions) -> y_hat tokens, all (B, P, c).
+Quantise = Callable[[Tensor, Tensor, int, Tensor], Tensor]
+
+
+class Slice(nn.Module):
+    """The nets of one slice of `channels`, fed by `before` channels already decoded."""
+
+    def __init__(self, row: EntropyRow, before: int, channels: int) -> None:
+        super().__init__()
+        c, local = channels, min(channels, row.local)
+        attention = min(before, row.attention)
+        self.channels = channels
+        self.acgc = (
+            Acgc(before, c, min(before, row.context), attention, row.head_width) if before else None
+        )
+        self.local = nn.Conv2d(c, local, 5, padding=2)
+        known = 2 * c + (c if before else 0)
+        self.parameters_net = EntropyParameters(
+            known + local, min(2 * c, row.hidden), c, row.anchors
+        )
+        self.lrp = ResidualPrediction(c + before + c, min(2 * c, row.lrp), c)
+
+    def known(self, hyper: Tensor, before: Tensor) -> Tensor:
+        """What both halves see: hyper features and, after the first slice, the ACGC context."""
+        return hyper if self.acgc is None else torch.cat([hyper, self.acgc(before)], dim=1)
+
+    def distribution(
+        self, known: Tensor, local: Tensor, quality: Quality, gain: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """mu and sigma of tokens, in the gained domain; gain is (B, 1, c)."""
+        mean, log_scale = self.parameters_net(torch.cat([known, local], dim=-1), quality)
+        return mean * gain, lower_bound(log_scale.exp() * gain, SIGMA_MIN)
+
+
+class SliceWalk(nn.Module):
+    """All slices in coding order (design of Minnen and Singh 2020; He et al. 2021; S2LIC, section III-C)."""
+
+    def __init__(self, row: EntropyRow) -> None:
+        super().__init__()
+        starts = accumulate(row.slices, initial=0)
+        self.slices = nn.ModuleList(
+            Slice(row, before, c) for before, c in zip(starts, row.slices, strict=False)
+        )
+
+    def forward(
+        self, hyper: Tensor, quality: Quality, gain: Tensor, quantise: Quantise
+    ) -> Tensor:
+        """hyper (B, 2M, h, w), gain (B, M, 1, 1) -> corrected y_hat (B, M, h, w), gained domain."""
+        board = Checkerboard.of(hyper.shape[2], hyper.shape[3], hyper.device)
+        decoded: list[Tensor] = []
+        for step, first in self._steps():
+            part = slice(first, first + step.channels)
+            block = hyper[:, 2 * part.start : 2 * part.stop]
+            before = torch.cat(decoded, 1) / gain[:, :first] * INPUT_SCALE if decoded else block[:, :0]
+            y_hat = self._code(step, block, before, quality, gain[:, part], board, first, quantise)
+            decoded.append(y_hat)
+        return torch.cat(decoded, 1)
+
+    def _steps(self) -> Iterator[tuple[Slice, int]]:
+        first = 0
+        for step in self.slices:
+            assert isinstance(step, Slice)
+            yield step, first
+            first += step.channels
+
+    @staticmethod
+    def _code(
+        step: Slice,
+        hyper: Tensor,
+        before: Tensor,
+        quality: Quality,
+        gain: Tensor,
+        board: Checkerboard,
+        first: int,
+        quantise: Quantise,
+    ) -> Tensor:
+        """One slice: anchors without local context, others with it, then LRP over both."""
+        token_gain = gain.flatten(2).transpose(1, 2)
+        known = tokens(step.known(hyper, before))
+        at, no_context = known[:, board.anchors], step.local.out_channels
+        blank = at.new_zeros(at.shape[0], at.shape[1], no_context)
+        mu, sigma = step.distribution(at, blank, quality, token_gain)
+        anchors = quantise(mu, sigma, first, board.anchors)
+        local = tokens(step.local(board.anchors_only(anchors) / gain * INPUT_SCALE))
+        at = known[:, board.others]
+        mu, sigma = step.distribution(at, local[:, board.others], quality, token_gain)
+        y_hat = board.to_map(anchors, quantise(mu, sigma, first, board.others))
+        seen = torch.cat([hyper[:, : step.channels], before, y_hat / gain * INPUT_SCALE], dim=1)
+        return y_hat + step.lrp(seen)  # type: ignore[no-any-return]

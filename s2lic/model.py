@@ -1,0 +1,100 @@
+"""S2LIC = transform + entropy model; the configurations as frozen rows of data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.row import EntropyRow
+from s2lic.errors import UnknownConfigError
+from s2lic.transform.analysis import Analysis
+from s2lic.transform.row import TransformRow
+from s2lic.transform.synthesis import Synthesis
+
+STRIDE = 16
+
+
+@dataclass(frozen=True)
+class Config:
+    """One model: its name, its transform and its entropy model."""
+
+    name: str
+    transform: TransformRow
+    entropy: EntropyRow
+
+
+def _entropy(latent: int, slices: tuple[int, ...], **sizes: int) -> EntropyRow:
+    return EntropyRow(latent, slices, anchors=8, sigma_max=256.0, **sizes)
+
+
+CONFIGS = {
+    row.name: row
+    for row in (
+        Config(
+            "tiny",
+            TransformRow((8, 8, 16), (0, 1, 1), (1, 1, 2), 32, 8, 2, 2, 4),
+            EntropyRow(
+                32, (8, 8, 16), hyper=16, side=8, anchors=4, context=16, attention=8,
+                head_width=8, local=8, hidden=32, lrp=16, sigma_max=64.0,
+            ),
+        ),
+        Config(
+            "nano",
+            TransformRow((32, 64, 96), (0, 1, 2), (1, 2, 3), 256, 8, 2, 2, 8),
+            _entropy(
+                256, (16, 16, 32, 64, 128), hyper=96, side=64, context=64, attention=32,
+                head_width=16, local=32, hidden=192, lrp=64,
+            ),
+        ),
+        Config(
+            "small",
+            TransformRow((96, 128, 160), (1, 2, 3), (3, 4, 5), 320, 8, 2, 2, 8),
+            _entropy(
+                320, (16, 16, 32, 64, 192), hyper=192, side=128, context=128, attention=64,
+                head_width=32, local=96, hidden=384, lrp=192,
+            ),
+        ),
+        Config(
+            "base",
+            TransformRow((192, 192, 192), (1, 2, 3), (4, 8, 16), 320, 8, 4, 1, 32),
+            _entropy(
+                320, (32,) * 10, hyper=192, side=192, context=128, attention=64,
+                head_width=32, local=64, hidden=256, lrp=128,
+            ),
+        ),
+    )
+}  # fmt: skip
+
+
+def config(name: str) -> Config:
+    """The row of that name. Raises UnknownConfigError."""
+    if name not in CONFIGS:
+        raise UnknownConfigError(f"no configuration '{name}'; there are {', '.join(CONFIGS)}")
+    return CONFIGS[name]
+
+
+class S2LIC(nn.Module):
+    """Pictures in [0, 1], (B, 3, H, W) with H, W multiples of 16, through the whole codec."""
+
+    def __init__(self, row: Config) -> None:
+        super().__init__()
+        self.row = row
+        self.g_a = Analysis(row.transform)
+        self.g_s = Synthesis(row.transform)
+        self.entropy = EntropyModel(row.entropy)
+
+    def forward(self, x: Tensor, levels: Tensor) -> dict[str, Tensor]:
+        """x_hat (B, 3, H, W) unclipped, and bits of y and z a picture; levels (B,) in 0..10000."""
+        rated = self.entropy(self.g_a(x - 0.5), levels)
+        x_hat = self.g_s(rated.y_hat) + 0.5
+        return {"x_hat": x_hat, "y_bits": rated.y_bits, "z_bits": rated.z_bits}
+
+
+def build(name: str, seed: int = 0) -> S2LIC:
+    """A model of that configuration with seeded random weights. Raises UnknownConfigError."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return S2LIC(config(name))
