@@ -1,0 +1,1 @@
+"""Training: data, loss, optimiser, loop, checkpoints (extra `train`)."""

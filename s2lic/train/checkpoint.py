@@ -1,0 +1,46 @@
+"""Everything a run needs to go on: weights, their average, optimiser state, position."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+EMA_DECAY = 0.999
+
+
+class Average:
+    """Exponential moving average of a model's weights, short at the start so that it forgets the start."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        keep = min(EMA_DECAY, (1 + step) / (10 + step))
+        now = model.state_dict()
+        torch._foreach_lerp_(
+            list(self.weights.values()), [now[k] for k in self.weights], 1 - keep
+        )
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Writes beside the target and renames, so that a killed run never leaves half a checkpoint."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    torch.save(state, beside)
+    os.replace(beside, path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def averaged(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint."""
+    weights: dict[str, Tensor] = load(path)["average"]
+    return weights

@@ -1,0 +1,50 @@
+"""The head start: the linear path begins as the principal components of training patches."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from s2lic.entropy.quality import LAMBDA_MAX, LAMBDA_MIN
+from s2lic.entropy.slices import Slice
+from s2lic.model import S2LIC
+from s2lic.train.data import Photos
+from s2lic.entropy.quality import QUALITY_MAX
+from s2lic.transform.shortcut import OUTPUT_SCALE, STRIDE, principal_components
+
+PATCHES_FROM = 256
+SIGMA_START_MIN = 0.02
+
+
+def quantiser_step() -> float:
+    """The step in pixel units of 0..1 at which dR/dD of a uniform quantiser equals lambda, at the middle quality."""
+    lam = math.sqrt(LAMBDA_MIN * LAMBDA_MAX)
+    return math.sqrt(18 / (lam * math.log(2))) / 255
+
+
+@torch.no_grad()
+def head_start(model: S2LIC, photos: Photos, seed: int = 0) -> None:
+    """Sets the linear path of g_a and g_s, and the starting scale of every latent to match it."""
+    x = photos.batch(PATCHES_FROM, 256, (seed, 0)) - 0.5
+    patches = F.pixel_unshuffle(x, STRIDE).permute(0, 2, 3, 1).flatten(0, 2)
+    directions, deviation = principal_components(patches, model.row.transform.latent)
+    step = quantiser_step()
+    model.g_a.linear.conv.weight.copy_((directions / step)[:, :, None, None])
+    model.g_s.linear.conv.weight.copy_((directions.T * step / OUTPUT_SCALE)[:, :, None, None])
+    first = 0
+    for part in model.entropy.walk.slices:
+        assert isinstance(part, Slice)
+        scale = (deviation[first : first + part.channels] / step).clamp(min=SIGMA_START_MIN)
+        part.parameters_net.fc2.bias[part.channels :] = scale.log()
+        first += part.channels
+    _spread_side(model, x[:16])
+
+
+def _spread_side(model: S2LIC, x: Tensor) -> None:
+    """Scales the last layer of h_a so that z starts with a standard deviation of 1: less, and rounding hides it."""
+    levels = torch.full((len(x),), QUALITY_MAX / 2)
+    z = model.entropy.hyper_analysis(model.g_a(x), model.entropy.quality(levels))
+    model.entropy.h_a.last.weight.div_(z.std())
