@@ -156,7 +156,7 @@ def _check_limits(header: Header, limits: Limits) -> None:
     if limits.max_pixels is not None and pixels > limits.max_pixels:
         raise PixelLimitError(
             f"the picture has {header.width} x {header.height} pixels, more than the limit of "
-            f"{limits.max_pixels}; raise the limit (max_pixels) if you trust the file"
+            f"{limits.max_pixels}; raise max_pixels (--max-pixels) if you trust the file"
         )
 
 

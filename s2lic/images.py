@@ -88,7 +88,7 @@ def check_image(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS)
     if max_pixels is not None and pixels > max_pixels:
         raise ImageSizeError(
             f"the picture has {image.width} x {image.height} pixels, more than the limit of "
-            f"{max_pixels}; raise the limit (max_pixels) if memory allows"
+            f"{max_pixels}; raise max_pixels (--max-pixels) if memory allows"
         )
 
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import time
 
-from s2lic.bitstream import read_header
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
 from s2lic.cli.device import open_codec
-from s2lic.cli.options import Device, DeviceName, Force, Input, Json, Output, Quiet
+from s2lic.cli.options import (
+    Device,
+    DeviceName,
+    Force,
+    Input,
+    Json,
+    MaxPixels,
+    Model,
+    Output,
+    Quiet,
+)
 from s2lic.cli.streams import (
     STANDARD,
     check_target,
@@ -22,7 +32,9 @@ from s2lic.cli.streams import (
 def decode(
     source: Input,
     output: Output = None,
+    model: Model = None,
     device: Device = DeviceName.cpu,
+    max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -34,9 +46,9 @@ def decode(
     extension = ".png" if target == STANDARD else format_of(target)
     check_target(target, force, as_json)
     data = read_input(source)
-    read_header(data)  # a broken file is told at once, before torch is loaded
+    unpack(data, Limits(max_pixels))  # a broken file is told at once, before torch is loaded
     with progress(f"decoding {source}", quiet):
-        codec = open_codec(device)
+        codec = open_codec(device, model, max_pixels)
         start = time.perf_counter()
         image = codec.decode(data)
         seconds = time.perf_counter() - start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.options import DeviceName
 from s2lic.errors import DeviceMissingError
 
@@ -11,12 +12,16 @@ if TYPE_CHECKING:
     from s2lic.codec import Codec
 
 
-def open_codec(device: DeviceName, model: str | None = None) -> Codec:
+def open_codec(
+    device: DeviceName, model: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Codec:
     """The codec of that model, else of the default one. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
     where = _device(device)
-    return Codec(device=where) if model is None else Codec(model, device=where)
+    if model is None:
+        return Codec(device=where, max_pixels=max_pixels)
+    return Codec(model, device=where, max_pixels=max_pixels)
 
 
 def _device(name: DeviceName) -> str:

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.device import open_codec
-from s2lic.cli.options import Device, DeviceName, Force, Input, Json, Model, Output, Quiet
+from s2lic.cli.options import (
+    Device,
+    DeviceName,
+    Force,
+    Input,
+    Json,
+    MaxPixels,
+    Model,
+    Output,
+    Quiet,
+)
 from s2lic.cli.streams import (
     STANDARD,
     check_target,
@@ -34,6 +45,7 @@ def encode(
     quality: Quality = 50.0,
     model: Model = None,
     device: Device = DeviceName.cpu,
+    max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -43,10 +55,10 @@ def encode(
 
     target = name_output(source, output, ".s2lic")
     check_target(target, force, as_json)
-    image = open_image(sys.stdin.buffer if source == STANDARD else source)
+    image = open_image(sys.stdin.buffer if source == STANDARD else source, max_pixels)
     print_note_on_metadata(image, quiet)
     with progress(f"encoding {source}", quiet):
-        codec = open_codec(device, model)
+        codec = open_codec(device, model, max_pixels)
         start = time.perf_counter()
         data = codec.encode(image, quality)
         seconds = time.perf_counter() - start

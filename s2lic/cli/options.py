@@ -16,7 +16,11 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[
-    str | None, typer.Option("--model", help="The weights to encode with. [default: s2lic's own]")
+    str | None,
+    typer.Option("--model", help="Shipped weights by name, or a weights file. [default: shipped]"),
+]
+MaxPixels = Annotated[
+    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures; memory grows with it.")
 ]
 
 

@@ -20,8 +20,10 @@ from s2lic.cli import main
 class FakeCodec:
     """JPEG in our container: the interface of `s2lic.codec.Codec` without its cost."""
 
-    def __init__(self, model: str = "fake", device: str = "cpu") -> None:
-        self.model, self.device = model, device
+    def __init__(
+        self, model: str = "fake", device: str = "cpu", max_pixels: int | None = None
+    ) -> None:
+        self.model, self.device, self.max_pixels = model, device, max_pixels
 
     def encode(self, image: Image.Image, quality: float = 50.0) -> bytes:
         buffer = io.BytesIO()

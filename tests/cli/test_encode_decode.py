@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.bitstream import read_header
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header
 
 from .conftest import FakeCodec, Result
 
@@ -139,13 +139,18 @@ def test_the_device_and_the_model_reach_the_codec(
 ) -> None:
     asked = []
 
-    def note(_: FakeCodec, *names: str, **options: str) -> None:
+    def note(_: FakeCodec, *names: str, **options: object) -> None:
         asked.append((names, options))
 
     monkeypatch.setattr(FakeCodec, "__init__", note)
-    run("encode", photo, "--model", "small")
-    run("decode", "photo.s2lic", "-o", "b.png")
-    assert asked == [(("small",), {"device": "cpu"}), ((), {"device": "cpu"})]
+    run("encode", photo, "--model", "small", "--max-pixels", 2000)
+    run("decode", "photo.s2lic", "-o", "b.png", "--max-pixels", 3000)
+    run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors")
+    assert asked == [
+        (("small",), {"device": "cpu", "max_pixels": 2000}),
+        ((), {"device": "cpu", "max_pixels": 3000}),
+        (("own.safetensors",), {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS}),
+    ]
 
 
 def test_a_missing_gpu_is_said(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +159,15 @@ def test_a_missing_gpu_is_said(run: Run, photo: Path, monkeypatch: pytest.Monkey
     assert result.code == 2
     assert "CUDA" in result.err
     assert run("encode", photo, "--device", "auto").code == 0
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_a_picture_beyond_the_limit_is_refused(run: Run, photo: Path, command: str) -> None:
+    Path("photo.s2lic").write_bytes(coded(photo))
+    source = photo if command == "encode" else "photo.s2lic"
+    result = run(command, source, "-o", "new.png", "--max-pixels", 40 * 24 - 1)
+    assert result.code == 1
+    assert "--max-pixels" in result.err
 
 
 def test_the_picture_comes_back_close(run: Run, photo: Path) -> None:
