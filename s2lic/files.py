@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from s2lic.errors import InputMissingError, OutputExistsError, OutputUnwritableError
@@ -49,7 +48,7 @@ def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None
 
 
 def _replace(target: Path, data: bytes) -> None:
-    partial = target.with_name(f".{secrets.token_hex(8)}.part")
+    partial = target.with_name(f".{os.urandom(8).hex()}.part")
     try:
         # Mode x never opens what another program put there, and heeds the user's umask.
         with partial.open("xb") as file:
