@@ -49,15 +49,17 @@ def test_an_existing_output_is_replaced_by_force(tmp_path: Path) -> None:
     assert (tmp_path / "a.bin").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    ("owner", "failing"), [(os, "fsync"), (Path, "replace")], ids=["sync", "rename"]
+)
 def test_a_failure_keeps_the_old_file_and_leaves_no_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, failing: str
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     (tmp_path / "a.bin").write_bytes(b"old")
-    monkeypatch.setattr(os, failing, full)
+    monkeypatch.setattr(owner, failing, full)
     with pytest.raises(OutputUnwritableError, match="No space left"):
         write_atomically(tmp_path / "a.bin", b"new", force=True)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.bin", b"old")]

@@ -176,3 +176,12 @@ def test_the_picture_comes_back_close(run: Run, photo: Path) -> None:
     with Image.open(photo) as image, Image.open("back.png") as back:
         difference = np.asarray(image, float) - np.asarray(back, float)
     assert np.abs(difference).mean() < 10
+
+
+def test_progress_shows_on_a_terminal_and_is_wiped(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "encoding" not in run("encode", photo).err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert "encoding photo.png ...\r\x1b[K" in run("encode", "photo.png", "--force").err
+    assert run("encode", "photo.png", "--force", "--quiet").err == ""
