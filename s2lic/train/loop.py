@@ -49,7 +49,7 @@ class Run:
 
     def __init__(self, plan: Plan, photos: Photos) -> None:
         self.plan = plan
-        self.model = build(plan.config, plan.seed).to(memory_format=torch.channels_last)
+        self.model = build(plan.config, plan.seed)
         self.step, self.minutes, self.bad = 0, 0.0, 0
         head_start(self.model, photos, plan.seed)
         self.optimiser = optimiser(plan.optimiser, self.model, plan.lr)
@@ -137,10 +137,3 @@ class Run:
             if fresh:
                 writer.writerow(COLUMNS)
             writer.writerow([f"{values[c]:.6g}" for c in COLUMNS])
-
-
-def model_from(path: Path, config: str) -> S2LIC:
-    """The averaged model of a checkpoint."""
-    model = build(config)
-    model.load_state_dict(checkpoint.averaged(path))
-    return model

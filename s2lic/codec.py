@@ -1,0 +1,151 @@
+"""The codec: the one file that knows transform, entropy model, container and weights together."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, Container, Header, Limits, pack, unpack
+from s2lic.entropy.coder import Coded
+from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
+from s2lic.entropy.exceptions import pack_exceptions, unpack_exceptions
+from s2lic.entropy.quality import QUALITY_MAX
+from s2lic.errors import QualityRangeError, UsageError
+from s2lic.images import ImageLike, as_image
+from s2lic.model import STRIDE
+from s2lic.weights import manifest
+from s2lic.weights.store import Weights, load
+
+FLOAT64, ONE_STREAM = 1, 0
+RGB, GREY = 0, 1
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+
+
+class Codec:
+    """Encodes and decodes many pictures with one model in memory.
+
+    `model` is the name of shipped weights or the path of a weights file; a file that names other shipped
+    weights is decoded with those. `precision` is that of g_a and g_s; symbols never depend on it.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = manifest.DEFAULT_MODEL,
+        device: str = "cpu",
+        precision: str = "float32",
+        max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise UsageError(f"no precision '{precision}'; there are {', '.join(PRECISIONS)}")
+        self.device, self.precision, self.max_pixels = torch.device(device), precision, max_pixels
+        self._weights = _open_weights(model, device)
+        self._by_id = {self._weights.model_id: self._weights}
+
+    def encode(self, image: ImageLike, quality: float = 50.0) -> bytes:
+        """The file of a picture (Pillow image, uint8 array or path) at quality 0..100.
+
+        Raises QualityRangeError, or what `s2lic.images.as_image` raises.
+        """
+        level, picture = quality_level(quality), as_image(image, self.max_pixels)
+        levels = torch.tensor([level], device=self.device)
+        y = self.analyse(self._weights, pad(to_tensor(picture).to(self.device)))
+        weights = self._weights
+        (coded,) = encode_latent(weights.model.entropy, weights.tables, y, levels)
+        header = Header(
+            width=picture.width,
+            height=picture.height,
+            model_id=weights.model_id,
+            quality=level,
+            arithmetic=FLOAT64,
+            tiling=ONE_STREAM,
+            colour=GREY if picture.mode == "L" else RGB,
+            symbol_crc32=coded.symbol_crc,
+        )
+        return pack(Container(header, coded.payload, pack_exceptions(coded.exceptions)))
+
+    def decode(self, data: bytes) -> Image.Image:
+        """The picture of a file, RGB or grey as it was. Raises a BitstreamError."""
+        container = unpack(data, Limits(self.max_pixels))
+        header = container.header
+        weights = self._weights_of(header.model_id)
+        size = LatentSize(-(-header.height // STRIDE), -(-header.width // STRIDE))
+        count = size.symbols(weights.model.row.entropy)
+        exceptions = unpack_exceptions(container.exceptions, count)
+        coded = Coded(container.payload, exceptions, header.symbol_crc32, count)
+        levels = torch.tensor([header.quality], device=self.device)
+        y_hat = decode_latent(weights.model.entropy, weights.tables, [coded], levels, size)
+        pixels = self.synthesise(weights, y_hat)[0, :, : header.height, : header.width]
+        return to_image(pixels, grey=header.colour == GREY)
+
+    @torch.inference_mode()
+    def analyse(self, weights: Weights, x: Tensor) -> Tensor:
+        """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32."""
+        with self._precision():
+            return weights.model.g_a(_fast_layout(x - 0.5))  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def synthesise(self, weights: Weights, y_hat: Tensor) -> Tensor:
+        """g_s: y_hat -> (B, 3, H, W) uint8."""
+        with self._precision():
+            x_hat = weights.model.g_s(_fast_layout(y_hat.float())) + 0.5
+        return x_hat.clamp(0, 1).mul(255).round().to(torch.uint8)  # type: ignore[no-any-return]
+
+    def _precision(self) -> contextlib.AbstractContextManager[object]:
+        reduced = self.precision != "float32"
+        return torch.autocast(self.device.type, PRECISIONS["bf16"], enabled=reduced)
+
+    def _weights_of(self, model_id: bytes) -> Weights:
+        if model_id not in self._by_id:
+            self._by_id[model_id] = load(manifest.by_id(model_id).path, self.device.type)
+        return self._by_id[model_id]
+
+
+def encode(image: ImageLike, quality: float = 50.0, model: str | Path = "nano") -> bytes:
+    """The file of one picture; for many, keep a `Codec`. Raises as `Codec.encode` does."""
+    return Codec(model).encode(image, quality)
+
+
+def decode(data: bytes) -> Image.Image:
+    """The picture of one file; for many, keep a `Codec`. Raises as `Codec.decode` does."""
+    return Codec().decode(data)
+
+
+def quality_level(quality: float) -> int:
+    """100 x quality as the header's integer. Raises QualityRangeError."""
+    if not 0 <= quality <= 100:
+        raise QualityRangeError(f"quality {quality} is outside 0..100")
+    return round(quality * QUALITY_MAX / 100)
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """(1, 3, H, W) float32 in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image.convert("RGB")))
+    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
+
+
+def to_image(pixels: Tensor, grey: bool) -> Image.Image:
+    """A picture of (3, H, W) uint8; grey by Pillow's luma."""
+    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+    return picture.convert("L") if grey else picture
+
+
+def pad(x: Tensor) -> Tensor:
+    """Repeats the right and bottom edges up to multiples of 16."""
+    return F.pad(x, (0, -x.shape[3] % STRIDE, 0, -x.shape[2] % STRIDE), mode="replicate")
+
+
+def _fast_layout(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _open_weights(model: str | Path, device: str) -> Weights:
+    path = Path(model)
+    if path.suffix == ".safetensors":
+        return load(path, device)
+    return load(manifest.by_config(str(model)).path, device)

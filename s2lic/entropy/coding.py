@@ -1,0 +1,107 @@
+"""The entropy model at coding time: a latent to coded symbols, and coded symbols back to the same latent.
+
+Everything here runs in float64 on weights rounded to fp16; symbols go in the order z, then slice by slice
+anchors and others, each channel by channel in raster order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from s2lic.entropy.coder import MARGIN, Coded, SymbolReader, SymbolWriter
+from s2lic.entropy.hyperprior import Z_STRIDE
+from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.quality import Quality
+from s2lic.entropy.row import EntropyRow
+from s2lic.entropy.tables import Tables
+
+
+@dataclass(frozen=True)
+class LatentSize:
+    """Height and width of y, and what follows from them."""
+
+    height: int
+    width: int
+
+    @property
+    def side(self) -> tuple[int, int]:
+        return -(-self.height // Z_STRIDE), -(-self.width // Z_STRIDE)
+
+    def symbols(self, row: EntropyRow) -> int:
+        """How many symbols a picture has: those of z and those of y."""
+        z_height, z_width = self.side
+        return row.side * z_height * z_width + row.latent * self.height * self.width
+
+
+def z_rows(row: EntropyRow, quality: Quality, size: LatentSize) -> Iterator[NDArray[np.int64]]:
+    """Table rows of z for each picture of the batch, (channels, h, w): anchor * channels + channel."""
+    for anchor in quality.nearest.tolist():
+        rows = anchor * row.side + np.arange(row.side)[:, None, None]
+        yield np.broadcast_to(rows, (row.side, *size.side))
+
+
+@torch.inference_mode()
+def encode_latent(
+    model: EntropyModel, tables: Tables, y: Tensor, levels: Tensor, margin: float = MARGIN
+) -> list[Coded]:
+    """Code y (B, M, h, w) at quality levels (B,); `model` is in float64.
+
+    Raises ArithmeticFaultError if a mean or scale is not finite or a symbol does not fit 16 bits.
+    """
+    quality, size = model.quality(levels), LatentSize(y.shape[2], y.shape[3])
+    writers = [SymbolWriter(tables, margin) for _ in range(len(y))]
+    y = y.double()
+    z_hat = torch.round(model.hyper_analysis(y, quality))
+    for writer, rows, z in zip(writers, z_rows(model.row, quality, size), z_hat, strict=True):
+        writer.write_rows(whole(z), rows)
+    gained = (y * model.gains(quality)[0]).flatten(2).transpose(1, 2)
+
+    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
+        q = torch.round(gained[:, at, first : first + mu.shape[2]] - mu)
+        for writer, symbols, scale in zip(writers, q, sigma, strict=True):
+            writer.write_scaled(whole(symbols.T), scale.T.cpu().numpy())
+        return q + mu
+
+    model.reconstruct(z_hat, quality, (size.height, size.width), quantise)
+    return [writer.finish() for writer in writers]
+
+
+@torch.inference_mode()
+def decode_latent(
+    model: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, size: LatentSize
+) -> Tensor:
+    """y_hat (B, M, h, w) float64, as the encoder's g_s would have seen it; `model` is in float64.
+
+    Raises CorruptError, TruncatedError, SymbolChecksumError or ArithmeticFaultError.
+    """
+    quality, count = model.quality(levels), size.symbols(model.row)
+    device = levels.device
+    readers = [SymbolReader(tables, c.payload, c.exceptions, count) for c in coded]
+    rows = z_rows(model.row, quality, size)
+    z = [numbers(reader.read_rows(row)) for reader, row in zip(readers, rows, strict=True)]
+
+    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
+        scales = sigma.transpose(1, 2).cpu().numpy()
+        q = [numbers(r.read_scaled(scale)) for r, scale in zip(readers, scales, strict=True)]
+        return torch.stack(q).to(device).transpose(1, 2) + mu
+
+    z_hat = torch.stack(z).to(device)
+    y_hat = model.reconstruct(z_hat, quality, (size.height, size.width), quantise)
+    for reader, picture in zip(readers, coded, strict=True):
+        reader.finish(picture.symbol_crc)
+    return y_hat
+
+
+def whole(x: Tensor) -> NDArray[np.int64]:
+    """Rounded float64 values as integers; what is beyond int64 or no number stays far out of range."""
+    return torch.nan_to_num(x, nan=2.0**40).clamp(-(2.0**40), 2.0**40).long().cpu().numpy()
+
+
+def numbers(symbols: NDArray[np.int16]) -> Tensor:
+    return torch.from_numpy(symbols.astype(np.float64))

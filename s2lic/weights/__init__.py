@@ -1,0 +1,1 @@
+"""Trained weights: the manifest of what ships, and loading."""
