@@ -87,8 +87,7 @@ def _check_version(data: bytes) -> None:
     version = data[len(MAGIC)]
     if version > VERSION:
         raise NewerVersionError(
-            f"the file has format version {version}, this release reads up to {VERSION}: "
-            "a newer s2lic is needed"
+            f"the file has format version {version}, this release reads up to {VERSION}: a newer s2lic is needed"
         )
     if version < VERSION:
         raise CorruptError(f"there is no format version {version}")
@@ -140,8 +139,7 @@ def _check_boxes(data: bytes) -> dict[int, tuple[int, int]]:
             raise CorruptError(f"box 0x{box_id:02x} stands twice")
         if box_id not in (HEADER, EXCEPTIONS, PAYLOAD) and not box_id & OPTIONAL_BIT:
             raise UnsupportedFeatureError(
-                f"the file needs box 0x{box_id:02x}, which this release does not know: "
-                "a newer s2lic is needed"
+                f"the file needs box 0x{box_id:02x}, which this release does not know: a newer s2lic is needed"
             )
         if start == stop and not box_id & OPTIONAL_BIT:
             raise CorruptError(f"box 0x{box_id:02x} is empty")

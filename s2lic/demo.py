@@ -21,9 +21,7 @@ from s2lic.images import encode_image
 if TYPE_CHECKING:
     from s2lic.codec import Codec
 
-TABLE_HEAD = (
-    "quality    bytes     bpp  PSNR dB  MS-SSIM  encode s  decode s  JPEG bytes  JPEG PSNR dB"
-)
+TABLE_HEAD = "quality    bytes     bpp  PSNR dB  MS-SSIM  encode s  decode s  JPEG bytes  JPEG PSNR dB"
 CROP = (288, 360)
 _CAPTION = 20
 _MS_SSIM_SIDE = 161  # four halvings of an 11-tap window need more than 160 pixels
@@ -105,10 +103,7 @@ def ms_ssim(a: Image.Image, b: Image.Image) -> float:
         import pytorch_msssim
     except ImportError as error:
         raise _extra("pytorch_msssim") from error
-    x, y = (
-        torch.from_numpy(np.array(i.convert("RGB"), np.float32)).permute(2, 0, 1)[None]
-        for i in (a, b)
-    )
+    x, y = (torch.from_numpy(np.array(i.convert("RGB"), np.float32)).permute(2, 0, 1)[None] for i in (a, b))
     return float(pytorch_msssim.ms_ssim(x, y, data_range=255))
 
 
@@ -163,6 +158,4 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def _extra(package: str) -> ExtraMissingError:
-    return ExtraMissingError(
-        f"the demo needs {package}; install it with: pip install 's2lic[eval]'"
-    )
+    return ExtraMissingError(f"the demo needs {package}; install it with: pip install 's2lic[eval]'")

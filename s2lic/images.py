@@ -75,8 +75,7 @@ def check_image(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS)
     """Raises UnsupportedModeError or ImageSizeError if the picture cannot be coded."""
     if image.mode not in MODES:
         raise UnsupportedModeError(
-            f"pictures of mode {image.mode} are not coded; "
-            "convert it first, for instance with image.convert('RGB')"
+            f"pictures of mode {image.mode} are not coded; convert it first, for instance with image.convert('RGB')"
         )
     if "transparency" in image.info:
         raise UnsupportedModeError(
@@ -132,8 +131,7 @@ def _open(data: bytes) -> Image.Image:
 def _from_array(array: npt.NDArray[Any]) -> Image.Image:
     if array.dtype != np.uint8 or not (array.ndim == 2 or array.shape[2:] == (3,)):
         raise UnsupportedModeError(
-            f"arrays of {array.dtype} and shape {array.shape} are not coded; "
-            "give uint8 of shape (H, W) or (H, W, 3)"
+            f"arrays of {array.dtype} and shape {array.shape} are not coded; give uint8 of shape (H, W) or (H, W, 3)"
         )
     if array.size == 0:
         raise ImageSizeError(f"an array of shape {array.shape} has no pixels")

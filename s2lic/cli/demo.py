@@ -11,9 +11,7 @@ from s2lic.cli.device import open_codec
 from s2lic.cli.options import Device, DeviceName, Model
 from s2lic.errors import UsageError
 
-Picture = Annotated[
-    str | None, typer.Argument(metavar="[IMAGE]", help="A picture. [default: a sample photograph]")
-]
+Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="A picture. [default: a sample photograph]")]
 Folder = Annotated[Path, typer.Option("--out", help="The folder for files and pictures.")]
 Qualities = Annotated[str, typer.Option("--qualities", help="Numbers from 0 to 100, by commas.")]
 

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from s2lic.codec import Codec
 
 
-def open_codec(
-    device: DeviceName, model: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS
-) -> Codec:
+def open_codec(device: DeviceName, model: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Codec:
     """The codec of that model, else of the default one. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 

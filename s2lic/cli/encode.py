@@ -34,9 +34,7 @@ from s2lic.cli.streams import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Quality = Annotated[
-    float, typer.Option("-q", "--quality", min=0, max=100, help="More keeps more, in more bytes.")
-]
+Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help="More keeps more, in more bytes.")]
 
 
 def encode(

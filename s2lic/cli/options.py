@@ -19,9 +19,7 @@ Model = Annotated[
     str | None,
     typer.Option("--model", help="Shipped weights by name, or a weights file. [default: shipped]"),
 ]
-MaxPixels = Annotated[
-    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures; memory grows with it.")
-]
+MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures; memory grows with it.")]
 
 
 class DeviceName(str, Enum):
@@ -33,6 +31,4 @@ class DeviceName(str, Enum):
 
 
 # A GPU pays for itself on many or large pictures; for one, starting it takes longer than coding.
-Device = Annotated[
-    DeviceName, typer.Option("--device", help="Where to compute; auto takes a GPU if it can.")
-]
+Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute; auto takes a GPU if it can.")]

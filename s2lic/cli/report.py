@@ -31,9 +31,7 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
 
     # Typer learns the options from here.
     signature = inspect.signature(command, eval_str=True)
-    option = inspect.Parameter(
-        "verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose
-    )
+    option = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose)
     parameters = [*signature.parameters.values(), option]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {row.name: row.annotation for row in parameters}

@@ -51,7 +51,7 @@ class AdjacentContext(nn.Module):
         self.depthwise = Depthwise(source, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(self.conv2(F.gelu(self.conv1(x)))) + self.depthwise(x)
+        return F.gelu(self.conv2(F.gelu(self.conv1(x)))) + self.depthwise(x)  # type: ignore[no-any-return]
 
 
 class GlobalContext(nn.Module):
@@ -74,9 +74,7 @@ class Acgc(nn.Module):
     The channel map comes from the global branch (average pool over the tile), the spatial map from the local one.
     """
 
-    def __init__(
-        self, source: int, dim: int, hidden: int, attention: int, head_width: int
-    ) -> None:
+    def __init__(self, source: int, dim: int, hidden: int, attention: int, head_width: int) -> None:
         super().__init__()
         self.local = AdjacentContext(source, hidden, dim)
         self.globally = GlobalContext(source, attention, head_width, dim)

@@ -31,7 +31,7 @@ class Checkerboard:
     def to_map(self, anchors: Tensor, others: Tensor) -> Tensor:
         """Two halves of tokens (B, P, C) -> (B, C, H, W)."""
         tokens = torch.cat([anchors, others], dim=1)[:, self.inverse]
-        return tokens.transpose(1, 2).unflatten(2, (self.height, self.width))
+        return tokens.transpose(1, 2).unflatten(2, (self.height, self.width))  # type: ignore[no-any-return]
 
     def anchors_only(self, anchors: Tensor) -> Tensor:
         """A map that holds the anchors and zeros elsewhere."""

@@ -67,9 +67,7 @@ def gaussian_index(
 class SymbolWriter:
     """Codes symbols pass by pass, in the order in which a SymbolReader will ask for them."""
 
-    def __init__(
-        self, tables: Tables, margin: float = MARGIN, ans: ModuleType | None = None
-    ) -> None:
+    def __init__(self, tables: Tables, margin: float = MARGIN, ans: ModuleType | None = None) -> None:
         self._tables = tables
         self._margin = margin
         self._encoder = (ans or load_ans()).BufferedRansEncoder()
@@ -194,9 +192,7 @@ class SymbolReader:
         self._position += rows.size
         return symbols
 
-    def _exceptions_within(
-        self, kind: int, count: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _exceptions_within(self, kind: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(indices into the next `count` symbols, values) of one kind."""
         positions, values = self._exceptions[kind]
         span = slice(*np.searchsorted(positions, [self._position, self._position + count]))

@@ -73,9 +73,7 @@ def encode_latent(
 
 
 @torch.inference_mode()
-def decode_latent(
-    model: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, size: LatentSize
-) -> Tensor:
+def decode_latent(model: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, size: LatentSize) -> Tensor:
     """y_hat (B, M, h, w) float64, as the encoder's g_s would have seen it; `model` is in float64.
 
     Raises CorruptError, TruncatedError, SymbolChecksumError or ArithmeticFaultError.

@@ -94,7 +94,8 @@ class DeformableAttention(nn.Module):
             self._heads(v),
             self.bias(height, width, points),
         )
-        return out.transpose(2, 3).reshape(x.shape[0], -1, height, width)
+        merged = out.transpose(2, 3).flatten(1, 2)
+        return merged.view(merged.shape[0], -1, height, width)
 
     def bias(self, height: int, width: int, points: Tensor) -> Tensor:
         """(B, heads, H * W, G)."""
@@ -103,4 +104,4 @@ class DeformableAttention(nn.Module):
         return (rows + cols).flatten(2, 3)
 
     def _heads(self, tokens: Tensor) -> Tensor:  # (B, N, dim) -> (B, heads, N, d)
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-any-return]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ class FactorizedPrior(nn.Module):
             nn.ParameterList(),
             nn.ParameterList(),
         )
-        for fan_in, fan_out in zip(WIDTHS[:-1], WIDTHS[1:], strict=True):
+        for fan_in, fan_out in pairwise(WIDTHS):
             start = torch.tensor(1 / (scale * fan_out)).expm1().log()
             self.matrices.append(nn.Parameter(start.repeat(*shape, fan_out, fan_in)))
             self.biases.append(nn.Parameter(torch.rand(*shape, fan_out, 1) - 0.5))
@@ -36,9 +38,7 @@ class FactorizedPrior(nn.Module):
         """Logit of the cumulative at x: (B, C, N) values, (B,) anchors -> (B, C, N)."""
         h = x.unsqueeze(2)  # (B, C, 1, N)
         last = len(self.matrices) - 1
-        for i, (matrix, bias, factor) in enumerate(
-            zip(self.matrices, self.biases, self.factors, strict=True)
-        ):
+        for i, (matrix, bias, factor) in enumerate(zip(self.matrices, self.biases, self.factors, strict=True)):
             h = F.softplus(matrix[anchor]) @ h + bias[anchor]
             if i < last:
                 h = h + torch.tanh(factor[anchor]) * torch.tanh(h)

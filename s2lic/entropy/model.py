@@ -42,9 +42,7 @@ class EntropyModel(nn.Module):
     def hyper_analysis(self, y: Tensor, quality: Quality) -> Tensor:
         return self.h_a(y * INPUT_SCALE, quality)  # type: ignore[no-any-return]
 
-    def reconstruct(
-        self, z_hat: Tensor, quality: Quality, size: tuple[int, int], quantise: Quantise
-    ) -> Tensor:
+    def reconstruct(self, z_hat: Tensor, quality: Quality, size: tuple[int, int], quantise: Quantise) -> Tensor:
         """From z_hat to y_hat for g_s; `quantise` supplies or takes the symbols of each half."""
         gain, inverse = self.gains(quality)
         hyper = self.h_s(z_hat, quality, *size)

@@ -30,23 +30,17 @@ class Slice(nn.Module):
         c, local = channels, min(channels, row.local)
         attention = min(before, row.attention)
         self.channels = channels
-        self.acgc = (
-            Acgc(before, c, min(before, row.context), attention, row.head_width) if before else None
-        )
+        self.acgc = Acgc(before, c, min(before, row.context), attention, row.head_width) if before else None
         self.local = nn.Conv2d(c, local, 5, padding=2)
         known = 2 * c + (c if before else 0)
-        self.parameters_net = EntropyParameters(
-            known + local, min(2 * c, row.hidden), c, row.anchors
-        )
+        self.parameters_net = EntropyParameters(known + local, min(2 * c, row.hidden), c, row.anchors)
         self.lrp = ResidualPrediction(c + before + c, min(2 * c, row.lrp), c)
 
     def known(self, hyper: Tensor, before: Tensor) -> Tensor:
         """What both halves see: hyper features and, after the first slice, the ACGC context."""
         return hyper if self.acgc is None else torch.cat([hyper, self.acgc(before)], dim=1)
 
-    def distribution(
-        self, known: Tensor, local: Tensor, quality: Quality, gain: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def distribution(self, known: Tensor, local: Tensor, quality: Quality, gain: Tensor) -> tuple[Tensor, Tensor]:
         """mu and sigma of tokens, in the gained domain; gain is (B, 1, c)."""
         mean, log_scale = self.parameters_net(torch.cat([known, local], dim=-1), quality)
         return mean * gain, lower_bound(log_scale.exp() * gain, SIGMA_MIN)
@@ -58,13 +52,9 @@ class SliceWalk(nn.Module):
     def __init__(self, row: EntropyRow) -> None:
         super().__init__()
         starts = accumulate(row.slices, initial=0)
-        self.slices = nn.ModuleList(
-            Slice(row, before, c) for before, c in zip(starts, row.slices, strict=False)
-        )
+        self.slices = nn.ModuleList(Slice(row, before, c) for before, c in zip(starts, row.slices, strict=False))
 
-    def forward(
-        self, hyper: Tensor, quality: Quality, gain: Tensor, quantise: Quantise
-    ) -> Tensor:
+    def forward(self, hyper: Tensor, quality: Quality, gain: Tensor, quantise: Quantise) -> Tensor:
         """hyper (B, 2M, h, w), gain (B, M, 1, 1) -> corrected y_hat (B, M, h, w), gained domain."""
         board = Checkerboard.of(hyper.shape[2], hyper.shape[3], hyper.device)
         decoded: list[Tensor] = []

@@ -130,9 +130,7 @@ def gaussian_rows(scales: Sequence[float], reach: int = MIN_REACH) -> list[Row]:
     return [_gaussian_row(float(scale), reach) for scale in scales]
 
 
-def build_tables(
-    z_pmfs: Sequence[Pmf], scales: Sequence[float] = tuple(SCALES), reach: int = MIN_REACH
-) -> Tables:
+def build_tables(z_pmfs: Sequence[Pmf], scales: Sequence[float] = tuple(SCALES), reach: int = MIN_REACH) -> Tables:
     """Tables of the factorised rows (symbol of the first slot, masses), then the Gaussian rows.
 
     Factorised rows reach as far as their pmfs do; raises WeightsError for pmfs no row can hold.
@@ -167,9 +165,7 @@ def _gaussian_row(scale: float, reach: int) -> Row:
     return -side.size, quantize_pmf(np.concatenate([side[::-1], [1 - 2 * beyond[0]], side]))
 
 
-def _stored(
-    arrays: Mapping[str, NDArray[np.generic]], name: str, dtype: type[np.generic]
-) -> NDArray[np.generic]:
+def _stored(arrays: Mapping[str, NDArray[np.generic]], name: str, dtype: type[np.generic]) -> NDArray[np.generic]:
     found = arrays.get(name)
     if found is None or found.ndim != 1 or found.dtype != dtype:
         raise WeightsError(f"the stored tables lack a flat {dtype.__name__} array {name!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,7 @@ class Average:
     def update(self, model: nn.Module, step: int) -> None:
         keep = min(EMA_DECAY, (1 + step) / (10 + step))
         now = model.state_dict()
-        torch._foreach_lerp_(
-            list(self.weights.values()), [now[k] for k in self.weights], 1 - keep
-        )
+        torch._foreach_lerp_(list(self.weights.values()), [now[k] for k in self.weights], 1 - keep)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -32,7 +29,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
     torch.save(state, beside)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import TrainingDivergedError
-from s2lic.model import S2LIC, build
+from s2lic.model import build
 from s2lic.train import checkpoint
 from s2lic.train.data import Photos, Prefetch
 from s2lic.train.loss import rd_loss
@@ -85,9 +85,7 @@ class Run:
         """Trains until the planned minutes are spent. Raises TrainingDivergedError."""
         plan, began, spent = self.plan, time.monotonic(), self.minutes
         while self.minutes < plan.minutes:
-            rate = learning_rate(
-                plan.lr, self.step, self.minutes / plan.minutes, plan.warmup, plan.decay_from
-            )
+            rate = learning_rate(plan.lr, self.step, self.minutes / plan.minutes, plan.warmup, plan.decay_from)
             parts = self.advance(rate)
             self.minutes = spent + (time.monotonic() - began) / 60
             if self.step % plan.log_every == 0:
@@ -103,7 +101,7 @@ class Run:
             group["lr"] = rate
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
         parts = self._losses(self.batches(self.step))
-        self.optimiser.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         parts["loss"].backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
         self._update(bool(norm.isfinite()))
@@ -120,9 +118,7 @@ class Run:
     def _update(self, finite: bool) -> None:
         self.bad = 0 if finite else self.bad + 1
         if self.bad > MAX_BAD_STEPS:
-            raise TrainingDivergedError(
-                f"{self.bad} steps without a finite gradient at step {self.step}: lower --lr"
-            )
+            raise TrainingDivergedError(f"{self.bad} steps without a finite gradient at step {self.step}: lower --lr")
         if finite:
             self.optimiser.step()
             self.average.update(self.model, self.step)

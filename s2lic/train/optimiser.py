@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from s2lic.errors import UnknownConfigError
 
@@ -37,23 +34,24 @@ def folded_shape(shape: torch.Size) -> tuple[int, ...]:
     return tuple(sizes) or (1,)
 
 
+class _Folded:
+    """Hands the gradients of `parameters` to their folded views before each step of the optimiser under it."""
+
+    def __init__(self, parameters: list[nn.Parameter], folded: list[nn.Parameter]) -> None:
+        self.parameters, self.folded = parameters, folded
+
+    def __call__(self, *_: object) -> None:
+        for view, parameter in zip(self.folded, self.parameters, strict=True):
+            view.grad = None if parameter.grad is None else parameter.grad.reshape(view.shape)
+            parameter.grad = None
+
+
 def _folded_soap(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    """SOAP over views of the parameters in their folded shapes; gradients are handed over at each step."""
+    """SOAP over views of the parameters in their folded shapes."""
     from pytorch_optimizer import SOAP
 
     folded = [nn.Parameter(p.detach().view(folded_shape(p.shape))) for p in parameters]
-
-    class FoldedSOAP(SOAP):
-        def step(self, closure: Callable[[], Any] | None = None) -> Tensor | None:
-            for view, parameter in zip(folded, parameters, strict=True):
-                view.grad = None if parameter.grad is None else parameter.grad.reshape(view.shape)
-            return super().step(closure)  # type: ignore[no-any-return]
-
-        def zero_grad(self, set_to_none: bool = True) -> None:
-            for parameter in parameters:
-                parameter.grad = None
-
-    return FoldedSOAP(
+    soap = SOAP(
         folded,
         lr=lr,
         betas=BETAS,
@@ -61,3 +59,5 @@ def _folded_soap(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optim
         precondition_frequency=PRECONDITION_EVERY,
         max_precondition_dim=PRECONDITION_MAX,
     )
+    soap.register_step_pre_hook(_Folded(parameters, folded))
+    return soap  # type: ignore[no-any-return]

@@ -8,11 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2lic.entropy.quality import LAMBDA_MAX, LAMBDA_MIN
+from s2lic.entropy.quality import LAMBDA_MAX, LAMBDA_MIN, QUALITY_MAX
 from s2lic.entropy.slices import Slice
 from s2lic.model import S2LIC
 from s2lic.train.data import Photos
-from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.transform.shortcut import OUTPUT_SCALE, STRIDE, principal_components
 
 PATCHES_FROM = 256

@@ -12,9 +12,7 @@ class DenseBlock(nn.Module):
 
     def __init__(self, dim: int, growth: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            nn.Conv2d(dim + i * growth, growth, 3, padding=1) for i in range(4)
-        )
+        self.convs = nn.ModuleList(nn.Conv2d(dim + i * growth, growth, 3, padding=1) for i in range(4))
         self.out = nn.Conv2d(dim + 4 * growth, dim, 3, padding=1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
@@ -23,4 +21,4 @@ class DenseBlock(nn.Module):
         seen = x
         for conv in self.convs:
             seen = torch.cat([seen, F.leaky_relu(conv(seen), 0.2)], dim=1)
-        return x + self.out(seen)
+        return x + self.out(seen)  # type: ignore[no-any-return]

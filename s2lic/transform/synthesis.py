@@ -35,13 +35,9 @@ class Synthesis(nn.Module):
         self.up = nn.ModuleList([upsample(row.latent, w3), upsample(w3, w2), upsample(w2, w1)])
         self.groups = nn.ModuleList(
             ResidualSwinGroup(dim, depth, heads, row.window, row.mlp_ratio)
-            for dim, depth, heads in zip(
-                row.widths[::-1], row.depths[::-1], row.heads[::-1], strict=True
-            )
+            for dim, depth, heads in zip(row.widths[::-1], row.depths[::-1], row.heads[::-1], strict=True)
         )
-        self.last = (
-            nn.Conv2d(w1, pixel, 3, padding=1) if self.unshuffle == 2 else upsample(w1, pixel)
-        )
+        self.last = nn.Conv2d(w1, pixel, 3, padding=1) if self.unshuffle == 2 else upsample(w1, pixel)
         self.dense = DenseBlock(pixel, row.dense_growth)
         self.linear = LinearSynthesis(row.latent)
         nn.init.zeros_(self.last.weight)

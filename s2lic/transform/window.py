@@ -72,17 +72,15 @@ def mask(grid: Grid, device: torch.device) -> Tensor:
     (Liu et al. 2021, Swin, section 3.2).
     """
     (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
-    rows = _regions(hp, n, dy, grid.height)
-    cols = _regions(wp, n, dx, grid.width)
-    region = torch.where(
-        (rows[:, None] < 0) | (cols[None, :] < 0), -1, rows[:, None] * 4 + cols[None, :]
-    )
+    rows = _regions(hp, dy, grid.height)
+    cols = _regions(wp, dx, grid.width)
+    region = torch.where((rows[:, None] < 0) | (cols[None, :] < 0), -1, rows[:, None] * 4 + cols[None, :])
     cells = region.view(hp // n, n, wp // n, n).transpose(1, 2).reshape(-1, n * n)
     seen = (cells[:, :, None] == cells[:, None, :]) & (cells[:, None, :] >= 0)
     return torch.where(seen, 0.0, MASKED).unsqueeze(1).to(device)
 
 
-def _regions(padded: int, window: int, shift: int, valid: int) -> Tensor:
+def _regions(padded: int, shift: int, valid: int) -> Tensor:
     """Region number of each shifted coordinate: the wrapped-round part is another, padding is -1."""
     source = (torch.arange(padded) + shift) % padded
     region = (torch.arange(padded) >= padded - shift).long() if shift else torch.zeros(padded).long()
