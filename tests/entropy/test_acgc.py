@@ -50,9 +50,7 @@ def globally(net: GlobalContext, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (8, 8), (2, 20)])
 @torch.no_grad()
-def test_the_context_is_ac_times_c_map_of_ag_plus_ag_times_s_map_of_ac(
-    height: int, width: int
-) -> None:
+def test_the_context_is_ac_times_c_map_of_ag_plus_ag_times_s_map_of_ac(height: int, width: int) -> None:
     net, x = make(), draw(2, SOURCE, height, width)
     ac, ag = local(net.local, x), globally(net.globally, x)
     c_map = gate(net.channel_map, ag.mean((2, 3), keepdim=True))

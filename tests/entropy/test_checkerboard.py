@@ -12,9 +12,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_anchors_are_the_even_squares_and_others_the_odd_in_raster_order(
-    height: int, width: int
-) -> None:
+def test_anchors_are_the_even_squares_and_others_the_odd_in_raster_order(height: int, width: int) -> None:
     board = Checkerboard.of(height, width, CPU)
     squares = [(r, c) for r in range(height) for c in range(width)]
     even = [r * width + c for r, c in squares if (r + c) % 2 == 0]

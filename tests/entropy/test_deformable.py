@@ -69,9 +69,7 @@ def plain(net: DeformableAttention, x: Tensor, keys: Tensor, bias: Tensor | floa
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @torch.no_grad()
-def test_without_offsets_and_bias_the_full_grid_gives_plain_attention(
-    height: int, width: int
-) -> None:
+def test_without_offsets_and_bias_the_full_grid_gives_plain_attention(height: int, width: int) -> None:
     net, x = still(make()), draw(2, SOURCE, height, width)
     expected = torch.stack([plain(net, one, one.flatten(1).T) for one in x])
     torch.testing.assert_close(net(x), expected, rtol=0, atol=1e-10)
@@ -133,9 +131,7 @@ def test_the_gradient_of_a_point_is_the_slope_of_the_map() -> None:
     ("height", "width", "points"),
     [(1, 1, 1), (1, 40, 16), (16, 16, 256), (17, 5, 80), (40, 23, 256), (600, 900, 256)],
 )
-def test_there_are_at_most_256_points_whatever_the_size(
-    height: int, width: int, points: int
-) -> None:
+def test_there_are_at_most_256_points_whatever_the_size(height: int, width: int, points: int) -> None:
     assert points == min(height, GRID_MAX) * min(width, GRID_MAX)
     grid = reference_points(height, width, LIKE)
     assert grid.shape == (points, 2)
@@ -175,9 +171,7 @@ def test_no_point_strays_farther_than_its_reach(height: int, width: int) -> None
 def test_points_beyond_the_edge_take_the_edge(height: int, width: int) -> None:
     x = draw(1, 3, height, width)
     far = torch.tensor([[-9.0, -0.4], [height + 5.0, width - 0.9], [-0.1, width + 3.0]]).double()
-    torch.testing.assert_close(
-        sample_points(x, far[None])[0], bilinear(x[0], far), rtol=0, atol=1e-12
-    )
+    torch.testing.assert_close(sample_points(x, far[None])[0], bilinear(x[0], far), rtol=0, atol=1e-12)
     corners = torch.stack([x[0, :, 0, 0], x[0, :, -1, -1]])
     at = torch.tensor([[-7.0, -7.0], [99.0, 99.0]]).double()
     torch.testing.assert_close(sample_points(x, at[None])[0], corners, rtol=0, atol=1e-12)

@@ -65,9 +65,7 @@ def test_the_right_tail_is_as_precise_as_the_left(prior: FactorizedPrior) -> Non
 def test_each_picture_uses_the_density_of_its_own_anchor(prior: FactorizedPrior) -> None:
     z = torch.randn(2, CHANNELS, 3, 2, dtype=torch.float64)
     both = prior(z, torch.tensor([2, 0]))
-    first, second, other = (
-        prior(z[i : i + 1], torch.tensor([anchor]))[0] for i, anchor in ((0, 2), (1, 0), (1, 1))
-    )
+    first, second, other = (prior(z[i : i + 1], torch.tensor([anchor]))[0] for i, anchor in ((0, 2), (1, 0), (1, 1)))
     torch.testing.assert_close(both, torch.stack([first, second]), rtol=0, atol=1e-14)
     assert (both[1] - other).abs().max() > 1e-3
 
@@ -78,9 +76,7 @@ def test_the_cumulative_at_a_quantile_is_its_mass(prior: FactorizedPrior, mass: 
     at = prior.quantiles(mass)
     assert at.shape == (ANCHORS, CHANNELS)
     cumulative = prior.logits(at.unsqueeze(2), every_anchor()).sigmoid()
-    torch.testing.assert_close(
-        cumulative, torch.full_like(cumulative, mass), rtol=0, atol=1e-9 * min(1, mass * 1e3)
-    )
+    torch.testing.assert_close(cumulative, torch.full_like(cumulative, mass), rtol=0, atol=1e-9 * min(1, mass * 1e3))
 
 
 @torch.no_grad()

@@ -28,9 +28,7 @@ def quality(*levels: float) -> Quality:
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @torch.no_grad()
-def test_z_has_a_quarter_of_ys_size_rounded_up_and_the_features_have_ys(
-    height: int, width: int
-) -> None:
+def test_z_has_a_quarter_of_ys_size_rounded_up_and_the_features_have_ys(height: int, width: int) -> None:
     z = HyperAnalysis(ROW)(torch.zeros(2, 6, height, width), quality(0, 9))
     assert z.shape == (2, 4, -(-height // 4), -(-width // 4))
     features = HyperSynthesis(ROW)(z, quality(0, 9), height, width)

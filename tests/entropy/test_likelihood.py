@@ -28,9 +28,7 @@ from s2lic.entropy.likelihood import (
         (0.5, -1.0, True),  # below: descent raises x back
     ],
 )
-def test_below_the_bound_only_gradients_that_raise_x_pass(
-    x: float, slope: float, passed: bool
-) -> None:
+def test_below_the_bound_only_gradients_that_raise_x_pass(x: float, slope: float, passed: bool) -> None:
     value = torch.tensor([x], requires_grad=True)
     out = lower_bound(value, 1.0)
     (slope * out).sum().backward()

@@ -53,9 +53,7 @@ GAIN = draw(2, M, 1, 1, seed=50).exp()
 
 
 @torch.no_grad()
-def replay(
-    walk: SliceWalk, q: list[Tensor], hyper: Tensor | None = None, gain: Tensor = GAIN
-) -> tuple[Tensor, Record]:
+def replay(walk: SliceWalk, q: list[Tensor], hyper: Tensor | None = None, gain: Tensor = GAIN) -> tuple[Tensor, Record]:
     hyper = draw(2, 2 * M, HEIGHT, WIDTH, seed=99) if hyper is None else hyper
     quantise, record = decoder(q)
     return walk(hyper, QUALITY, gain, quantise), record
@@ -93,9 +91,7 @@ def test_slices_are_asked_for_in_order_anchors_first(walk: SliceWalk) -> None:
 
 
 @pytest.mark.parametrize("half", HALVES)
-def test_a_symbol_changes_the_distributions_of_all_later_halves_and_of_no_other(
-    walk: SliceWalk, half: int
-) -> None:
+def test_a_symbol_changes_the_distributions_of_all_later_halves_and_of_no_other(walk: SliceWalk, half: int) -> None:
     _, before = replay(walk, symbols())
     _, after = replay(walk, nudged(symbols(), half))
     for other in HALVES:
@@ -103,9 +99,7 @@ def test_a_symbol_changes_the_distributions_of_all_later_halves_and_of_no_other(
 
 
 @pytest.mark.parametrize("index", range(len(SLICES)))
-def test_an_anchor_changes_mu_and_sigma_of_the_others_of_its_slice_around_it(
-    walk: SliceWalk, index: int
-) -> None:
+def test_an_anchor_changes_mu_and_sigma_of_the_others_of_its_slice_around_it(walk: SliceWalk, index: int) -> None:
     square = 10
     _, before = replay(walk, symbols())
     _, after = replay(walk, nudged(symbols(), 2 * index, square, 0))
@@ -165,9 +159,7 @@ def test_the_correction_starts_at_zero() -> None:
 
 @pytest.mark.parametrize("index", range(len(SLICES)))
 @torch.no_grad()
-def test_a_correction_sees_the_hyper_mean_the_slices_before_and_its_own(
-    walk: SliceWalk, index: int
-) -> None:
+def test_a_correction_sees_the_hyper_mean_the_slices_before_and_its_own(walk: SliceWalk, index: int) -> None:
     first, count, net = FIRST[index], SLICES[index], walk.slices[index].lrp
     hyper = draw(2, 2 * M, HEIGHT, WIDTH, seed=99)
     y_hat, record = replay(walk, symbols(), hyper)
@@ -188,9 +180,7 @@ def test_a_correction_sees_the_hyper_mean_the_slices_before_and_its_own(
 
 @pytest.mark.parametrize("index", range(len(SLICES)))
 @torch.no_grad()
-def test_distributions_are_g_ep_of_hyper_context_and_local_context(
-    walk: SliceWalk, index: int
-) -> None:
+def test_distributions_are_g_ep_of_hyper_context_and_local_context(walk: SliceWalk, index: int) -> None:
     first, count, step = FIRST[index], SLICES[index], walk.slices[index]
     hyper = draw(2, 2 * M, HEIGHT, WIDTH, seed=99)
     y_hat, record = replay(walk, symbols(), hyper)

@@ -30,9 +30,7 @@ def axis_bias(net: AxisBias, distance: Tensor) -> Tensor:
 def position_bias(net: DeformableAttention, height: int, width: int, points: Tensor) -> Tensor:
     """(heads, H W, G): the row part plus the column part of every latent and key, one by one."""
     lines = [
-        torch.stack(
-            [axis_bias(net.row_bias, y - row) + axis_bias(net.col_bias, x - col) for y, x in points]
-        )
+        torch.stack([axis_bias(net.row_bias, y - row) + axis_bias(net.col_bias, x - col) for y, x in points])
         for row in range(height)
         for col in range(width)
     ]

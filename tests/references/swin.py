@@ -51,9 +51,7 @@ def softmax(logits: Tensor) -> Tensor:
     return power / power.sum()
 
 
-def head_output(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, cells: list[tuple[int, int]], bias: Tensor
-) -> Tensor:
+def head_output(q: Tensor, k: Tensor, v: Tensor, scale: float, cells: list[tuple[int, int]], bias: Tensor) -> Tensor:
     """Equation 2 over one window: cos(q_i, k_j) / tau + B_ij; bias is a (2w-1, 2w-1) table."""
     middle = bias.shape[0] // 2
     rows = []
@@ -70,10 +68,7 @@ def attention(net: WindowAttention, x: Tensor) -> Tensor:
     wq, wk, wv = net.qkv.weight.split(dim)
     q, k, v = x @ wq.T + net.q_bias, x @ wk.T, x @ wv.T + net.v_bias
     table = torch.stack(
-        [
-            torch.stack([position_bias(net.bias, offset) for offset in line])
-            for line in offset_table(net.window)
-        ]
+        [torch.stack([position_bias(net.bias, offset) for offset in line]) for line in offset_table(net.window)]
     )
     out = torch.empty_like(x)
     for rows in axis_groups(height, net.window, net.shift):
@@ -83,9 +78,7 @@ def attention(net: WindowAttention, x: Tensor) -> Tensor:
             for head, part in enumerate(torch.arange(dim).chunk(net.heads)):
                 scale = min(math.exp(net.logit_scale[head].item()), LOGIT_SCALE_MAX)
                 parts = (t[index][:, part] for t in (q, k, v))
-                out[index[0][:, None], index[1][:, None], part] = head_output(
-                    *parts, scale, cells, table[..., head]
-                )
+                out[index[0][:, None], index[1][:, None], part] = head_output(*parts, scale, cells, table[..., head])
     return out @ net.proj.weight.T + net.proj.bias
 
 
@@ -102,6 +95,4 @@ def block(net: SwinBlock, x: Tensor) -> Tensor:
     """Figure 1 (b): the norms stand after the branches, inside the residuals."""
     x = x + layer_norm(attention(net.attn, x), net.norm1.weight, net.norm1.bias)
     hidden = gelu(x @ net.mlp.fc1.weight.T + net.mlp.fc1.bias)
-    return x + layer_norm(
-        hidden @ net.mlp.fc2.weight.T + net.mlp.fc2.bias, net.norm2.weight, net.norm2.bias
-    )
+    return x + layer_norm(hidden @ net.mlp.fc2.weight.T + net.mlp.fc2.bias, net.norm2.weight, net.norm2.bias)
