@@ -1,0 +1,56 @@
+"""Checkpoints and averaged weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from s2lic.train import checkpoint
+from s2lic.train.checkpoint import EMA_DECAY, Average
+
+
+def with_weight(value: float) -> nn.Linear:
+    net = nn.Linear(1, 1, bias=False).double()
+    nn.init.constant_(net.weight, value)
+    return net
+
+
+@pytest.mark.parametrize(("step", "keep"), [(0, 0.1), (8, 0.5), (98, 99 / 108), (10**6, EMA_DECAY)])
+def test_an_update_keeps_a_part_that_grows_with_the_steps(step: int, keep: float) -> None:
+    average = Average(with_weight(3.0))
+    average.update(with_weight(7.0), step)
+    expected = keep * 3 + (1 - keep) * 7
+    assert average.weights["weight"].item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_average_is_a_copy() -> None:
+    net = with_weight(3.0)
+    average = Average(net)
+    nn.init.constant_(net.weight, 9.0)
+    assert average.weights["weight"].item() == 3.0
+
+
+def test_what_is_saved_is_loaded_and_nothing_lies_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "last.pt"
+    average = {"w": torch.arange(3.0)}
+    checkpoint.save(path, {"average": average, "step": 5})
+    assert checkpoint.load(path)["step"] == 5
+    assert torch.equal(checkpoint.averaged(path)["w"], average["w"])
+    assert [p.name for p in path.parent.iterdir()] == ["last.pt"]
+
+
+def test_a_save_that_fails_half_way_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "last.pt"
+    checkpoint.save(path, {"step": 1})
+
+    def half(state: object, target: Path) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(OSError, match="no space"):
+        checkpoint.save(path, {"step": 2})
+    assert checkpoint.load(path) == {"step": 1}

@@ -1,0 +1,104 @@
+"""Training pictures and crops: what is loaded, and that a batch depends on its seed and step alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from s2lic.errors import InputMissingError
+from s2lic.train.data import Photos, Prefetch
+
+
+def written(folder: Path, name: str, height: int, width: int, mode: str = "RGB") -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(height)
+    pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+
+
+def single(height: int, width: int) -> Photos:
+    """One picture whose every pixel is different."""
+    count = np.arange(height * width)
+    pixels = np.stack([count // 256, count % 256, count % 7], axis=-1).astype(np.uint8)
+    return Photos([pixels.reshape(height, width, 3)], np.ones(1))
+
+
+def test_every_picture_under_the_folders_is_loaded_and_drawn_by_its_area(tmp_path: Path) -> None:
+    written(tmp_path / "a", "deep/one.PNG", 40, 60)
+    written(tmp_path / "a", "two.jpg", 40, 20)
+    written(tmp_path / "b", "three.webp", 100, 40)
+    (tmp_path / "a" / "notes.txt").write_text("no picture")
+    photos = Photos.load([tmp_path / "a", tmp_path / "b"], 20)
+    assert [p.shape for p in photos.pictures] == [(40, 60, 3), (40, 20, 3), (100, 40, 3)]
+    assert photos.weights.tolist() == pytest.approx([2400 / 7200, 800 / 7200, 4000 / 7200])
+
+
+def test_a_grey_picture_becomes_rgb(tmp_path: Path) -> None:
+    written(tmp_path, "grey.png", 8, 8, "L")
+    (pixels,) = Photos.load([tmp_path], 8).pictures
+    assert pixels.shape == (8, 8, 3)
+    assert (pixels == pixels[..., :1]).all()
+
+
+def test_pictures_too_small_for_a_crop_are_left_out(tmp_path: Path) -> None:
+    written(tmp_path, "small.png", 31, 200)
+    written(tmp_path, "exact.png", 32, 32)
+    assert [p.shape for p in Photos.load([tmp_path], 32).pictures] == [(32, 32, 3)]
+
+
+def test_no_pictures_and_only_small_pictures_are_errors_that_say_so(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match="no pictures under"):
+        Photos.load([tmp_path], 8)
+    written(tmp_path, "small.png", 31, 200)
+    with pytest.raises(InputMissingError, match="32 pixels a side"):
+        Photos.load([tmp_path], 32)
+
+
+def test_a_batch_depends_on_its_seed_alone(photos: Photos) -> None:
+    first = photos.batch(4, 32, (5, 17))
+    np.random.seed(0)
+    torch.manual_seed(0)
+    assert torch.equal(photos.batch(4, 32, (5, 17)), first)
+    assert not torch.equal(photos.batch(4, 32, (5, 18)), first)
+    assert not torch.equal(photos.batch(4, 32, (6, 17)), first)
+
+
+def test_batches_come_in_float_channels_first_between_0_and_1(photos: Photos) -> None:
+    batch = photos.batch(3, 48, (0, 0))
+    assert (batch.shape, batch.dtype) == ((3, 3, 48, 48), torch.float32)
+    assert 0 <= batch.min() < 0.3
+    assert 0.7 < batch.max() <= 1
+
+
+def test_a_crop_of_the_whole_picture_is_one_of_its_eight_turnings_and_all_come_up() -> None:
+    photos = single(16, 16)
+    picture = photos.pictures[0]
+    turned = [np.rot90(p, k) for p in (picture, picture[:, ::-1]) for k in range(4)]
+    crops = (photos.batch(64, 16, (0, 0)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    found = [[np.array_equal(crop, t) for t in turned].index(True) for crop in crops]
+    assert set(found) == set(range(8))
+
+
+def test_half_of_the_crops_are_cut_as_they_are_and_half_scaled_down() -> None:
+    crops = (single(40, 50).batch(300, 16, (1, 1)) * 255).round().long()
+    order = crops[:, 0] * 256 + crops[:, 1]  # raster position: exact only where nothing is scaled
+    steps = torch.stack([order.diff(dim=1).abs().amax((1, 2)), order.diff(dim=2).abs().amax((1, 2))])
+    whole = ((steps == 1) | (steps == 50)).all(0).double().mean().item()
+    assert 0.4 < whole < 0.62
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 90), (64, 64), (200, 32)])
+def test_a_picture_hardly_larger_than_the_crop_is_enough(height: int, width: int) -> None:
+    assert single(height, width).batch(50, 32, (2, 2)).shape == (50, 3, 32, 32)
+
+
+def test_prefetched_batches_are_those_of_their_steps_in_any_order(photos: Photos) -> None:
+    batches = Prefetch(photos, 2, 16, 9)
+    for step in (0, 1, 2, 7, 3, 3):  # a resumed run starts anywhere
+        assert torch.equal(batches(step), photos.batch(2, 16, (9, step)))
+    batches.close()

@@ -1,0 +1,194 @@
+"""The loop: a killed run goes on as if nothing had happened, and bad steps are skipped or end it."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from s2lic.errors import TrainingDivergedError
+from s2lic.train import loop, optimiser
+from s2lic.train.data import Photos
+from s2lic.train.loop import COLUMNS, MAX_BAD_STEPS, Plan, Run
+
+RATE = 1e-3
+Start = Callable[..., Run]
+
+
+@pytest.fixture
+def begin(photos: Photos, quick_start: None, tmp_path: Path) -> Iterator[Start]:
+    """Starts runs on generated pictures and closes them all at the end."""
+    runs: list[Run] = []
+    usual = Plan("tiny", tmp_path / "a", minutes=1, batch=2, crop=64, optimiser="adamw", bf16=False)
+
+    def start(**changes: Any) -> Run:
+        runs.append(Run(replace(usual, **changes), photos))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.batches.close()
+
+
+def flat(state: Any, name: str = "") -> dict[str, Any]:
+    """Every leaf of nested dicts and lists by its path."""
+    if isinstance(state, (dict, list)):
+        items = state.items() if isinstance(state, dict) else enumerate(state)
+        return {k: v for key, part in items for k, v in flat(part, f"{name}/{key}").items()}
+    return {name: state}
+
+
+def whole(run: Run) -> dict[str, Any]:
+    """Weights, their average and the optimiser's state."""
+    parts = (run.model.state_dict(), run.average.weights, run.optimiser.state_dict())
+    return flat(list(map(dict, parts)))
+
+
+def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    def same(x: Any, y: Any) -> bool:
+        return torch.equal(x, y) if isinstance(x, Tensor) else x == y
+
+    assert a.keys() == b.keys()
+    return [key for key in a if not same(a[key], b[key])]
+
+
+@pytest.mark.parametrize("name", ["adamw", "soap"])
+def test_a_killed_run_goes_on_to_the_same_weights_as_an_uninterrupted_one(
+    begin: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(optimiser, "PRECONDITION_EVERY", 2)  # a new basis on both sides of the kill
+    monkeypatch.setattr(optimiser, "PRECONDITION_MAX", 100)
+    through = begin(optimiser=name)
+    start = {k: v.clone() for k, v in through.model.state_dict().items()}
+    losses = [through.advance(RATE)["loss"] for _ in range(4)]
+
+    killed = begin(optimiser=name, out=tmp_path / "b")
+    again = [killed.advance(RATE)["loss"] for _ in range(2)]
+    killed.save()
+    killed.advance(RATE)  # lost with the process
+    resumed = begin(optimiser=name, out=tmp_path / "b")
+    assert resumed.step == 2
+    again += [resumed.advance(RATE)["loss"] for _ in range(2)]
+
+    assert again == losses
+    assert differences(whole(resumed), whole(through)) == []
+    assert len(differences(start, through.model.state_dict())) > len(start) / 2
+
+
+def test_a_step_is_that_of_its_own_number_and_seed(begin: Start, tmp_path: Path) -> None:
+    first, same, other = begin(), begin(out=tmp_path / "b"), begin(out=tmp_path / "c", seed=1)
+    torch.manual_seed(999)
+    one = first.advance(RATE)
+    torch.manual_seed(111)
+    assert same.advance(RATE) == one
+    assert other.advance(RATE) != one
+
+
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on every loss is not a number."""
+    true_loss = loop.rd_loss
+
+    def bad(out: dict[str, Tensor], x: Tensor, levels: Tensor) -> dict[str, Tensor]:
+        parts = true_loss(out, x, levels)
+        return {**parts, "loss": parts["loss"] * torch.nan}
+
+    monkeypatch.setattr(loop, "rd_loss", bad)
+
+
+def test_a_loss_that_is_not_a_number_skips_the_update(begin: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begin()
+    run.advance(RATE)
+    before = {k: v.clone() if isinstance(v, Tensor) else v for k, v in whole(run).items()}
+    with monkeypatch.context() as patch:
+        poison(patch)
+        run.advance(RATE)
+    assert (run.step, run.bad) == (2, 1)
+    assert differences(whole(run), before) == []
+    run.advance(RATE)
+    assert run.bad == 0
+    assert differences(whole(run), before) != []
+
+
+def test_too_many_bad_steps_in_a_row_end_the_run(begin: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begin()
+    poison(monkeypatch)
+    for _ in range(MAX_BAD_STEPS):
+        run.advance(RATE)
+    with pytest.raises(TrainingDivergedError, match="lower --lr"):
+        run.advance(RATE)
+
+
+def test_gradients_are_clipped_to_the_planned_norm(begin: Start) -> None:
+    run = begin(clip=1e-3)
+    run.advance(0.0)
+    squares = [p.grad.pow(2).sum() for p in run.model.parameters() if p.grad is not None]
+    assert torch.stack(squares).sum().sqrt().item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_a_step_in_bf16_keeps_weights_and_losses_finite(begin: Start) -> None:
+    run = begin(bf16=True)
+    parts = run.advance(RATE)
+    assert all(map(math.isfinite, parts.values()))
+    assert run.bad == 0
+    assert all(p.dtype == torch.float32 for p in run.model.parameters())
+
+
+def clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """A clock for the loop alone that has moved by `seconds` at every look."""
+    ticks = itertools.count()
+    fake = SimpleNamespace(monotonic=lambda: seconds * next(ticks))
+    monkeypatch.setattr(loop, "time", fake)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_ends_with_its_minutes_logs_its_steps_and_is_not_repeated(
+    begin: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = {"minutes": 2, "warmup": 2, "decay_from": 0.5, "log_every": 1, "lr": 0.01}
+    clock(monkeypatch, 30)
+    run = begin(**plan)
+    run.go()
+    log = rows(tmp_path / "a" / "log.csv")
+    assert (run.step, run.minutes) == (4, 2)
+    assert tuple(log[0]) == COLUMNS
+    assert [row["step"] for row in log] == ["1", "2", "3", "4"]
+    assert [float(row["lr"]) for row in log] == pytest.approx([0.005, 0.01, 0.01, 0.005])
+    assert [float(row["minutes"]) for row in log] == pytest.approx([0.5, 1, 1.5, 2])
+
+    resumed = begin(**plan)
+    resumed.go()
+    assert resumed.step == 4
+    assert differences(whole(resumed), whole(run)) == []
+    assert len(rows(tmp_path / "a" / "log.csv")) == 4
+
+
+def test_a_longer_plan_goes_on_from_the_minutes_already_spent(
+    begin: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock(monkeypatch, 30)
+    begin(minutes=1, log_every=1).go()
+    longer = begin(minutes=1.5, log_every=1)
+    longer.go()
+    assert (longer.step, longer.minutes) == (3, 1.5)
+    assert [row["step"] for row in rows(tmp_path / "a" / "log.csv")] == ["1", "2", "3"]
+
+
+def test_a_run_saves_on_its_way(begin: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock(monkeypatch, 30)
+    saved: list[int] = []
+    monkeypatch.setattr(Run, "save", lambda self: saved.append(self.step))
+    begin(minutes=2.5, save_every=2).go()
+    assert saved == [2, 4, 5]

@@ -1,0 +1,100 @@
+"""The optimisers by name, and the shapes in which SOAP sees the weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from s2lic.errors import UnknownConfigError
+from s2lic.model import build
+from s2lic.train import optimiser as module
+from s2lic.train.optimiser import folded_shape, optimiser
+
+
+def bowl(weights: list[nn.Parameter], step: int) -> Tensor:
+    """Mean squared distance from goals that jump about 0.3 from step to step, as batches do."""
+    noise = torch.Generator().manual_seed(step)
+    goals = [0.3 + 0.1 * torch.randn(p.shape, generator=noise) for p in weights]
+    parts = [(p - g).pow(2).sum() for p, g in zip(weights, goals, strict=True)]
+    return torch.stack(parts).sum() / sum(p.numel() for p in weights)
+
+
+@pytest.mark.parametrize("name", ["adamw", "soap"])
+def test_steps_lower_a_bowl_and_move_every_weight_of_the_model(name: str) -> None:
+    model = build("tiny").entropy.walk
+    start = [p.detach().clone() for p in model.parameters()]
+    steps, heights = optimiser(name, model, 3e-2), []
+    for step in range(12):
+        model.zero_grad()
+        height = bowl(list(model.parameters()), step)
+        height.backward()
+        heights.append(height.item())
+        steps.step()
+    assert heights[-1] < 0.9 * heights[0]
+    assert not any(map(torch.equal, start, model.parameters()))
+
+
+@pytest.mark.parametrize("name", ["adamw", "soap"])
+def test_weights_do_not_decay(name: str) -> None:
+    model = build("tiny").entropy.gains
+    before = [p.detach().clone() for p in model.parameters()]
+    steps = optimiser(name, model, 1e-2)
+    for _ in range(3):
+        model.zero_grad()
+        torch.stack([(0 * p).sum() for p in model.parameters()]).sum().backward()
+        steps.step()
+    assert all(map(torch.equal, before, model.parameters()))
+
+
+@pytest.mark.parametrize("name", ["adamw", "soap"])
+def test_a_weight_without_a_gradient_stays(name: str) -> None:
+    model = build("tiny").entropy.gains
+    before = model.log_inverse.detach().clone()
+    steps = optimiser(name, model, 1e-2)
+    for step in range(3):
+        model.zero_grad()
+        bowl([model.log_gain], step).backward()
+        steps.step()
+    assert torch.equal(model.log_inverse, before)
+
+
+@pytest.mark.parametrize(
+    ("shape", "folded"),
+    [
+        ((16, 8, 3, 3), (16, 72)),
+        ((96, 256, 3, 3), (96, 256, 9)),  # 2304 would be too large an axis
+        ((32, 768, 1, 1), (32, 768)),
+        ((64, 1, 5, 5), (64, 5, 5)),
+        ((4, 2, 7), (4, 2, 7)),
+        ((12,), (12,)),
+        ((1, 1, 1), (1,)),
+    ],
+)
+def test_soap_sees_the_axes_of_a_kernel_as_one(shape: tuple[int, ...], folded: tuple[int, ...]) -> None:
+    assert folded_shape(torch.Size(shape)) == folded
+
+
+def test_soap_on_folded_weights_is_soap_on_weights_of_those_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytorch_optimizer import SOAP
+
+    monkeypatch.setattr(module, "PRECONDITION_EVERY", 2)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 6, 5, groups=6))
+    flat = [nn.Parameter(p.detach().clone().view(folded_shape(p.shape))) for p in net.parameters()]
+    options = {"betas": module.BETAS, "weight_decay": 0.0, "precondition_frequency": 2}
+    plain = SOAP(flat, lr=1e-2, max_precondition_dim=module.PRECONDITION_MAX, **options)
+    folded = optimiser("soap", net, 1e-2)
+    for step in range(5):
+        for weights, steps in ((list(net.parameters()), folded), (flat, plain)):
+            for weight in weights:
+                weight.grad = None
+            bowl(weights, step).backward()
+            steps.step()
+    for weight, expected in zip(net.parameters(), flat, strict=True):
+        assert torch.equal(weight.flatten(), expected.flatten())
+
+
+def test_an_unknown_optimiser_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(UnknownConfigError, match=r"'sgd'.*soap, adamw"):
+        optimiser("sgd", build("tiny"), 1e-3)

@@ -1,0 +1,84 @@
+"""The head start: principal components in, a picture out, and scales that fit."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from s2lic.entropy.likelihood import SIGMA_MIN
+from s2lic.entropy.quality import quality_lambda
+from s2lic.model import S2LIC, build
+from s2lic.train import start
+from s2lic.train.data import Photos
+from s2lic.train.start import SIGMA_START_MIN, head_start, quantiser_step
+
+
+@pytest.fixture(scope="module")
+def model(photos: Photos) -> S2LIC:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(start, "PATCHES_FROM", 8)
+        net = build("tiny").eval()
+        head_start(net, photos, seed=3)
+    return net
+
+
+@torch.no_grad()
+def test_the_linear_path_alone_gives_the_picture_back(model: S2LIC, photos: Photos) -> None:
+    x = photos.batch(8, 96, (77, 0))
+    x_hat = model.g_s(model.g_a(x - 0.5)) + 0.5
+    psnr = -10 * (x_hat - x).pow(2).flatten(1).mean(1).log10()
+    assert psnr.min() > 30
+
+
+def test_the_directions_are_orthonormal_and_the_synthesis_is_their_transpose(model: S2LIC) -> None:
+    step = quantiser_step()
+    directions = model.g_a.linear.conv.weight[:, :, 0, 0].double() * step
+    eye = torch.eye(len(directions), dtype=torch.float64)
+    torch.testing.assert_close(directions @ directions.T, eye, rtol=0, atol=1e-4)
+    back = model.g_s.linear.conv.weight[:, :, 0, 0].double() * start.OUTPUT_SCALE / step
+    torch.testing.assert_close(back, directions.T, rtol=0, atol=1e-6)
+
+
+def starting_sigma(model: S2LIC) -> torch.Tensor:
+    parts = [s.parameters_net.fc2.bias[s.channels :] for s in model.entropy.walk.slices]
+    return torch.cat(parts).exp().detach()
+
+
+@torch.no_grad()
+def test_each_latent_starts_with_its_own_standard_deviation(model: S2LIC, photos: Photos) -> None:
+    y = model.g_a(photos.batch(8, 256, (3, 0)) - 0.5)
+    measured = y.pow(2).mean((0, 2, 3)).sqrt().clamp(min=SIGMA_START_MIN)
+    torch.testing.assert_close(starting_sigma(model), measured, rtol=1e-2, atol=1e-3)
+    assert (measured.diff() <= 1e-3).all()
+    assert measured[0] > 10 * SIGMA_MIN
+
+
+@torch.no_grad()
+def test_means_start_at_zero(model: S2LIC) -> None:
+    for part in model.entropy.walk.slices:
+        assert not part.parameters_net.fc2.bias[: part.channels].any()
+
+
+@torch.no_grad()
+def test_z_starts_wider_than_a_fresh_model_would_have_it(model: S2LIC, photos: Photos) -> None:
+    y = model.g_a(photos.batch(8, 256, (3, 0)) - 0.5)
+    quality = model.entropy.quality(torch.full((8,), 5000.0))
+    z, fresh = (net.entropy.hyper_analysis(y, quality) for net in (model, build("tiny")))
+    assert (z.std((0, 2, 3)) > 5 * fresh.std((0, 2, 3))).all()
+
+
+def test_the_step_balances_the_slopes_of_rate_and_distortion_at_the_middle_quality() -> None:
+    """3 components a pixel: R = -3 log2 s, lambda 255^2 D = lambda 255^2 s^2 / 12; dR + dD = 0."""
+    step, lam = quantiser_step(), quality_lambda(torch.tensor(5000)).item()
+    rate_slope = -3 / (step * math.log(2))
+    distortion_slope = lam * 255**2 * step / 6
+    assert rate_slope + distortion_slope == pytest.approx(0, abs=1e-9 * distortion_slope)
+
+
+def test_the_same_photos_and_seed_give_the_same_start(photos: Photos, quick_start: None) -> None:
+    first, second = build("tiny"), build("tiny")
+    for net in (first, second):
+        head_start(net, photos, seed=1)
+    assert all(map(torch.equal, first.parameters(), second.parameters()))
