@@ -38,7 +38,7 @@ CONFIGS = {
             TransformRow((8, 8, 8), (0, 1, 2), (1, 1, 2), 16, 8, 2, 2, 4),
             EntropyRow(
                 16, (4, 4, 8), hyper=12, side=8, anchors=4, context=16, attention=8,
-                head_width=4, local=8, hidden=24, lrp=16, sigma_max=64.0,
+                head_width=4, local=8, hidden=24, lrp=16, sigma_max=24.0,
             ),
         ),
         Config(
