@@ -12,6 +12,9 @@ from s2lic.entropy.likelihood import LIKELIHOOD_MIN, lower_bound
 
 WIDTHS = (1, 3, 3, 1)
 INIT_SCALE = 2.0
+# Parameters are stored this much smaller than they act, so that an optimiser with unit-sized steps
+# lets the densities follow z; without it they lag for thousands of steps.
+PACE = 10.0
 TAIL = 2.0**-20
 SEARCH_REACH = 4096.0
 
@@ -30,8 +33,8 @@ class FactorizedPrior(nn.Module):
         )
         for fan_in, fan_out in pairwise(WIDTHS):
             start = torch.tensor(1 / (scale * fan_out)).expm1().log()
-            self.matrices.append(nn.Parameter(start.repeat(*shape, fan_out, fan_in)))
-            self.biases.append(nn.Parameter(torch.rand(*shape, fan_out, 1) - 0.5))
+            self.matrices.append(nn.Parameter(start.repeat(*shape, fan_out, fan_in) / PACE))
+            self.biases.append(nn.Parameter((torch.rand(*shape, fan_out, 1) - 0.5) / PACE))
             self.factors.append(nn.Parameter(torch.zeros(*shape, fan_out, 1)))
 
     def logits(self, x: Tensor, anchor: Tensor) -> Tensor:
@@ -39,9 +42,9 @@ class FactorizedPrior(nn.Module):
         h = x.unsqueeze(2)  # (B, C, 1, N)
         last = len(self.matrices) - 1
         for i, (matrix, bias, factor) in enumerate(zip(self.matrices, self.biases, self.factors, strict=True)):
-            h = F.softplus(matrix[anchor]) @ h + bias[anchor]
+            h = F.softplus(PACE * matrix[anchor]) @ h + PACE * bias[anchor]
             if i < last:
-                h = h + torch.tanh(factor[anchor]) * torch.tanh(h)
+                h = h + torch.tanh(PACE * factor[anchor]) * torch.tanh(h)
         return h.squeeze(2)
 
     def forward(self, z: Tensor, anchor: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-EMA_DECAY = 0.999
+EMA_DECAY = 0.995
 
 
 class Average:
