@@ -35,16 +35,16 @@ class FactorizedPrior(nn.Module):
             start = torch.tensor(1 / (scale * fan_out)).expm1().log()
             self.matrices.append(nn.Parameter(start.repeat(*shape, fan_out, fan_in) / PACE))
             self.biases.append(nn.Parameter((torch.rand(*shape, fan_out, 1) - 0.5) / PACE))
-            self.factors.append(nn.Parameter(torch.zeros(*shape, fan_out, 1)))
+            if fan_out > 1:  # the last step is affine
+                self.factors.append(nn.Parameter(torch.zeros(*shape, fan_out, 1)))
 
     def logits(self, x: Tensor, anchor: Tensor) -> Tensor:
         """Logit of the cumulative at x: (B, C, N) values, (B,) anchors -> (B, C, N)."""
         h = x.unsqueeze(2)  # (B, C, 1, N)
-        last = len(self.matrices) - 1
-        for i, (matrix, bias, factor) in enumerate(zip(self.matrices, self.biases, self.factors, strict=True)):
+        for i, (matrix, bias) in enumerate(zip(self.matrices, self.biases, strict=True)):
             h = F.softplus(PACE * matrix[anchor]) @ h + PACE * bias[anchor]
-            if i < last:
-                h = h + torch.tanh(PACE * factor[anchor]) * torch.tanh(h)
+            if i < len(self.factors):
+                h = h + torch.tanh(PACE * self.factors[i][anchor]) * torch.tanh(h)
         return h.squeeze(2)
 
     def forward(self, z: Tensor, anchor: Tensor) -> Tensor:
