@@ -15,7 +15,7 @@ ANCHORS, CHANNELS = 3, 4
 @pytest.fixture
 def prior() -> FactorizedPrior:
     torch.manual_seed(0)
-    return shaken(FactorizedPrior(ANCHORS, CHANNELS).double(), 0.5)
+    return shaken(FactorizedPrior(ANCHORS, CHANNELS).double(), 0.05)
 
 
 def every_anchor() -> torch.Tensor:
