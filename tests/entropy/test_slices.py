@@ -269,8 +269,9 @@ def test_mean_and_scale_are_float32_under_bf16() -> None:
     net = Slice(ROW, 2, 3)
     known, local = draw(2, 4, 9).float(), draw(2, 4, 3).float()
     with torch.autocast("cpu", torch.bfloat16):
+        raw = net.parameters_net(torch.cat([known, local], dim=2), QUALITY)
         mu, sigma = net.distribution(known, local, QUALITY, torch.ones(2, 1, 3))
-    assert (mu.dtype, sigma.dtype) == (torch.float32, torch.float32)
+    assert {t.dtype for t in (*raw, mu, sigma)} == {torch.float32}
 
 
 @torch.no_grad()

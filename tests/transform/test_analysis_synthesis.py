@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from s2lic.model import CONFIGS
@@ -92,18 +93,33 @@ def test_outside_training_the_dense_block_of_g_s_runs_in_float32() -> None:
         assert not torch.equal(g_s.train()(y), exact)
 
 
-@pytest.mark.parametrize("name", ["tiny", "small", "base"])
 @torch.no_grad()
-def test_the_branches_add_up(name: str) -> None:
-    """Doubling what the last layer gives doubles what the branch adds to the linear path."""
-    row = replace(CONFIGS[name].transform, latent=8)
-    g_a = shaken(Analysis(row), 0.02)
-    x = draw(1, 3, 16, 16)
-    once = g_a(x) - g_a.linear(x)
-    g_a.last.weight.mul_(2)
-    g_a.last.bias.mul_(2)
-    assert once.abs().max() > 1e-3
-    torch.testing.assert_close(g_a(x) - g_a.linear(x), 2 * once, rtol=1e-3, atol=1e-4)
+def test_y_is_the_chain_of_stages_plus_the_linear_path(nets: tuple[Analysis, Synthesis]) -> None:
+    g_a, _ = nets
+    x = draw(1, 3, 32, 48)
+    features = g_a.dense(F.pixel_unshuffle(x, g_a.unshuffle))
+    for stage, stride in enumerate((2, 4, 8)):
+        features = g_a.groups[stage](g_a.down[stage](features))
+        assert features.shape[2:] == (32 // stride, 48 // stride)
+    expected = g_a.last(features) + g_a.linear(x)
+    torch.testing.assert_close(g_a(x), expected, rtol=0, atol=1e-5)
+    assert g_a.last(features).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_the_picture_is_the_mirrored_chain_of_a_tenth_of_y_plus_the_linear_path(
+    nets: tuple[Analysis, Synthesis],
+) -> None:
+    _, g_s = nets
+    y = 100 * draw(1, g_s.linear.conv.in_channels, 2, 3)
+    features = 0.1 * y
+    for stage, stride in enumerate((8, 4, 2)):
+        features = g_s.groups[stage](g_s.up[stage](features))
+        assert features.shape[2:] == (32 // stride, 48 // stride)
+    pixels = g_s.last(features) + F.pixel_unshuffle(g_s.linear(y), g_s.unshuffle)
+    expected = F.pixel_shuffle(g_s.dense(pixels), g_s.unshuffle)
+    torch.testing.assert_close(g_s(y), expected, rtol=1e-5, atol=1e-4)
+    assert g_s.last(features).abs().max() > 1e-2
 
 
 @torch.no_grad()
