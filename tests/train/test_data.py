@@ -92,6 +92,12 @@ def test_half_of_the_crops_are_cut_as_they_are_and_half_scaled_down() -> None:
     assert 0.4 < whole < 0.62
 
 
+def test_pictures_are_drawn_in_proportion_to_their_weights() -> None:
+    black, white = (np.full((8, 8, 3), value, np.uint8) for value in (0, 255))
+    photos = Photos([black, white], np.array([0.9, 0.1]))
+    assert photos.batch(1000, 8, (0, 0)).mean().item() == pytest.approx(0.1, abs=0.03)
+
+
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 90), (64, 64), (200, 32)])
 def test_a_picture_hardly_larger_than_the_crop_is_enough(height: int, width: int) -> None:
     assert single(height, width).batch(50, 32, (2, 2)).shape == (50, 3, 32, 32)

@@ -93,6 +93,25 @@ def test_a_step_is_that_of_its_own_number_and_seed(begin: Start, tmp_path: Path)
     assert other.advance(RATE) != one
 
 
+def test_every_step_draws_qualities_of_its_own_from_the_whole_range(
+    begin: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+    true_loss = loop.rd_loss
+
+    def spy(out: dict[str, Tensor], x: Tensor, levels: Tensor) -> dict[str, Tensor]:
+        drawn.extend(levels.tolist())
+        return true_loss(out, x, levels)
+
+    monkeypatch.setattr(loop, "rd_loss", spy)
+    run = begin(crop=16)
+    for _ in range(12):
+        run.advance(RATE)
+    assert len(set(drawn)) == 24
+    assert 0 <= min(drawn) < 2000
+    assert 8000 < max(drawn) <= 10_000
+
+
 def poison(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on every loss is not a number."""
     true_loss = loop.rd_loss

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -53,6 +54,14 @@ def test_each_latent_starts_with_its_own_standard_deviation(model: S2LIC, photos
     torch.testing.assert_close(starting_sigma(model), measured, rtol=1e-2, atol=1e-3)
     assert (measured.diff() <= 1e-3).all()
     assert measured[0] > 10 * SIGMA_MIN
+
+
+def test_a_latent_that_never_varies_starts_with_the_least_deviation(quick_start: None) -> None:
+    net, flat = build("tiny"), np.full((256, 256, 3), 200, np.uint8)
+    head_start(net, Photos([flat], np.ones(1)))
+    sigma = starting_sigma(net)
+    assert sigma[0] > 1
+    assert sigma[1:].tolist() == pytest.approx([SIGMA_START_MIN] * (len(sigma) - 1))
 
 
 @torch.no_grad()
