@@ -102,11 +102,11 @@ class Codec:
 
     def _weights_of(self, model_id: bytes) -> Weights:
         if model_id not in self._by_id:
-            self._by_id[model_id] = load(manifest.by_id(model_id).path, self.device.type)
+            self._by_id[model_id] = load(manifest.by_id(model_id).path, str(self.device))
         return self._by_id[model_id]
 
 
-def encode(image: ImageLike, quality: float = 50.0, model: str | Path = "nano") -> bytes:
+def encode(image: ImageLike, quality: float = 50.0, model: str | Path = manifest.DEFAULT_MODEL) -> bytes:
     """The file of one picture; for many, keep a `Codec`. Raises as `Codec.encode` does."""
     return Codec(model).encode(image, quality)
 
