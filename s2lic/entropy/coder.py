@@ -30,6 +30,8 @@ from s2lic.errors import (
 
 # float64 networks on two machines differ by about 1e-14 relative: five decades of room.
 MARGIN = 1e-9
+# The coder's integer divisions lose or gain some 1e-4 of a symbol's bits, far less than this.
+CAPACITY_SLACK = 1.01
 # The compiled coder reserves one word a symbol but two rare symbols take three words.
 SYMBOLS_MIN = 3
 
@@ -143,6 +145,7 @@ class SymbolReader:
         symbols cannot take or an exception that fits neither count nor tables.
         """
         _check_payload(len(payload), symbol_count)
+        check_capacity(len(payload), symbol_count * float(tables.least_bits.min()))
         self._tables = tables
         self._exceptions = _by_kind(exceptions, symbol_count, tables)
         self._decoder = (ans or load_ans()).RansDecoder()
@@ -197,6 +200,15 @@ class SymbolReader:
         positions, values = self._exceptions[kind]
         span = slice(*np.searchsorted(positions, [self._position, self._position + count]))
         return positions[span] - self._position, values[span]
+
+
+def check_capacity(size: int, least_bits: float) -> None:
+    """Raises CorruptError if symbols that take `least_bits` or more cannot stand in `size` bytes.
+
+    Without it a file of some bytes could claim millions of symbols and have memory for all of them.
+    """
+    if least_bits > 8 * size * CAPACITY_SLACK:
+        raise CorruptError(f"{size} bytes cannot hold a picture that takes {least_bits / 8:.0f} bytes or more")
 
 
 def _factorised(rows: Symbols, tables: Tables) -> NDArray[np.int64]:

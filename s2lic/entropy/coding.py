@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from s2lic.entropy.coder import MARGIN, Coded, SymbolReader, SymbolWriter
+from s2lic.entropy.coder import MARGIN, Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.entropy.hyperprior import Z_STRIDE
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import Quality
@@ -44,6 +44,18 @@ def z_rows(row: EntropyRow, quality: Quality, size: LatentSize) -> Iterator[NDAr
     for anchor in quality.nearest.tolist():
         rows = anchor * row.side + np.arange(row.side)[:, None, None]
         yield np.broadcast_to(rows, (row.side, *size.side))
+
+
+def least_bits(row: EntropyRow, tables: Tables, quality: Quality, size: LatentSize) -> Iterator[float]:
+    """What each picture of the batch costs at least, were all symbols the likeliest of their rows.
+
+    z has its rows from the header alone; y is taken at the cheapest of all Gaussian rows.
+    """
+    z_height, z_width = size.side
+    y = row.latent * size.height * size.width * float(tables.least_bits[tables.gaussian_first :].min())
+    for anchor in quality.nearest.tolist():
+        z = tables.least_bits[anchor * row.side : (anchor + 1) * row.side].sum()
+        yield y + z_height * z_width * float(z)
 
 
 @torch.inference_mode()
@@ -80,6 +92,8 @@ def decode_latent(model: EntropyModel, tables: Tables, coded: list[Coded], level
     """
     quality, count = model.quality(levels), size.symbols(model.row)
     device = levels.device
+    for picture, least in zip(coded, least_bits(model.row, tables, quality, size), strict=True):
+        check_capacity(len(picture.payload), least)
     readers = [SymbolReader(tables, c.payload, c.exceptions, count) for c in coded]
     rows = z_rows(model.row, quality, size)
     z = [numbers(reader.read_rows(row)) for reader, row in zip(readers, rows, strict=True)]

@@ -61,6 +61,14 @@ class Tables:
         return self.offsets + self.sizes - 3
 
     @cached_property
+    def least_bits(self) -> NDArray[np.float64]:
+        """What a symbol costs at least on each row: the bits of the row's widest slot."""
+        starts = np.cumsum(self.sizes) - self.sizes
+        widest = np.maximum.reduceat(np.diff(self.cdf, append=0), starts)
+        bits: NDArray[np.float64] = PRECISION - np.log2(widest)
+        return bits
+
+    @cached_property
     def rows_as_lists(self) -> list[list[int]]:
         """The rows as the range coder takes them."""
         return [row.tolist() for row in np.split(self.cdf, np.cumsum(self.sizes)[:-1])]
