@@ -53,7 +53,7 @@ CONFIGS = {
             "small",
             TransformRow((96, 128, 160), (1, 2, 3), (3, 4, 5), 320, 8, 2, 2, 8),
             _entropy(
-                320, (16, 16, 32, 64, 192), hyper=192, side=128, context=128, attention=64,
+                320, (16, 16, 32, 64, 192), hyper=160, side=128, context=128, attention=64,
                 head_width=32, local=96, hidden=384, lrp=192,
             ),
         ),

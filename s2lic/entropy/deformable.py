@@ -101,7 +101,8 @@ class DeformableAttention(nn.Module):
         """(B, heads, H * W, G)."""
         rows = self.row_bias(height, points[..., 0]).unsqueeze(3)
         cols = self.col_bias(width, points[..., 1]).unsqueeze(2)
-        return (rows + cols).flatten(2, 3)
+        bias: Tensor = rows + cols
+        return bias.flatten(2, 3)
 
     def _heads(self, tokens: Tensor) -> Tensor:  # (B, N, dim) -> (B, heads, N, d)
         return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import pairwise
 
 import torch
@@ -73,7 +74,7 @@ class FactorizedPrior(nn.Module):
     @torch.no_grad()
     def pmfs(self) -> list[tuple[int, Tensor]]:
         """(first symbol, masses) of every (anchor, channel) in that order, at least 16 symbols to each side."""
-        prior = self.double()
+        prior = deepcopy(self).double()  # bisection wants float64, training goes on in float32
         low, middle, high = (prior.quantiles(m) for m in (TAIL, 0.5, 1 - TAIL))
         first = torch.minimum(low, middle - 16).floor().long()
         last = torch.maximum(high, middle + 16).ceil().long()

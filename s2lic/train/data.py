@@ -39,6 +39,11 @@ class Photos:
         area = np.array([p.shape[0] * p.shape[1] for p in pictures], dtype=np.float64)
         return Photos(pictures, area / area.sum())
 
+    @property
+    def least(self) -> int:
+        """The largest square crop that fits every picture, cut down to a multiple of 64."""
+        return min(min(p.shape[:2]) for p in self.pictures) // 64 * 64
+
     def batch(self, size: int, crop: int, seed: tuple[int, ...]) -> Tensor:
         """(size, 3, crop, crop) in [0, 1], channels_last; the same seed gives the same batch."""
         rng = np.random.default_rng(seed)

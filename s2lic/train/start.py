@@ -6,7 +6,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2lic.entropy.quality import LAMBDA_MAX, LAMBDA_MIN, QUALITY_MAX
 from s2lic.entropy.slices import Slice
@@ -14,7 +14,7 @@ from s2lic.model import S2LIC
 from s2lic.train.data import Photos
 from s2lic.transform.shortcut import OUTPUT_SCALE, STRIDE, principal_components
 
-PATCHES_FROM = 256
+PATCHES_FROM, PATCH_CROP = 256, 256
 SIGMA_START_MIN = 0.02
 
 
@@ -27,7 +27,7 @@ def quantiser_step() -> float:
 @torch.no_grad()
 def head_start(model: S2LIC, photos: Photos, seed: int = 0) -> None:
     """Sets the linear path of g_a and g_s, and the starting scale of every latent to match it."""
-    x = photos.batch(PATCHES_FROM, 256, (seed, 0)) - 0.5
+    x = photos.batch(PATCHES_FROM, min(PATCH_CROP, photos.least), (seed, 0)) - 0.5
     patches = F.pixel_unshuffle(x, STRIDE).permute(0, 2, 3, 1).flatten(0, 2)
     directions, deviation = principal_components(patches, model.row.transform.latent)
     step = quantiser_step()
@@ -43,7 +43,8 @@ def head_start(model: S2LIC, photos: Photos, seed: int = 0) -> None:
 
 
 def _spread_side(model: S2LIC, x: Tensor) -> None:
-    """Scales the last layer of h_a so that z starts with a standard deviation of 1: less, and rounding hides it."""
-    levels = torch.full((len(x),), QUALITY_MAX / 2)
+    """Scales h_a so that each channel of z starts with a standard deviation of 1: less, and rounding hides it."""
+    last, levels = model.entropy.h_a.last, torch.full((len(x),), QUALITY_MAX / 2)
+    nn.init.zeros_(last.bias)  # type: ignore[arg-type]
     z = model.entropy.hyper_analysis(model.g_a(x), model.entropy.quality(levels))
-    model.entropy.h_a.last.weight.div_(z.std())
+    last.weight.div_(z.std((0, 2, 3))[:, None, None, None])

@@ -62,8 +62,7 @@ def reader_of(coded: Coded, ans: ModuleType | None = None) -> SymbolReader:
 def ideal_bits(symbols: Ints, sigma: Floats) -> float:
     tails = [abs(symbols) - 0.5, abs(symbols) + 0.5]
     near, far = (
-        np.array([math.erfc(t / s / math.sqrt(2)) / 2 for t, s in zip(tail, sigma, strict=True)])
-        for tail in tails
+        np.array([math.erfc(t / s / math.sqrt(2)) / 2 for t, s in zip(tail, sigma, strict=True)]) for tail in tails
     )
     return float(-np.log2(near - far).sum())
 
@@ -192,9 +191,7 @@ def test_without_its_row_exceptions_such_a_stream_ends_in_the_symbol_checksum() 
 
 
 def test_a_scale_on_a_threshold_is_an_exception_at_the_real_margin() -> None:
-    coded = write_y(
-        np.zeros(3, int), TABLES.thresholds[[4, 50, 7]] * (1 + np.array([0, 5e-10, 2e-9]))
-    )
+    coded = write_y(np.zeros(3, int), TABLES.thresholds[[4, 50, 7]] * (1 + np.array([0, 5e-10, 2e-9])))
     assert coded.exceptions == (CodingException(ROW, 0, 4), CodingException(ROW, 1, 51))
 
 

@@ -54,9 +54,7 @@ def test_twin_and_compiled_coder_write_the_same_bytes_and_read_each_other(
 @settings(max_examples=30, deadline=None)
 @given(coded_rows(), st.integers(0, 60))
 @pytest.mark.parametrize("coder", CODERS.values(), ids=CODERS)
-def test_several_calls_code_the_same_as_one(
-    coder: Any, case: dict[str, list[Any]], cut: int
-) -> None:
+def test_several_calls_code_the_same_as_one(coder: Any, case: dict[str, list[Any]], cut: int) -> None:
     indexes, *tables = case["rows"]
     encoder = coder.BufferedRansEncoder()
     encoder.encode_with_indexes(case["symbols"][:cut], indexes[:cut], *tables)

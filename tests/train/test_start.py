@@ -71,11 +71,11 @@ def test_means_start_at_zero(model: S2LIC) -> None:
 
 
 @torch.no_grad()
-def test_z_starts_wider_than_a_fresh_model_would_have_it(model: S2LIC, photos: Photos) -> None:
+def test_every_channel_of_z_starts_with_a_standard_deviation_near_1(model: S2LIC, photos: Photos) -> None:
     y = model.g_a(photos.batch(8, 256, (3, 0)) - 0.5)
-    quality = model.entropy.quality(torch.full((8,), 5000.0))
-    z, fresh = (net.entropy.hyper_analysis(y, quality) for net in (model, build("tiny")))
-    assert (z.std((0, 2, 3)) > 5 * fresh.std((0, 2, 3))).all()
+    z = model.entropy.hyper_analysis(y, model.entropy.quality(torch.full((8,), 5000.0)))
+    assert (z.std((0, 2, 3)) > 0.5).all()
+    assert (z.std((0, 2, 3)) < 2).all()
 
 
 def test_the_step_balances_the_slopes_of_rate_and_distortion_at_the_middle_quality() -> None:
