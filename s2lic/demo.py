@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from s2lic.errors import ExtraMissingError
+from s2lic.eval import metrics
+from s2lic.eval.metrics import psnr
 from s2lic.files import write_atomically
 from s2lic.images import encode_image
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 TABLE_HEAD = "quality    bytes     bpp  PSNR dB  MS-SSIM  encode s  decode s  JPEG bytes  JPEG PSNR dB"
 CROP = (288, 360)
 _CAPTION = 20
-_MS_SSIM_SIDE = 161  # four halvings of an 11-tap window need more than 160 pixels
 
 
 @dataclass(frozen=True)
@@ -86,25 +86,10 @@ def run(codec: Codec, image: Image.Image, qualities: Sequence[float], out: Path)
     write_atomically(out / "side-by-side.png", encode_image(view), force=True)
 
 
-def psnr(a: Image.Image, b: Image.Image) -> float:
-    """10 log10(255^2 / MSE) over 8-bit RGB."""
-    difference = np.asarray(a.convert("RGB"), np.float64) - np.asarray(b.convert("RGB"), np.float64)
-    error = float(np.mean(difference**2))
-    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
-
-
 def ms_ssim(a: Image.Image, b: Image.Image) -> float:
-    """MS-SSIM over 8-bit RGB, not a number for pictures too small for its five scales."""
-    if min(a.size) < _MS_SSIM_SIDE:
-        return math.nan
-    import torch
-
-    try:
-        import pytorch_msssim
-    except ImportError as error:
-        raise _extra("pytorch_msssim") from error
-    x, y = (torch.from_numpy(np.array(i.convert("RGB"), np.float32)).permute(2, 0, 1)[None] for i in (a, b))
-    return float(pytorch_msssim.ms_ssim(x, y, data_range=255))
+    """MS-SSIM for the table: not a number where it is not defined."""
+    value = metrics.ms_ssim(a, b)
+    return math.nan if value is None else value
 
 
 def jpeg_of_size(image: Image.Image, size: int) -> Coded:
