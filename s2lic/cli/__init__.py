@@ -12,10 +12,12 @@ from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
 from s2lic.cli.info import info
+from s2lic.cli.models import models
 from s2lic.cli.report import reporting
+from s2lic.cli.train import train
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
-COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo)
+COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo, models, train)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,45 @@
+"""`s2lic models`: what each configuration costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s2lic.cli.options import Json
+from s2lic.cli.streams import print_json
+
+if TYPE_CHECKING:
+    from s2lic.eval.macs import Cost
+
+All = Annotated[bool, typer.Option("--all", help="Show the test model too.")]
+
+HIDDEN = ("tiny",)
+TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  of it entropy"
+
+
+def models(everything: All = False, as_json: Json = False) -> None:
+    """Print parameters and multiply-accumulates a pixel of each model."""
+    from s2lic.eval.macs import cost
+    from s2lic.model import CONFIGS
+
+    costs = [cost(name) for name in CONFIGS if everything or name not in HIDDEN]
+    if as_json:
+        print_json({row.config: _facts(row) for row in costs})
+        return
+    typer.echo(TABLE_HEAD)
+    for row in costs:
+        typer.echo(_line(row))
+
+
+def _line(row: Cost) -> str:
+    return f"{row.config:6} {row.parameters / 1e6:9.2f} {row.encode:15.1f} {row.decode:15.1f} {row.entropy:14.1f}"
+
+
+def _facts(row: Cost) -> dict[str, object]:
+    return {
+        "parameters": row.parameters,
+        "parameters_by_part": row.part_parameters,
+        "kmac_per_pixel": {"encode": row.encode, "decode": row.decode, "entropy": row.entropy},
+        "kmac_per_pixel_by_part": row.kmac,
+    }

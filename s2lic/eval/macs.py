@@ -1,0 +1,84 @@
+"""What a configuration costs: parameters and multiply-accumulates a pixel, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from s2lic.model import S2LIC, build
+from s2lic.transform.window import mask
+
+HEIGHT, WIDTH = 512, 768
+PARTS = {
+    "g_a": "g_a",
+    "g_s": "g_s",
+    "h_a": "entropy.h_a",
+    "h_s": "entropy.h_s",
+    "slices": "entropy.walk",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters in all and a part, and kMAC a pixel of a part; gains and the prior belong to no part."""
+
+    config: str
+    parameters: int
+    part_parameters: dict[str, int]
+    kmac: dict[str, float]
+
+    @property
+    def encode(self) -> float:
+        return self.entropy + self.kmac["g_a"] + self.kmac["h_a"]
+
+    @property
+    def decode(self) -> float:
+        return self.entropy + self.kmac["g_s"]
+
+    @property
+    def entropy(self) -> float:
+        """What encoder and decoder both do in float64: h_s and the slices."""
+        return self.kmac["h_s"] + self.kmac["slices"]
+
+
+@cache
+def cost(config: str) -> Cost:
+    """Counted on one picture of 768 x 512 by torch's flop counter, which sees products and convolutions only.
+
+    Raises UnknownConfigError.
+    """
+    with _without_data():
+        model = build(config).eval()
+        flops = _flops(model)
+    kmac = {part: flops[f"S2LIC.{path}"] / 2 / 1000 / (HEIGHT * WIDTH) for part, path in PARTS.items()}
+    sizes = {part: _parameters(model.get_submodule(path)) for part, path in PARTS.items()}
+    return Cost(config, _parameters(model), sizes, kmac)
+
+
+def _flops(model: S2LIC) -> dict[str, int]:
+    """Floating-point operations of each module on its way through the whole codec; a MAC is two."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        model(torch.zeros(1, 3, HEIGHT, WIDTH), torch.zeros(1))
+    return {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
+
+
+def _parameters(part: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in part.parameters())
+
+
+@contextmanager
+def _without_data() -> Iterator[None]:
+    """Tensors that have shapes only. Window masks are cached by size, and these must not stay in the cache."""
+    mask.cache_clear()
+    try:
+        with FakeTensorMode():
+            yield
+    finally:
+        mask.cache_clear()

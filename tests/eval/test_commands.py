@@ -1,0 +1,144 @@
+"""`s2lic models` and `s2lic train`, and the script that measures a folder."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2lic.cli import main
+from s2lic.model import config
+from s2lic.train import start
+from s2lic.weights.store import load
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests/models/tiny.safetensors"
+NO_TIME = "0.00001"
+
+
+def run(*words: object) -> int:
+    with pytest.raises(SystemExit) as exit_info:
+        main([str(word) for word in words])
+    return int(exit_info.value.code or 0)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two smooth pictures just large enough to train on; a head start that looks at few of their patches."""
+    monkeypatch.setattr(start, "PATCHES_FROM", 4)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rows, cols = np.mgrid[:256, :272]
+    for i in (1, 2):
+        waves = 127 + 100 * np.sin(np.stack([rows / 9, cols / (11 * i), (rows + cols) / 23], axis=-1))
+        Image.fromarray(waves.astype(np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+def train(photos: Path, *words: object) -> int:
+    sizes = ("--config", "tiny", "--batch", 1, "--crop", 64, "--no-bf16")
+    return run("train", "--data", photos, *sizes, *words)
+
+
+def test_models_prints_a_row_a_model_and_hides_the_test_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["config", "nano", "small", "base"]
+    assert all(len(line.split()) == 5 for line in lines[1:])
+
+
+def test_models_as_json_tells_the_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models", "--all", "--json") == 0
+    tiny = json.loads(capsys.readouterr().out)["tiny"]
+    assert set(tiny["kmac_per_pixel_by_part"]) == {"g_a", "g_s", "h_a", "h_s", "slices"}
+    assert tiny["kmac_per_pixel"]["decode"] > tiny["kmac_per_pixel"]["entropy"]
+
+
+def test_the_table_in_the_documents_is_the_table_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    run("models")
+    page = (ROOT / "docs/architecture.md").read_text()
+    for line in capsys.readouterr().out.splitlines()[1:]:
+        assert f"| `{line.split()[0]}` | {' | '.join(line.split()[1:])} |" in page
+
+
+def test_training_leaves_a_checkpoint_and_weights_that_code(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, weights = tmp_path / "run", tmp_path / "own.safetensors"
+    assert train(photos, "--out", out, "--minutes", NO_TIME, "--export", weights) == 0
+    assert "from step 0" in capsys.readouterr().out
+    assert (out / "last.pt").is_file()
+    assert load(weights).model.row == config("tiny")
+    assert train(photos, "--out", out, "--minutes", 0) == 0
+    assert "from step 1" in capsys.readouterr().out
+
+
+def test_training_takes_adamw_without_the_extra(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    monkeypatch.chdir(photos.parent)
+    assert train(photos, "--optimiser", "adamw", "--minutes", NO_TIME) == 0
+    assert (photos.parent / "runs/tiny/last.pt").is_file()
+
+
+def test_training_with_soap_names_the_extra_it_needs(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    assert train(photos) == 2
+    assert "s2lic[train]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--crop", 100), 2, "multiples of 16"),
+        (("--config", "huge"), 2, "huge"),
+        (("--export", "nowhere/own.safetensors"), 1, "no folder"),
+    ],
+    ids=["crop", "config", "export"],
+)
+def test_training_refuses_before_it_starts(
+    photos: Path, words: tuple[object, ...], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(photos, "--out", photos / "run", *words) == code
+    assert message in capsys.readouterr().err
+
+
+def test_training_without_pictures_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path) == 2
+    assert "no pictures" in capsys.readouterr().err
+
+
+def measure(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["kodak_rd.py", *map(str, words)])
+    with pytest.raises(SystemExit) as exit_info:
+        runpy.run_path(str(ROOT / "scripts/kodak_rd.py"), run_name="__main__")
+    return int(exit_info.value.code or 0)
+
+
+def test_measuring_a_folder_writes_record_page_and_picture(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, page, plot = (tmp_path / "results" / name for name in ("r.json", "r.md", "rd.png"))
+    words = ("--model", TINY, "--qualities", "90,10", "--out", out, "--markdown", page, "--plot", plot)
+    assert measure(monkeypatch, photos, *words) == 0
+    record = json.loads(out.read_text())
+    assert [point["quality"] for point in record["points"]] == [10, 90]
+    assert record["pictures"] == 2
+    assert str(tmp_path) not in out.read_text() + page.read_text()
+    assert capsys.readouterr().out.strip() in page.read_text()
+    assert plot.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("folder", ["missing", "empty"])
+def test_a_folder_without_pictures_is_an_error_and_no_skip(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert measure(monkeypatch, tmp_path / folder) == 2
+    assert folder in capsys.readouterr().err
