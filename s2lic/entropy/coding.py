@@ -69,8 +69,9 @@ def encode_latent(
     quality, size = model.quality(levels), LatentSize(y.shape[2], y.shape[3])
     writers = [SymbolWriter(tables, margin) for _ in range(len(y))]
     y = y.double()
-    z_hat = torch.round(model.hyper_analysis(y, quality))
-    for writer, rows, z in zip(writers, z_rows(model.row, quality, size), z_hat, strict=True):
+    resting = model.resting(quality)
+    z_symbols = torch.round(model.hyper_analysis(y, quality) - resting)
+    for writer, rows, z in zip(writers, z_rows(model.row, quality, size), z_symbols, strict=True):
         writer.write_rows(whole(z), rows)
     gained = (y * model.gains(quality)[0]).flatten(2).transpose(1, 2)
 
@@ -80,7 +81,7 @@ def encode_latent(
             writer.write_scaled(whole(symbols.T), scale.T.cpu().numpy())
         return q + mu
 
-    model.reconstruct(z_hat, quality, (size.height, size.width), quantise)
+    model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise)
     return [writer.finish() for writer in writers]
 
 
@@ -103,7 +104,7 @@ def decode_latent(model: EntropyModel, tables: Tables, coded: list[Coded], level
         q = [numbers(r.read_scaled(scale)) for r, scale in zip(readers, scales, strict=True)]
         return torch.stack(q).to(device).transpose(1, 2) + mu
 
-    z_hat = torch.stack(z).to(device)
+    z_hat = torch.stack(z).to(device) + model.resting(quality)
     y_hat = model.reconstruct(z_hat, quality, (size.height, size.width), quantise)
     for reader, picture in zip(readers, coded, strict=True):
         reader.finish(picture.symbol_crc)

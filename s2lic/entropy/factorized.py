@@ -18,6 +18,7 @@ INIT_SCALE = 2.0
 PACE = 10.0
 TAIL = 2.0**-20
 SEARCH_REACH = 4096.0
+BISECTIONS = {torch.float32: 36, torch.float64: 80}
 
 
 class FactorizedPrior(nn.Module):
@@ -59,30 +60,33 @@ class FactorizedPrior(nn.Module):
 
     @torch.no_grad()
     def quantiles(self, mass: float) -> Tensor:
-        """Where each cumulative reaches `mass`, by bisection: (anchors, channels) float64."""
-        anchors, channels = self.biases[0].shape[:2]
-        target = torch.tensor(mass, dtype=torch.float64).logit()
-        anchor = torch.arange(anchors, device=self.biases[0].device)
-        low = torch.full((anchors, channels, 1), -SEARCH_REACH, dtype=torch.float64)
+        """Where each cumulative reaches `mass`, by bisection: (anchors, channels)."""
+        like = self.biases[0]
+        anchors, channels = like.shape[:2]
+        target = torch.tensor(mass, dtype=torch.float64).logit().to(like)
+        anchor = torch.arange(anchors, device=like.device)
+        low = like.new_full((anchors, channels, 1), -SEARCH_REACH)
         high = -low
-        for _ in range(80):
+        for _ in range(BISECTIONS[like.dtype]):
             middle = (low + high) / 2
             under = self.logits(middle, anchor) < target
             low, high = torch.where(under, middle, low), torch.where(under, high, middle)
         return ((low + high) / 2).squeeze(2)
 
     @torch.no_grad()
-    def pmfs(self) -> list[tuple[int, Tensor]]:
-        """(first symbol, masses) of every (anchor, channel) in that order, at least 16 symbols to each side."""
-        prior = deepcopy(self).double()  # bisection wants float64, training goes on in float32
-        low, middle, high = (prior.quantiles(m) for m in (TAIL, 0.5, 1 - TAIL))
-        first = torch.minimum(low, middle - 16).floor().long()
-        last = torch.maximum(high, middle + 16).ceil().long()
+    def pmfs(self, centre: Tensor) -> list[tuple[int, Tensor]]:
+        """(first symbol, masses) of every (anchor, channel) in that order, at least 16 symbols to each side.
+
+        Symbol k stands for the value centre + k; centre is (anchors, channels).
+        """
+        prior, centre = deepcopy(self).double(), centre.double()
+        first = torch.clamp(prior.quantiles(TAIL) - centre, max=-16).floor().long()
+        last = torch.clamp(prior.quantiles(1 - TAIL) - centre, min=16).ceil().long()
         rows = []
         for anchor in range(first.shape[0]):
             span = torch.arange(int(first[anchor].min()), int(last[anchor].max()) + 1)
-            values = span.double().expand(1, first.shape[1], -1).unsqueeze(-1)
-            mass = prior(values, torch.tensor([anchor]))[0, :, :, 0]
+            values = centre[anchor, :, None] + span
+            mass = prior(values[None, :, :, None], torch.tensor([anchor]))[0, :, :, 0]
             for channel, row in enumerate(mass):
                 start, stop = int(first[anchor, channel]), int(last[anchor, channel])
                 rows.append((start, row[start - int(span[0]) : stop + 1 - int(span[0])]))

@@ -25,7 +25,13 @@ class Rated:
 
 
 class EntropyModel(nn.Module):
-    """y (B, M, h, w) as g_a gives it -> y_hat as g_s takes it; gains are applied and undone inside."""
+    """y (B, M, h, w) as g_a gives it -> y_hat as g_s takes it; gains are applied and undone inside.
+
+    `z_centre` holds the medians of z, (anchors, channels): z is rounded to whole steps from them, so that
+    a channel that says nothing costs nothing wherever it rests.
+    """
+
+    z_centre: Tensor
 
     def __init__(self, row: EntropyRow) -> None:
         super().__init__()
@@ -35,9 +41,19 @@ class EntropyModel(nn.Module):
         self.h_s = HyperSynthesis(row)
         self.prior = FactorizedPrior(row.anchors, row.side)
         self.walk = SliceWalk(row)
+        self.register_buffer("z_centre", torch.zeros(row.anchors, row.side))
 
     def quality(self, levels: Tensor) -> Quality:
         return Quality.of(levels, self.row.anchors)
+
+    @torch.no_grad()
+    def centre(self) -> None:
+        """Moves `z_centre` to the medians of the prior."""
+        self.z_centre.copy_(self.prior.quantiles(0.5))
+
+    def resting(self, quality: Quality) -> Tensor:
+        """The centre of z for each picture's anchor, (B, channels, 1, 1)."""
+        return self.z_centre[quality.nearest][:, :, None, None]
 
     def hyper_analysis(self, y: Tensor, quality: Quality) -> Tensor:
         return self.h_a(y * INPUT_SCALE, quality)  # type: ignore[no-any-return]
@@ -53,6 +69,8 @@ class EntropyModel(nn.Module):
         quality = self.quality(levels)
         z = self.hyper_analysis(y, quality).float()
         z_bits = bits(self.prior(noisy(z), quality.nearest))
+        self.centre()
+        resting = self.resting(quality)
         gained = (y * self.gains(quality)[0]).flatten(2).transpose(1, 2)
         spent: list[Tensor] = []
 
@@ -62,5 +80,5 @@ class EntropyModel(nn.Module):
             return round_through(residual) + mu
 
         size = (y.shape[2], y.shape[3])
-        y_hat = self.reconstruct(round_through(z), quality, size, quantise)
+        y_hat = self.reconstruct(round_through(z - resting) + resting, quality, size, quantise)
         return Rated(y_hat, torch.stack(spent).sum(0), z_bits)

@@ -37,7 +37,10 @@ def export(model: S2LIC, scales: tuple[float, ...], reach: int) -> bytes:
     The factorised prior itself is left out: its tables stand for it. Raises WeightsError for a weight
     that fp16 cannot hold.
     """
-    pmfs = [(first, mass.numpy()) for first, mass in model.entropy.prior.pmfs()]
+    entropy = model.entropy
+    entropy.centre()
+    entropy.z_centre.copy_(entropy.z_centre.half())  # tables and decoder must mean the same numbers
+    pmfs = [(first, mass.numpy()) for first, mass in entropy.prior.pmfs(entropy.z_centre)]
     tables = build_tables(pmfs, scales, reach)
     tensors = {TABLE_PREFIX + k: torch.from_numpy(v) for k, v in tables.to_arrays().items()}
     for name, value in model.state_dict().items():
