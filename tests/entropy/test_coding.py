@@ -35,7 +35,8 @@ def reconstruction(weights: Weights, y: Tensor, levels: Tensor) -> Tensor:
     """What the encoder itself believes that the decoder will see."""
     net = weights.model.entropy
     quality = net.quality(levels)
-    z_hat = torch.round(net.hyper_analysis(y.double(), quality))
+    resting = net.resting(quality)
+    z_hat = torch.round(net.hyper_analysis(y.double(), quality) - resting) + resting
     quantise, _ = encoder(y.double() * net.gains(quality)[0])
     return net.reconstruct(z_hat, quality, (y.shape[2], y.shape[3]), quantise)
 

