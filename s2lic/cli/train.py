@@ -15,10 +15,7 @@ from s2lic.files import check_output
 if TYPE_CHECKING:
     from s2lic.train.loop import Plan
 
-STRIDE = 16
-
-# The head start cuts crops of this size, whatever --crop says.
-SIDE_MIN = 256
+STRIDE = 16  # as s2lic.model has it, which imports torch
 
 
 class OptimiserName(str, Enum):
@@ -103,7 +100,7 @@ def _run(plan: Plan, data: list[Path], threads: int | None) -> None:
 
     if threads is not None:
         torch.set_num_threads(threads)
-    run = Run(plan, Photos.load(data, max(plan.crop, SIDE_MIN)))
+    run = Run(plan, Photos.load(data, plan.crop))
     typer.echo(f"from step {run.step}, minute {run.minutes:.1f} of {plan.minutes:g}; the log is {plan.out}/log.csv")
     run.go()
     typer.echo(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes")

@@ -11,7 +11,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2lic.model import S2LIC, build
+from s2lic.model import S2LIC, STRIDE, build
 from s2lic.transform.window import mask
 
 HEIGHT, WIDTH = 512, 768
@@ -56,16 +56,20 @@ def cost(config: str) -> Cost:
     with _without_data():
         model = build(config).eval()
         flops = _flops(model)
-    kmac = {part: flops[f"S2LIC.{path}"] / 2 / 1000 / (HEIGHT * WIDTH) for part, path in PARTS.items()}
-    sizes = {part: _parameters(model.get_submodule(path)) for part, path in PARTS.items()}
-    return Cost(config, _parameters(model), sizes, kmac)
+    parts = {part: model.get_submodule(path) for part, path in PARTS.items()}
+    kmac = {part: flops[type(module).__name__] / 2 / 1000 / (HEIGHT * WIDTH) for part, module in parts.items()}
+    return Cost(config, _parameters(model), {part: _parameters(module) for part, module in parts.items()}, kmac)
 
 
 def _flops(model: S2LIC) -> dict[str, int]:
-    """Floating-point operations of each module on its way through the whole codec; a MAC is two."""
+    """Floating-point operations by class of the modules that coding calls; a MAC is two."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        model(torch.zeros(1, 3, HEIGHT, WIDTH), torch.zeros(1))
+        quality = model.entropy.quality(torch.zeros(1))
+        y = model.g_a(torch.zeros(1, 3, HEIGHT, WIDTH))
+        z = model.entropy.hyper_analysis(y, quality)
+        size = (HEIGHT // STRIDE, WIDTH // STRIDE)
+        model.g_s(model.entropy.reconstruct(z, quality, size, lambda mu, *_: mu))
     return {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
 
 
