@@ -1,0 +1,77 @@
+"""What the README shows under "Use" works as it stands there, with the default model."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2lic.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+USE = README.partition("\n## Use\n")[2].partition("\n## ")[0]
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", USE, re.MULTILINE | re.DOTALL)
+
+
+def run(line: str) -> int:
+    """One line of shell that calls s2lic, within this process."""
+    program, *words = shlex.split(line, comments=True)
+    assert program == "s2lic", f"the test runs no other program: {line}"
+    with pytest.raises(SystemExit) as exit_info:
+        main(words)
+    return int(exit_info.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def folder_with_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows, cols = np.mgrid[:75, :101]
+    waves = 127 + 100 * np.sin(np.stack([rows / 9, cols / 11, (rows + cols) / 23], axis=-1))
+    Image.fromarray(waves.astype(np.uint8)).save("img.png")
+
+
+def size_of(path: str) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_the_shell_examples_run_one_after_the_other() -> None:
+    lines = [line for block in examples("sh") for line in block.splitlines()]
+    assert len(lines) >= 5
+    for line in lines:
+        assert run(line) == 0, line
+    assert size_of("back.png") == size_of("small.jpg") == (101, 75)
+    assert Path("small.bin").stat().st_size < Path("img.bin").stat().st_size
+
+
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = examples("python")
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    assert size_of("back-75.png") == (101, 75)
+    files = names["files"]
+    assert isinstance(files, list)
+    assert len(files[0]) < len(files[1]) < len(files[2])
+    assert capsys.readouterr().out
+
+
+def test_decoding_without_a_name_writes_the_stem_and_never_over_a_file() -> None:
+    assert run("s2lic encode img.png -o img.bin") == 0
+    assert run("s2lic decode img.bin") == 2
+    Path("img.png").unlink()
+    assert run("s2lic decode img.bin") == 0
+    assert size_of("img.png") == (101, 75)
+
+
+def test_links_to_files_of_the_repository_lead_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
