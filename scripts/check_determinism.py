@@ -1,0 +1,228 @@
+"""Decode under every setting what was coded under another: symbols equal, y_hat equal, pictures equal.
+
+    python scripts/check_determinism.py FOLDER [--model NAME|FILE] [--qualities 10,50,90]
+
+Takes every PNG of the folder. Settings are threads, batch, memory layout, precision of g_a and g_s, and a GPU
+where one is; the decoders also run once with relative noise of 1e-12 on every output of the entropy model's
+layers. On a busy machine set OMP_WAIT_POLICY=passive, or waiting threads take the others' time.
+
+Exit 0 without failures, 1 with some, 2 for a folder without pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from s2lic.codec import PRECISIONS, pad, quality_level, to_tensor
+from s2lic.entropy.coder import Coded
+from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
+from s2lic.errors import S2licError
+from s2lic.weights import manifest
+from s2lic.weights.store import Weights, load
+
+Y_HAT_TOLERANCE = 1e-9
+NOISE = 1e-12
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What may differ between the machine that encodes and the one that decodes."""
+
+    threads: int = 1
+    batch: int = 1
+    channels_last: bool = False
+    precision: str = "float32"
+    device: str = "cpu"
+
+
+@dataclass
+class Report:
+    """How much was compared, and what differed."""
+
+    streams: int = 0
+    decodes: int = 0
+    exceptions: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What one setting made of a group of streams."""
+
+    setting: Setting
+    y_hat: Tensor
+    pixels: Tensor
+
+
+def all_settings() -> list[Setting]:
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    return [Setting(*row) for row in itertools.product((1, 2), (1, BATCH), (False, True), PRECISIONS, devices)]
+
+
+def covering() -> list[tuple[Setting, list[Setting]]]:
+    """Every value of every setting meets its opposite, in few enough runs for a folder of photographs."""
+    one, two = Setting(1, BATCH, True), Setting(2, 1, False, "bf16")
+    plan = [
+        (one, [Setting(2, 1, False), Setting(1, BATCH, False, "bf16")]),
+        (two, [Setting(1, BATCH, True, "bf16"), Setting(1, 1, False)]),
+    ]
+    if torch.cuda.is_available():
+        for setting, others in plan:
+            others.append(replace(setting, device="cuda"))
+        plan.append((replace(one, device="cuda"), [two]))
+    return plan
+
+
+@cache
+def weights(path: Path, device: str, channels_last: bool) -> Weights:
+    found = load(path, device)
+    if channels_last:
+        found.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return found
+
+
+@contextmanager
+def under(path: Path, setting: Setting) -> Iterator[tuple[Weights, Callable[[Tensor], Tensor]]]:
+    """The weights, and what brings a tensor to the setting's device and layout, on the setting's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(setting.threads)
+    layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+    reduced = torch.autocast(setting.device, PRECISIONS["bf16"], enabled=setting.precision == "bf16")
+    try:
+        with reduced, torch.inference_mode():
+            found = weights(path, setting.device, setting.channels_last)
+            yield found, lambda x: x.to(setting.device).contiguous(memory_format=layout)
+    finally:
+        torch.set_num_threads(before)
+
+
+def encode(path: Path, x: Tensor, levels: Tensor, setting: Setting) -> list[Coded]:
+    """Streams of padded pictures (B, 3, H, W) at qualities (B,)."""
+    coded: list[Coded] = []
+    with under(path, setting) as (found, place):
+        for part, level in zip(x.split(setting.batch), levels.split(setting.batch), strict=True):
+            y = found.model.g_a(place(part) - 0.5)
+            with torch.autocast(setting.device, enabled=False):
+                coded += encode_latent(found.model.entropy, found.tables, place(y), level.to(setting.device))
+    return coded
+
+
+def decode(path: Path, coded: Sequence[Coded], levels: Tensor, size: LatentSize, setting: Setting) -> Decoded:
+    """Raises SymbolChecksumError where this setting finds other symbols."""
+    latents, pictures = [], []
+    with under(path, setting) as (found, place):
+        for start, level in zip(itertools.count(0, setting.batch), levels.split(setting.batch), strict=False):
+            part = list(coded[start : start + setting.batch])
+            with torch.autocast(setting.device, enabled=False):
+                y_hat = decode_latent(found.model.entropy, found.tables, part, level.to(setting.device), size)
+            x_hat = found.model.g_s(place(y_hat.float())) + 0.5
+            latents.append(y_hat.cpu())
+            pictures.append(x_hat.clamp(0, 1).mul(255).round().int().cpu())
+    return Decoded(setting, torch.cat(latents), torch.cat(pictures))
+
+
+@contextmanager
+def noise(net: nn.Module, size: float = NOISE, seed: int = 0) -> Iterator[None]:
+    """Another machine's arithmetic: relative noise on the output of every layer with weights."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def disturb(_layer: nn.Module, _inputs: object, out: Tensor) -> Tensor:
+        draw = torch.randn(out.shape, generator=generator, dtype=out.dtype)
+        return out * (1 + size * draw.to(out.device))
+
+    layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+    hooks = [layer.register_forward_hook(disturb) for layer in net.modules() if isinstance(layer, layers)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def differences(a: Decoded, b: Decoded) -> Iterator[str]:
+    """What two decoders of the same streams disagree on beyond what is allowed."""
+    apart = float((a.y_hat - b.y_hat).abs().max())
+    if apart > Y_HAT_TOLERANCE:
+        yield f"y_hat differs by {apart} between {a.setting} and {b.setting}"
+    levels = int((a.pixels - b.pixels).abs().max())
+    if a.setting.precision == b.setting.precision and levels > 1:
+        yield f"pictures differ by {levels} levels between {a.setting} and {b.setting}"
+
+
+def compare(
+    path: Path, x: Tensor, levels: Tensor, plan: Sequence[tuple[Setting, Sequence[Setting]]], report: Report
+) -> None:
+    """Encode and decode a group as planned; streams that came out the same are decoded once a setting."""
+    size = LatentSize(x.shape[2] // 16, x.shape[3] // 16)
+    seen: dict[tuple[Coded, ...], list[Decoded]] = {}
+    for setting, others in plan:
+        coded = tuple(encode(path, x, levels, setting))
+        report.streams += len(coded)
+        report.exceptions += sum(len(c.exceptions) for c in coded)
+        done = seen.setdefault(coded, [])
+        known = {decoded.setting for decoded in done}
+        done += _decodes(path, coded, levels, size, [s for s in others if s not in known], report)
+    for coded, done in seen.items():
+        for other in done[1:]:
+            report.failures += differences(done[0], other)
+        with noise(weights(path, "cpu", False).model.entropy):
+            list(_decodes(path, coded, levels, size, [Setting(batch=BATCH)], report))
+
+
+def _decodes(
+    path: Path, coded: Sequence[Coded], levels: Tensor, size: LatentSize, settings: Sequence[Setting], report: Report
+) -> Iterator[Decoded]:
+    for setting in settings:
+        report.decodes += len(coded)
+        try:
+            yield decode(path, coded, levels, size, setting)
+        except S2licError as error:
+            report.failures.append(f"{setting}: {error}")
+
+
+def groups(folder: Path) -> Iterator[Tensor]:
+    """The folder's pictures, padded, at most BATCH of one size together."""
+    by_size: dict[tuple[int, ...], list[Tensor]] = {}
+    for name in sorted(folder.glob("*.png")):
+        with Image.open(name) as image:
+            x = pad(to_tensor(image))
+        by_size.setdefault(tuple(x.shape), []).append(x)
+    for pictures in by_size.values():
+        for start in range(0, len(pictures), BATCH):
+            yield torch.cat(pictures[start : start + BATCH])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default=manifest.DEFAULT_MODEL)
+    parser.add_argument("--qualities", default="10,50,90")
+    words = parser.parse_args()
+    if not any(words.folder.glob("*.png")):
+        print(f"there is no picture in {words.folder}", file=sys.stderr)
+        return 2
+    path = Path(words.model) if words.model.endswith(".safetensors") else manifest.by_config(words.model).path
+    report = Report()
+    for x in groups(words.folder):
+        for quality in words.qualities.split(","):
+            levels = torch.full((len(x),), quality_level(float(quality)))
+            compare(path, x, levels, covering(), report)
+        print(f"{report.streams} streams, {report.decodes} decodes, {len(report.failures)} failures", flush=True)
+    print(f"exceptions: {report.exceptions}", *report.failures, sep="\n")
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""One stream, one set of symbols: whatever the threads, the batch, the layout, the precision, the noise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from s2lic.codec import pad, to_tensor
+from s2lic.entropy import coding
+from s2lic.entropy.coder import Coded, SymbolReader
+from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
+from s2lic.entropy.exceptions import ROW, CodingException
+from s2lic.entropy.tables import Tables
+from s2lic.errors import SymbolChecksumError
+from s2lic.weights.store import Weights, load
+from scripts import check_determinism
+from scripts.check_determinism import Report, Setting, all_settings, compare, covering, encode, noise
+from tests.frozen import MODEL, PICTURES, picture
+
+SCRIPT = Path(check_determinism.__file__)
+LEVELS = torch.tensor([1000, 5000, 9000, 10_000])
+
+
+def views(name: str) -> Tensor:
+    """A batch of four: the picture, mirrored, upside down, and both."""
+    x = pad(to_tensor(picture(name)))
+    return torch.cat([x, x.flip(3), x.flip(2), x.flip((2, 3))])
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_what_one_setting_encodes_every_other_decodes_alike(name: str) -> None:
+    report, settings = Report(), all_settings()
+    compare(MODEL, views(name), LEVELS, [(setting, settings) for setting in settings], report)
+    assert report.failures == []
+    assert report.streams == 4 * len(settings)
+    assert report.decodes >= 4 * len(settings)
+
+
+def test_the_settings_differ_in_every_way() -> None:
+    settings = all_settings()
+    for field in ("threads", "batch", "channels_last", "precision"):
+        assert len({getattr(setting, field) for setting in settings}) == 2
+    assert len(set(settings)) == len(settings) >= 16
+
+
+def test_the_plan_for_a_folder_meets_every_value_on_both_sides() -> None:
+    for field in ("threads", "batch", "channels_last", "precision"):
+        met = {(getattr(one, field), getattr(other, field)) for one, others in covering() for other in others}
+        assert len({a for a, b in met if a != b}) == 2
+
+
+def test_a_decoder_that_computes_otherwise_is_a_failure() -> None:
+    report, x = Report(), views("portrait")
+    coded = tuple(encode(MODEL, x, LEVELS, Setting()))
+    with noise(check_determinism.weights(MODEL, "cpu", False).model.entropy, 1e-2):
+        size = LatentSize(x.shape[2] // 16, x.shape[3] // 16)
+        assert not list(check_determinism._decodes(MODEL, coded, LEVELS, size, [Setting()], report))
+    assert len(report.failures) == 1
+
+
+class Stage:
+    """Large latents of both pictures, and a decoder whose scales are a little off."""
+
+    def __init__(self) -> None:
+        self.weights: Weights = load(MODEL)
+        x = torch.cat([pad(to_tensor(picture(name, size=(640, 480)))) for name in PICTURES])
+        with torch.inference_mode():
+            self.y = self.weights.model.g_a(x - 0.5)
+        self.levels, self.size = LEVELS[1:3], LatentSize(30, 40)
+
+    def encode(self, margin: float) -> list[Coded]:
+        return encode_latent(self.weights.model.entropy, self.weights.tables, self.y, self.levels, margin)
+
+    def decode(self, coded: list[Coded]) -> Tensor:
+        return decode_latent(self.weights.model.entropy, self.weights.tables, coded, self.levels, self.size)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Stage:
+    return Stage()
+
+
+class OffReader(SymbolReader):
+    """Reads with relative noise of 1e-5 on every scale before it chooses a row."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        payload: bytes,
+        exceptions: Iterable[CodingException],
+        symbol_count: int,
+        ans: ModuleType | None = None,
+    ) -> None:
+        super().__init__(tables, payload, exceptions, symbol_count, ans)
+        self._noise = np.random.default_rng(0)
+
+    def read_scaled(self, sigma: NDArray[np.float64]) -> NDArray[np.int16]:
+        return super().read_scaled(sigma * (1 + self._noise.uniform(-1e-5, 1e-5, sigma.shape)))
+
+
+def row_exceptions(coded: list[Coded]) -> int:
+    return sum(entry.kind == ROW for c in coded for entry in c.exceptions)
+
+
+def test_a_wide_margin_absorbs_scales_that_are_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    coded = stage.encode(margin=1e-3)
+    expected = stage.decode(coded)
+    monkeypatch.setattr(coding, "SymbolReader", OffReader)
+    assert torch.equal(stage.decode(coded), expected)
+    assert row_exceptions(coded) > 100
+
+
+def test_without_the_list_such_scales_end_in_the_symbol_checksum(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    coded = stage.encode(margin=1e-3)
+    bare = [replace(c, exceptions=tuple(e for e in c.exceptions if e.kind != ROW)) for c in coded]
+    stage.decode(bare)
+    monkeypatch.setattr(coding, "SymbolReader", OffReader)
+    with pytest.raises(SymbolChecksumError):
+        stage.decode(bare)
+
+
+def test_at_the_real_margin_no_element_lies_near_a_threshold(stage: Stage) -> None:
+    coded = stage.encode(margin=1e-9)
+    assert row_exceptions(coded) == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_on_every_layer_moves_no_symbol(stage: Stage, seed: int) -> None:
+    coded = stage.encode(margin=1e-9)
+    expected = stage.decode(coded)
+    with noise(stage.weights.model.entropy, seed=seed):
+        y_hat = stage.decode(coded)
+    assert 0 < (y_hat - expected).abs().max() < 1e-9
+
+
+def test_a_folder_is_checked_and_one_without_pictures_is_an_error(tmp_path: Path) -> None:
+    words = [sys.executable, str(SCRIPT), str(tmp_path), "--model", str(MODEL), "--qualities", "50"]
+    env = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    empty = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
+    assert (empty.returncode, empty.stdout) == (2, "")
+    assert "no picture" in empty.stderr
+    picture("shapes", size=(48, 40)).save(tmp_path / "a.png")
+    checked = subprocess.run(words, capture_output=True, text=True, env=env, check=True)
+    assert "2 streams" in checked.stdout
+    assert "0 failures" in checked.stdout
