@@ -51,6 +51,18 @@ def test_the_decoder_finds_the_latent_that_the_encoder_sees(weights: Weights, he
     assert [c.count for c in coded] == [LatentSize(height, width).symbols(weights.model.row.entropy)] * 2
 
 
+def test_z_counts_from_where_its_channels_rest() -> None:
+    weights = load(MODEL)
+    coded = []
+    for _ in range(2):
+        y = latent(weights, 3, 5)
+        coded.append(encode_latent(weights.model.entropy, weights.tables, y, LEVELS))
+        y_hat = decode_latent(weights.model.entropy, weights.tables, coded[-1], LEVELS, LatentSize(3, 5))
+        assert (y_hat - reconstruction(weights, y, LEVELS)).abs().max() <= 1e-9
+        weights.model.entropy.z_centre.add_(3.25)
+    assert coded[0] != coded[1]
+
+
 def test_pictures_of_a_batch_are_coded_as_if_alone(weights: Weights) -> None:
     y = latent(weights, 5, 7)
     together = encode_latent(weights.model.entropy, weights.tables, y, LEVELS)
