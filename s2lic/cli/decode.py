@@ -42,7 +42,7 @@ def decode(
     """Decode a file to PNG, or to the format that the output's extension names."""
     from s2lic.images import encode_image, format_of
 
-    target = name_output(source, output, ".png")
+    target = name_output(source, output, ".decoded.png")
     extension = ".png" if target == STANDARD else format_of(target)
     check_target(target, force, as_json)
     data = read_input(source)

@@ -10,7 +10,7 @@ import typer
 Input = Annotated[str, typer.Argument(metavar="INPUT", help="A file, or - for stdin.")]
 Output = Annotated[
     str | None,
-    typer.Option("-o", "--output", help="A file, or - for stdout. [default: the input's stem]"),
+    typer.Option("-o", "--output", help="A file, or - for stdout. [default: named after the input]"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]

@@ -61,7 +61,7 @@ class FactorizedPrior(nn.Module):
     @torch.no_grad()
     def quantiles(self, mass: float) -> Tensor:
         """Where each cumulative reaches `mass`, by bisection: (anchors, channels)."""
-        like = self.biases[0]
+        like: Tensor = self.biases[0]
         anchors, channels = like.shape[:2]
         target = torch.tensor(mass, dtype=torch.float64).logit().to(like)
         anchor = torch.arange(anchors, device=like.device)
@@ -71,7 +71,7 @@ class FactorizedPrior(nn.Module):
             middle = (low + high) / 2
             under = self.logits(middle, anchor) < target
             low, high = torch.where(under, middle, low), torch.where(under, high, middle)
-        return ((low + high) / 2).squeeze(2)
+        return torch.squeeze((low + high) / 2, 2)
 
     @torch.no_grad()
     def pmfs(self, centre: Tensor) -> list[tuple[int, Tensor]]:
