@@ -1,6 +1,6 @@
 """Put a checkpoint's averaged weights into the package, with their row in the manifest.
 
-    python scripts/ship_weights.py runs/nano/last.pt nano --fact "data=577 photographs" --fact steps=4000
+python scripts/ship_weights.py runs/nano/last.pt nano --fact "data=577 photographs" --fact steps=4000
 """
 
 from __future__ import annotations

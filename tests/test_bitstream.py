@@ -54,9 +54,7 @@ headers = st.builds(
     colour=st.integers(0, 1),
     symbol_crc32=st.integers(0, 2**32 - 1),
 )
-containers = st.builds(
-    Container, header=headers, payload=st.binary(min_size=1), exceptions=st.binary()
-)
+containers = st.builds(Container, header=headers, payload=st.binary(min_size=1), exceptions=st.binary())
 
 
 def box(box_id: int, content: bytes) -> bytes:

@@ -49,9 +49,7 @@ def test_an_existing_output_is_replaced_by_force(tmp_path: Path) -> None:
     assert (tmp_path / "a.bin").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize(
-    ("owner", "failing"), [(os, "fsync"), (Path, "replace")], ids=["sync", "rename"]
-)
+@pytest.mark.parametrize(("owner", "failing"), [(os, "fsync"), (Path, "replace")], ids=["sync", "rename"])
 def test_a_failure_keeps_the_old_file_and_leaves_no_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, failing: str
 ) -> None:

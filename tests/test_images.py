@@ -25,9 +25,7 @@ def png(image: Image.Image, **options: object) -> bytes:
 
 @pytest.mark.parametrize("image", [RGB, GREY], ids=["RGB", "L"])
 @pytest.mark.parametrize("kind", ["path", "str", "bytes", "file"])
-def test_a_picture_opens_from_a_path_bytes_or_a_file(
-    tmp_path: Path, image: Image.Image, kind: str
-) -> None:
+def test_a_picture_opens_from_a_path_bytes_or_a_file(tmp_path: Path, image: Image.Image, kind: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(image))
     sources = {

@@ -20,17 +20,13 @@ from s2lic.cli import main
 class FakeCodec:
     """JPEG in our container: the interface of `s2lic.codec.Codec` without its cost."""
 
-    def __init__(
-        self, model: str = "fake", device: str = "cpu", max_pixels: int | None = None
-    ) -> None:
+    def __init__(self, model: str = "fake", device: str = "cpu", max_pixels: int | None = None) -> None:
         self.model, self.device, self.max_pixels = model, device, max_pixels
 
     def encode(self, image: Image.Image, quality: float = 50.0) -> bytes:
         buffer = io.BytesIO()
         image.save(buffer, format="JPEG", quality=int(quality))
-        header = Header(
-            *image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0
-        )
+        header = Header(*image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0)
         return pack(Container(header, buffer.getvalue()))
 
     def decode(self, data: bytes) -> Image.Image:

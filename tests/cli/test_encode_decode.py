@@ -50,9 +50,7 @@ def test_a_pipe_goes_in_and_out(run: Run, photo: Path) -> None:
     assert decoded.out.startswith(b"\x89PNG")
 
 
-def test_a_terminal_is_not_fed_binary_data(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_is_not_fed_binary_data(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     result = run("encode", "-", stdin=photo.read_bytes())
     assert (result.code, result.out) == (2, b"")
@@ -133,9 +131,7 @@ def test_what_the_file_will_lack_is_said(run: Run, photo: Path) -> None:
     assert "note" not in run("encode", photo).err
 
 
-def test_the_device_and_the_model_reach_the_codec(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_device_and_the_model_reach_the_codec(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def note(_: FakeCodec, *names: str, **options: object) -> None:
@@ -177,9 +173,7 @@ def test_the_picture_comes_back_close(run: Run, photo: Path) -> None:
     assert np.abs(difference).mean() < 10
 
 
-def test_progress_shows_on_a_terminal_and_is_wiped(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_shows_on_a_terminal_and_is_wiped(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "encoding" not in run("encode", photo).err
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert "encoding photo.png ...\r\x1b[K" in run("encode", "photo.png", "--force").err

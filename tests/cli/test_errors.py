@@ -56,14 +56,10 @@ def test_the_callers_faults_exit_with_2(run: Run, photo: Path, words: tuple[str,
 
 
 @pytest.mark.parametrize("command", ["decode", "info"])
-def test_a_file_that_is_not_ours_exits_with_1_and_one_line(
-    run: Run, photo: Path, command: str
-) -> None:
+def test_a_file_that_is_not_ours_exits_with_1_and_one_line(run: Run, photo: Path, command: str) -> None:
     result = run(command, photo, *(["-o", "x.png"] if command == "decode" else []))
     assert result.code == 1
-    assert result.err == (
-        "s2lic: this is not an s2lic file: it does not begin with the magic bytes\n"
-    )
+    assert result.err == ("s2lic: this is not an s2lic file: it does not begin with the magic bytes\n")
 
 
 def test_what_is_not_a_picture_exits_with_1(run: Run) -> None:
@@ -87,9 +83,7 @@ def test_verbose_shows_the_traceback(run: Run, photo: Path) -> None:
     assert "NotS2licError" in result.err
 
 
-def test_a_fault_of_ours_is_not_dressed_up(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_ours_is_not_dressed_up(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: FakeCodec, image: object, quality: float) -> bytes:
         raise ZeroDivisionError
 
@@ -98,9 +92,7 @@ def test_a_fault_of_ours_is_not_dressed_up(
         run("encode", photo)
 
 
-def test_an_interrupt_leaves_no_output_and_no_traceback(
-    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_leaves_no_output_and_no_traceback(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(self: FakeCodec, image: object, quality: float) -> bytes:
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("the signal did not arrive")

@@ -69,18 +69,14 @@ def test_info_imports_neither_torch_nor_numpy_nor_pillow_nor_rich(coded: Path) -
         "from s2lic.cli import main\n"
         "main(['info', sys.argv[1]])\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", script, str(coded)], capture_output=True, check=True, text=True
-    )
+    process = subprocess.run([sys.executable, "-c", script, str(coded)], capture_output=True, check=True, text=True)
     assert process.stderr == "[]\n"
 
 
 def test_info_answers_within_three_tenths_of_a_second(coded: Path) -> None:
     def seconds() -> float:
         start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "s2lic", "info", str(coded)], capture_output=True, check=True
-        )
+        subprocess.run([sys.executable, "-m", "s2lic", "info", str(coded)], capture_output=True, check=True)
         return time.perf_counter() - start
 
     # The best of several: other work on the machine is not what is measured.

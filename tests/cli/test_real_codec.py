@@ -43,9 +43,7 @@ def test_a_picture_goes_to_a_file_and_back(
         assert (back.mode, back.size) == (mode, size)
 
 
-def test_the_same_file_decodes_the_same_through_a_pipe(
-    run: Run, photo: Path, weights: Path
-) -> None:
+def test_the_same_file_decodes_the_same_through_a_pipe(run: Run, photo: Path, weights: Path) -> None:
     run("encode", photo, "--model", weights)
     run("decode", "photo.s2lic", "-o", "back.png", "--model", weights)
     coded = (photo.parent / "photo.s2lic").read_bytes()
@@ -60,9 +58,7 @@ def test_info_names_the_model_that_encode_used(run: Run, photo: Path, weights: P
     assert facts["payload_bytes"] + facts["exceptions_bytes"] + 40 >= facts["bytes"]
 
 
-def test_a_file_of_weights_that_are_not_here_is_told_with_the_mend(
-    run: Run, photo: Path, weights: Path
-) -> None:
+def test_a_file_of_weights_that_are_not_here_is_told_with_the_mend(run: Run, photo: Path, weights: Path) -> None:
     run("encode", photo, "--model", weights)
     result = run("decode", "photo.s2lic", "-o", "back.png")
     assert result.code == 1
