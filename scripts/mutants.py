@@ -1,0 +1,101 @@
+"""How files are broken: mutants of valid ones, by number, the same on every machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from s2lic.bitstream import Container, pack, unpack
+from s2lic.codec import Codec
+from s2lic.varint import read_varint, write_varint
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "tests" / "models" / "tiny.safetensors"
+KINDS = ("flip", "cut", "insert", "claim")
+SIZES = (1, 2, 63, 65, 100, 128, 500, 1000, 2000, 4096, 2**16, 2**20, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A broken file, how it was broken, and whether its checksums were made right again."""
+
+    data: bytes
+    kind: str
+    restamped: bool
+
+
+def seeds() -> list[bytes]:
+    """Valid files: both tracked pictures, colour and grey, at low, middle and high quality."""
+    codec, files = Codec(MODEL), []
+    for name in ("portrait", "shapes"):
+        with Image.open(ROOT / "tests" / "pictures" / f"{name}.png") as image:
+            crop = image.crop((20, 20, 84, 84))
+        files += [codec.encode(crop.convert(mode), quality) for mode in ("RGB", "L") for quality in (5, 50, 95)]
+    return files
+
+
+def mutant(files: list[bytes], seed: int, index: int) -> Mutant:
+    """Number `index` of the campaign `seed`, the same on every machine; symbol checksums come later."""
+    rng = np.random.default_rng([seed, index])
+    original = files[rng.integers(len(files))]
+    restamped = index % 2 == 1
+    kind = KINDS[rng.integers(len(KINDS) if restamped else len(KINDS) - 1)]
+    data = original
+    while data == original:
+        data = _claim(original, rng) if kind == "claim" else _edit(original, kind, rng, restamped)
+    return Mutant(stamp_file(data) if restamped else data, kind, restamped)
+
+
+def _edit(data: bytes, kind: str, rng: np.random.Generator, attack: bool) -> bytes:
+    """One to four edits of a kind; an attack leaves magic, version and the place of the checksum alone."""
+    head, tail = (5, 4) if attack else (0, 0)
+    body = bytearray(data[head : len(data) - tail])
+    for _ in range(rng.integers(1, 5)):
+        # Half of all edits hit the first bytes: the header is short and would seldom be met.
+        at = int(rng.integers(len(body) if rng.random() < 0.5 else min(len(body), 30))) if body else 0
+        span = int(rng.geometric(0.2))
+        if kind == "flip" and body:
+            body[at] ^= 1 << int(rng.integers(8))
+        elif kind == "cut":
+            del body[at : at + span]
+        elif kind == "insert":
+            body[at:at] = rng.bytes(span)
+    return data[:head] + bytes(body) + data[len(data) - tail :]
+
+
+def _claim(data: bytes, rng: np.random.Generator) -> bytes:
+    """Other sizes, quality or colour in a sound container, or a made-up list of exceptions."""
+    container = unpack(data)
+    width, height = (int(SIZES[i]) for i in rng.integers(len(SIZES), size=2))
+    changes: list[dict[str, int]] = [
+        {"width": width},
+        {"height": height},
+        {"width": width, "height": height},
+        {"quality": int(rng.integers(10_001)), "colour": int(rng.integers(2))},
+        {},
+    ]
+    header = dataclasses.replace(container.header, **changes[rng.integers(5)])  # type: ignore[arg-type]
+    exceptions = _exceptions(rng) if rng.random() < 0.4 else container.exceptions
+    return pack(Container(header, container.payload, exceptions))
+
+
+def _exceptions(rng: np.random.Generator) -> bytes:
+    counts = [int(n) for n in rng.integers(0, 9, 2)]
+    values = rng.integers(0, [200, rng.choice([120, 2**16])], (sum(counts), 2))
+    return b"".join(write_varint(int(number)) for number in (*counts, *values.flat))
+
+
+def stamp_file(data: bytes) -> bytes:
+    return data[:-4] + zlib.crc32(data[:-4]).to_bytes(4, "little")
+
+
+def stamp_symbols(data: bytes, crc: int) -> bytes:
+    """The file with another checksum of its symbols, which stands last in the header box."""
+    length, start = read_varint(data, 6, len(data))
+    stop = start + length
+    return stamp_file(data[: stop - 4] + crc.to_bytes(4, "little") + data[stop:])

@@ -1,0 +1,197 @@
+"""Break files in many ways and see that each ends in a named error, soon and within memory.
+
+    python -m scripts.mutate [--count 10000] [--seed 0]
+
+Valid 64 x 64 files of the tests' frozen model are flipped, cut and lengthened. Half of the results get both
+checksums right again, as an attacker would; some of those claim other header fields or exceptions as well. One
+child process decodes them all, so that a crash is a result too. Exit 0 if every outcome was allowed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import queue
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from s2lic.codec import Codec
+from s2lic.entropy import coding
+from s2lic.entropy.coder import SymbolReader
+from s2lic.errors import ArithmeticFaultError, BitstreamError, S2licError
+from scripts.mutants import KINDS, MODEL, ROOT, Mutant, mutant, seeds, stamp_symbols
+
+SECONDS_MAX = 10.0
+START_SECONDS_MAX = 300.0
+MEMORY_MAX = 2 * 2**30
+OTHER_PICTURE = "another picture"
+
+
+@dataclass
+class Report:
+    """Outcomes by (kind, restamped, outcome), the worst costs, and what must not happen."""
+
+    outcomes: Counter[tuple[str, bool, str]] = field(default_factory=Counter)
+    seconds: float = 0.0
+    memory: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+class Decoder:
+    """What the child runs: a codec, and the checksum that a file's symbols would need."""
+
+    def __init__(self) -> None:
+        self._codec = Codec(MODEL)
+        self._codec.decode(seeds()[0])  # so that the memory of a first run is not counted
+        self._memory = peak_memory()
+
+    def forged(self, data: bytes) -> bytes:
+        """The file with the checksum that its own garbage decodes to, if it decodes."""
+        found: list[int] = []
+
+        class Witness(SymbolReader):
+            def finish(self, expected_crc: int) -> None:  # noqa: ARG002 the check that an attacker passes
+                found.append(self._crc)
+
+        coding.SymbolReader = Witness  # type: ignore[misc]
+        try:
+            self._codec.decode(data)
+        except S2licError:
+            return data  # the same error comes again where it is counted
+        finally:
+            coding.SymbolReader = SymbolReader  # type: ignore[misc]
+        return stamp_symbols(data, found[0])
+
+    def outcome(self, case: Mutant) -> str:
+        try:
+            self._codec.decode(self.forged(case.data) if case.restamped else case.data)
+        except (BitstreamError, ArithmeticFaultError) as error:
+            return type(error).__name__
+        except Exception as error:  # noqa: BLE001 whatever it is, it is what we look for
+            return f"FAILED {type(error).__name__} {error}".splitlines()[0]
+        return OTHER_PICTURE if case.restamped else "FAILED a broken file was decoded"
+
+    def work(self, count: int, seed: int, start: int, out: IO[str]) -> None:
+        """One line a mutant: number, seconds, growth of memory in bytes, outcome."""
+        files = seeds()
+        print("ready", file=out, flush=True)
+        for index in range(start, count):
+            case = mutant(files, seed, index)
+            began = time.perf_counter()
+            outcome = self.outcome(case)
+            seconds = time.perf_counter() - began
+            print(index, f"{seconds:.3f}", peak_memory() - self._memory, outcome, file=out, flush=True)
+
+
+def peak_memory() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def campaign(count: int, seed: int) -> Report:
+    """Run mutants 0 to `count`; a child that crashes or hangs is a failure, and the next one takes over."""
+    report, files, start = Report(), seeds(), 0
+    while start < count:
+        done = start
+        for index, seconds, memory, outcome in _lines(count, seed, start):
+            case = mutant(files, seed, index)
+            _enter(report, index, case, seconds, memory, outcome)
+            done = index + 1
+        if done < count:
+            report.failures.append(f"mutant {done}: the process crashed or hung for {SECONDS_MAX} s")
+            done += 1
+        start = done
+    return report
+
+
+def _enter(report: Report, index: int, case: Mutant, seconds: float, memory: int, outcome: str) -> None:
+    report.outcomes[case.kind, case.restamped, outcome] += 1
+    report.seconds, report.memory = max(report.seconds, seconds), max(report.memory, memory)
+    if outcome.startswith("FAILED"):
+        report.failures.append(f"mutant {index}: {outcome}")
+    if seconds > SECONDS_MAX:
+        report.failures.append(f"mutant {index}: took {seconds} s")
+    if memory > MEMORY_MAX:
+        report.failures.append(f"mutant {index}: memory grew by {memory} bytes")
+
+
+def _lines(count: int, seed: int, start: int) -> Iterator[tuple[int, float, int, str]]:
+    """What a child says, until it ends or stays silent for too long."""
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    words = [
+        sys.executable,
+        "-m",
+        "scripts.mutate",
+        "--work",
+        "--count",
+        str(count),
+        "--seed",
+        str(seed),
+        "--start",
+        str(start),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as child:
+        assert child.stdout is not None
+        said = _reader(child.stdout)
+        try:
+            line = said.get(timeout=START_SECONDS_MAX)
+            # A mutant may be decoded twice, once to forge its checksum.
+            while line and (line := said.get(timeout=2 * SECONDS_MAX)):
+                index, seconds, memory, outcome = line.rstrip("\n").split(" ", 3)
+                yield int(index), float(seconds), int(memory), outcome
+        except queue.Empty:
+            pass
+        finally:
+            child.kill()
+
+
+def _reader(stream: IO[str]) -> queue.Queue[str]:
+    """A queue of lines, then an empty one: reads with a time limit."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+        lines.put("")
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def table(report: Report) -> str:
+    """The outcomes as Markdown."""
+    columns = sorted({(kind, made) for kind, made, _ in report.outcomes}, key=lambda c: (c[1], KINDS.index(c[0])))
+    text = io.StringIO()
+    print("| outcome |", *(f"{kind}{', restamped' if made else ''} |" for kind, made in columns), file=text)
+    print("|---|" + "---|" * len(columns), file=text)
+    for outcome in sorted({outcome for _, _, outcome in report.outcomes}):
+        cells = (report.outcomes[(*column, outcome)] for column in columns)
+        print(f"| {outcome} |", *(f"{cell} |" for cell in cells), file=text)
+    print(f"\nlongest {report.seconds:.2f} s, memory grew by {report.memory / 2**20:.0f} MiB", file=text)
+    return text.getvalue()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
+    words = parser.parse_args()
+    if words.work:
+        Decoder().work(words.count, words.seed, words.start, sys.stdout)
+        return 0
+    report = campaign(words.count, words.seed)
+    print(table(report), *report.failures, sep="\n")
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
