@@ -1,0 +1,140 @@
+"""Broken files, each with one cause and named for it; the tests open them in every way there is.
+
+    python scripts/corrupt.py --write    make tests/corrupt anew: only after the format itself was changed
+
+`manifest.json` holds the error that decoding each file ends in, and the one that `s2lic info` ends in, which
+reads no symbol and minds neither the model nor the size; null if it prints the header.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+from s2lic import errors
+from s2lic.bitstream import Container, pack, unpack
+from s2lic.codec import Codec
+from s2lic.header import Header
+from s2lic.varint import write_varint
+
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+FOLDER = TESTS / "corrupt"
+MODEL = TESTS / "models" / "tiny.safetensors"
+PASSES = None
+
+
+def sound() -> bytes:
+    with Image.open(TESTS / "pictures" / "portrait.png") as image:
+        return Codec(MODEL).encode(image.crop((40, 30, 104, 94)), 10)
+
+
+def header(good: bytes, **changes: int | bytes) -> bytes:
+    """The same file with other header fields."""
+    container = unpack(good)
+    changed: Header = dataclasses.replace(container.header, **changes)  # type: ignore[arg-type]
+    return pack(Container(changed, container.payload, container.exceptions))
+
+
+def payload(good: bytes, content: bytes) -> bytes:
+    container = unpack(good)
+    return pack(Container(container.header, content, container.exceptions))
+
+
+def exceptions(good: bytes, *numbers: int) -> bytes:
+    container = unpack(good)
+    return pack(Container(container.header, container.payload, b"".join(map(write_varint, numbers))))
+
+
+def stamp(data: bytes) -> bytes:
+    return data[:-4] + zlib.crc32(data[:-4]).to_bytes(4, "little")
+
+
+def insert(good: bytes, at: int, content: bytes) -> bytes:
+    return stamp(good[:at] + content + good[at:])
+
+
+def replace(good: bytes, at: int, content: bytes) -> bytes:
+    return stamp(good[:at] + content + good[at + len(content) :])
+
+
+def corpus() -> dict[str, tuple[bytes, str, str | None]]:
+    """Each file with its error when decoded and its error when looked at."""
+    return {name: (data, error.__name__, PASSES) for name, (data, error) in _symbols().items()} | {
+        name: (data, error.__name__, error.__name__) for name, (data, error) in _container().items()
+    }
+
+
+Broken = dict[str, tuple[bytes, type[errors.BitstreamError]]]
+
+
+def _container() -> Broken:
+    """What the container alone gives away. The header box begins at byte 5, its content at byte 7."""
+    good = sound()
+    first = 7 + good[6]
+    return {
+        "empty": (b"", errors.TruncatedError),
+        "cut-in-the-magic": (good[:3], errors.TruncatedError),
+        "cut-in-the-header": (good[:15], errors.TruncatedError),
+        "cut-in-the-payload": (good[:-20], errors.TruncatedError),
+        "a-png": (b"\x89PNG\r\n\x1a\n" + good[8:], errors.NotS2licError),
+        "newer-version": (replace(good, 4, b"\x02"), errors.NewerVersionError),
+        "version-zero": (replace(good, 4, b"\x00"), errors.CorruptError),
+        "flipped-bit": (good[:60] + bytes([good[60] ^ 16]) + good[61:], errors.FileChecksumError),
+        "bytes-behind-the-end": (good + b"\0\0\0\0", errors.FileChecksumError),
+        "width-zero": (replace(good, 7, b"\x00"), errors.CorruptError),
+        "quality-above-100": (replace(good, 17, (10_001).to_bytes(2, "little")), errors.CorruptError),
+        "unknown-arithmetic": (replace(good, 19, b"\x07"), errors.UnsupportedFeatureError),
+        "unknown-required-box": (insert(good, first, b"\x11\x00"), errors.UnsupportedFeatureError),
+        "two-headers": (insert(good, first, good[5:first]), errors.CorruptError),
+        "no-payload": (stamp(good[:first] + b"\0\0\0\0"), errors.CorruptError),
+        "box-longer-than-the-file": (replace(good, first + 1, b"\xff\x7f"), errors.CorruptError),
+    }
+
+
+def _symbols() -> Broken:
+    """What only the decoder can tell."""
+    good = sound()
+    words = unpack(good).payload
+    return {
+        "unknown-model": (header(good, model_id=b"nobody's"), errors.UnknownModelError),
+        "more-pixels-than-the-limit": (header(good, width=2**15, height=2**15), errors.PixelLimitError),
+        "picture-larger-than-its-payload": (header(good, width=4096, height=4096), errors.CorruptError),
+        "picture-of-another-size": (header(good, width=80), errors.SymbolChecksumError),
+        "another-quality": (header(good, quality=9000), errors.SymbolChecksumError),
+        "wrong-symbol-checksum": (header(good, symbol_crc32=1), errors.SymbolChecksumError),
+        "payload-of-zeros": (payload(good, bytes(len(words))), errors.SymbolChecksumError),
+        "payload-of-four-bytes": (payload(good, words[:4]), errors.TruncatedError),
+        "payload-of-broken-words": (payload(good, words[:-2]), errors.CorruptError),
+        "payload-too-long": (payload(good, words * 12), errors.CorruptError),
+        "exceptions-of-no-row": (exceptions(good, 1, 0, 100, 999), errors.CorruptError),
+        "exceptions-beyond-the-last-symbol": (exceptions(good, 0, 1, 5000, 4), errors.CorruptError),
+        "exceptions-cut-off": (exceptions(good, 0, 3, 5, 4), errors.CorruptError),
+        "exceptions-of-rows-in-z": (exceptions(good, 1, 0, 0, 3), errors.CorruptError),
+    }
+
+
+def write() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    rows = {}
+    for name, (data, error, looked_at) in sorted(corpus().items()):
+        (FOLDER / f"{name}.s2lic").write_bytes(data)
+        rows[name] = {"decode": error, "info": looked_at}
+    (FOLDER / "manifest.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--write", action="store_true", required=True)
+    parser.parse_args()
+    write()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
