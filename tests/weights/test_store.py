@@ -1,0 +1,154 @@
+"""Weights files: what was exported is what is loaded, and anything else is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load as parse
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from s2lic.entropy.tables import MIN_REACH
+from s2lic.errors import WeightsError
+from s2lic.model import S2LIC, build
+from s2lic.train.export import gaussian_scales
+from s2lic.weights.store import PRIOR_PREFIX, TABLE_PREFIX, export, load
+from tests.frozen import MODEL
+from tests.references.weights import shaken
+
+
+@pytest.fixture(scope="module")
+def model() -> S2LIC:
+    return shaken(build("tiny"), 0.02)
+
+
+@pytest.fixture(scope="module")
+def data(model: S2LIC) -> bytes:
+    return export(model, gaussian_scales(model.row.entropy), MIN_REACH)
+
+
+def changed(data: bytes, path: Path, config: str = "tiny", **tensors: Tensor | None) -> Path:
+    """The file with tensors replaced, added or (None) dropped; names with __ for dots."""
+    found = parse(data)
+    for name, value in tensors.items():
+        key = name.replace("__", ".")
+        found.pop(key, None)
+        if value is not None:
+            found[key] = value
+    path.write_bytes(serialise(found, metadata={"config": config}))
+    return path
+
+
+def test_what_is_loaded_is_what_was_exported_rounded_to_fp16(model: S2LIC, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(data)
+    loaded = load(tmp_path / "a.safetensors").model.state_dict()
+    for name, value in model.state_dict().items():
+        if not name.startswith(PRIOR_PREFIX):
+            assert torch.equal(loaded[name].float(), value.half().float()), name
+
+
+def test_the_entropy_model_is_in_float64_and_the_transform_in_float32() -> None:
+    model = load(MODEL).model
+    assert {p.dtype for p in model.entropy.parameters()} == {torch.float64}
+    assert {p.dtype for net in (model.g_a, model.g_s) for p in net.parameters()} == {torch.float32}
+    assert not model.training
+
+
+def test_exporting_twice_gives_the_same_bytes(model: S2LIC, data: bytes) -> None:
+    assert export(model, gaussian_scales(model.row.entropy), MIN_REACH) == data
+
+
+def test_the_model_id_is_the_hash_of_the_file() -> None:
+    assert load(MODEL).model_id == hashlib.sha256(MODEL.read_bytes()).digest()[:8]
+
+
+def test_the_frozen_model_is_small_and_has_not_changed() -> None:
+    assert MODEL.stat().st_size <= 200_000
+    golden = json.loads((MODEL.parents[1] / "golden" / "manifest.json").read_text())
+    header = (MODEL.parents[1] / "golden" / f"{next(iter(golden))}.s2lic").read_bytes()
+    assert load(MODEL).model_id in header
+
+
+def test_the_prior_stays_out_of_the_file_and_its_tables_are_in(data: bytes) -> None:
+    names = list(parse(data))
+    assert not [name for name in names if name.startswith(PRIOR_PREFIX)]
+    assert {name for name in names if name.startswith(TABLE_PREFIX)} == {
+        "tables.widths",
+        "tables.slots",
+        "tables.offsets",
+        "tables.thresholds",
+    }
+
+
+def test_the_tables_of_z_are_those_of_its_centre_as_the_decoder_has_it(model: S2LIC, tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    weights = load(tmp_path / "a.safetensors")
+    row, centre = model.row.entropy, weights.model.entropy.z_centre
+    assert centre.abs().max() > 0
+    for anchor in range(row.anchors):
+        for channel in range(row.side):
+            index = anchor * row.side + channel
+            masses = np.diff(weights.tables.rows_as_lists[index])[:-1] / 65536
+            symbols = weights.tables.offsets[index] + np.arange(masses.size)
+            values = (centre[anchor, channel] + torch.from_numpy(symbols)).float()
+            with torch.no_grad():
+                x = values.expand(1, row.side, -1)[..., None]
+                expected = model.entropy.prior.float()(x, torch.tensor([anchor]))[0, channel, :, 0].numpy()
+            assert abs(masses - expected / expected.sum()).max() < 1e-3
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e5])
+def test_a_weight_that_fp16_cannot_hold_is_refused(value: float) -> None:
+    model = build("tiny")
+    with torch.no_grad():
+        model.entropy.gains.log_gain[0, 0] = value
+    with pytest.raises(WeightsError, match=r"log_gain holds a value"):
+        export(model, gaussian_scales(model.row.entropy), MIN_REACH)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(WeightsError, match="nowhere"):
+        load(Path("nowhere.safetensors"))
+
+
+@pytest.mark.parametrize("length", [0, 4, 100, 5000, -1])
+def test_a_cut_file_is_refused(data: bytes, tmp_path: Path, length: int) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(data[:length])
+    with pytest.raises(WeightsError):
+        load(path)
+
+
+def test_a_file_without_a_configuration_is_refused(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bare.safetensors"
+    path.write_bytes(serialise(parse(data)))
+    with pytest.raises(WeightsError):
+        load(path)
+
+
+@pytest.mark.parametrize("config", ["huge", "nano"])
+def test_another_configuration_is_refused(data: bytes, tmp_path: Path, config: str) -> None:
+    with pytest.raises(WeightsError):
+        load(changed(data, tmp_path / "other.safetensors", config))
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"entropy__gains__log_gain": None},
+        {"entropy__gains__log_gain": torch.zeros(2, 2)},
+        {"g_a__extra": torch.zeros(3)},
+        {"tables__widths": None},
+        {"tables__slots": torch.zeros(3, dtype=torch.int32)},
+        {"tables__thresholds": torch.zeros(3)},
+    ],
+    ids=lambda tensors: next(iter(tensors)),
+)
+def test_tensors_that_do_not_fit_are_refused(data: bytes, tmp_path: Path, tensors: dict[str, Tensor | None]) -> None:
+    with pytest.raises(WeightsError):
+        load(changed(data, tmp_path / "odd.safetensors", **tensors))
