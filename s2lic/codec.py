@@ -44,8 +44,8 @@ class Codec:
         if precision not in PRECISIONS:
             raise UsageError(f"no precision '{precision}'; there are {', '.join(PRECISIONS)}")
         self.device, self.precision, self.max_pixels = torch.device(device), precision, max_pixels
-        self._weights = _open_weights(model, device)
-        self._by_id = {self._weights.model_id: self._weights}
+        self.weights = _open_weights(model, device)
+        self._by_id = {self.weights.model_id: self.weights}
 
     def encode(self, image: ImageLike, quality: float = 50.0) -> bytes:
         """The file of a picture (Pillow image, uint8 array or path) at quality 0..100.
@@ -54,8 +54,8 @@ class Codec:
         """
         level, picture = quality_level(quality), as_image(image, self.max_pixels)
         levels = torch.tensor([level], device=self.device)
-        y = self.analyse(self._weights, pad(to_tensor(picture).to(self.device)))
-        weights = self._weights
+        y = self.analyse(self.weights, pad(to_tensor(picture).to(self.device)))
+        weights = self.weights
         (coded,) = encode_latent(weights.model.entropy, weights.tables, y, levels)
         header = Header(
             width=picture.width,

@@ -48,7 +48,7 @@ def test_the_decoded_picture_is_what_the_encoder_expects(mode: str, size: tuple[
     image, coder = picture("portrait", mode, size), codec()
     decoded = coder.decode(coder.encode(image, 70))
     assert (decoded.mode, decoded.size) == (mode, size)
-    weights = coder._weights
+    weights = coder.weights
     _, y_hat, _ = inside(weights, image, 7000)
     pixels = coder.synthesise(weights, y_hat)[0, :, : size[1], : size[0]].permute(1, 2, 0).numpy()
     expected = Image.fromarray(pixels).convert(mode)
@@ -88,7 +88,7 @@ def test_a_file_is_its_payload_and_exceptions_and_at_most_40_bytes(name: str, qu
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("quality", [10, 50, 90])
 def test_the_payload_is_as_long_as_the_likelihoods_say(name: str, quality: float) -> None:
-    image, weights, level = picture(name, size=(640, 480)), codec()._weights, quality_level(quality)
+    image, weights, level = picture(name, size=(640, 480)), codec().weights, quality_level(quality)
     payload = unpack(codec().encode(image, quality)).payload
     z, _, record = inside(weights, image, level)
     symbols = torch.cat([q[0].T.flatten() for q in record.symbols])
@@ -152,7 +152,7 @@ def test_the_functions_of_the_package_are_the_codec(monkeypatch: pytest.MonkeyPa
     assert s2lic.decode(data).tobytes() == codec().decode(data).tobytes()
 
 
-SHIPPED = manifest.WeightsRow("tiny", str(MODEL), codec()._weights.model_id.hex().ljust(64, "0"))
+SHIPPED = manifest.WeightsRow("tiny", str(MODEL), codec().weights.model_id.hex().ljust(64, "0"))
 
 
 def test_a_file_of_another_shipped_model_is_decoded_with_that(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_a_file_of_another_shipped_model_is_decoded_with_that(monkeypatch: pytes
 
     def load(path: Path, device: str) -> Weights:
         loaded.append(path)
-        return codec()._weights
+        return codec().weights
 
     monkeypatch.setattr(manifest, "rows", lambda: (SHIPPED,))
     monkeypatch.setattr(module, "load", load)
