@@ -115,5 +115,9 @@ class CoderMissingError(S2licError):
     """No range coder could be loaded."""
 
 
+class EvaluationError(S2licError):
+    """An evaluation's record is damaged, or the pictures in it cannot be measured."""
+
+
 class TrainingDivergedError(S2licError):
     """The loss stayed infinite or not a number for several steps in a row."""

@@ -1,0 +1,235 @@
+"""What an evaluation found, as frozen data, and its folder.
+
+A folder that `save` wrote, and `load` reads back:
+
+    evaluation.json       an `Evaluation` without its samples
+    samples.csv           its samples: a row a picture, codec and quality
+    results/CODEC.json    a measured curve in the shape of CompressAI's result files, for its plotting tools
+    files/CODEC/...       the coded files; `Sample.file` is their path from the folder
+
+Rates are bits a pixel of the written file, PSNR is in dB on 8-bit RGB, MS-SSIM lies in 0..1 (its dB are a property),
+times are seconds, memory is MiB beyond what the process held before. None: not measured, or not defined.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from s2lic.errors import EvaluationError
+from s2lic.eval.metrics import decibels
+from s2lic.files import read_bytes, write_atomically
+
+RECORD, SAMPLES, RESULTS, FILES = "evaluation.json", "samples.csv", "results", "files"
+PSNR, MS_SSIM = "psnr", "ms-ssim"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An original: its name is unique in an evaluation, `sha256` is that of the file at `path`."""
+
+    name: str
+    path: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture through one codec at one quality, measured on the file written to `file`."""
+
+    codec: str
+    quality: float
+    picture: str
+    size: int
+    bpp: float
+    psnr: float
+    msssim: float | None
+    encode_s: float
+    decode_s: float
+    encode_mib: float | None
+    decode_mib: float | None
+    file: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """Means over pictures of per-picture values; times are medians, memory is the largest.
+
+    `quality` is in the codec's own scale (a QP for VTM); published points have none.
+    """
+
+    bpp: float
+    psnr: float
+    msssim: float | None = None
+    quality: float | None = None
+    encode_s: float | None = None
+    decode_s: float | None = None
+    encode_mib: float | None = None
+    decode_mib: float | None = None
+
+    @property
+    def msssim_db(self) -> float | None:
+        return None if self.msssim is None else decibels(self.msssim)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One codec's points from the lowest rate up. `codec` names it in an evaluation, `label` in a legend.
+
+    `source` says what was run (versions, settings) or where the figures were published. A published curve's
+    name begins with `published:`. `pictures` names those that the means are over; of a published curve, none.
+    """
+
+    codec: str
+    label: str
+    source: str
+    points: tuple[Point, ...]
+    pictures: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> bool:
+        return self.codec.startswith("published:")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A curve against a baseline by one metric (`psnr` or `ms-ssim`), over [low, high] dB of that metric.
+
+    `rate_percent` is the mean difference in rate at equal dB (less is better), `gain_db` the mean difference in dB
+    at equal rate (more is better). Where they are None, `reason` says why; else it is empty or qualifies them.
+    """
+
+    codec: str
+    baseline: str
+    metric: str
+    low: float
+    high: float
+    rate_percent: float | None
+    gain_db: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong with one picture; without `codec` it never reached one. `error` names the exception's type."""
+
+    picture: str
+    error: str
+    message: str
+    codec: str | None = None
+    quality: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that `s2lic eval` found. `curves` are the measured ones, `published` those to set beside them.
+
+    `published` is empty unless the pictures are the 24 of Kodak, which the figures hold for. `options` are what
+    the codecs were opened with, by codec. `command` names no folder of the machine.
+    """
+
+    date: str
+    command: str
+    machine: str
+    kodak: bool
+    pictures: tuple[Picture, ...]
+    curves: tuple[Curve, ...]
+    published: tuple[Curve, ...]
+    comparisons: tuple[Comparison, ...]
+    failures: tuple[Failure, ...]
+    samples: tuple[Sample, ...]
+    options: dict[str, dict[str, str]]
+
+    def curve(self, codec: str) -> Curve:
+        """The curve of that name, measured or published. Raises KeyError."""
+        return {curve.codec: curve for curve in (*self.curves, *self.published)}[codec]
+
+
+def save(evaluation: Evaluation, folder: Path) -> None:
+    """Write the record, the samples and CompressAI's files. Raises OutputUnwritableError."""
+    (folder / RESULTS).mkdir(parents=True, exist_ok=True)
+    record = {name: value for name, value in asdict(evaluation).items() if name != "samples"}
+    _write(folder / RECORD, _json(record))
+    _write(folder / SAMPLES, _csv(evaluation.samples))
+    for curve in evaluation.curves:
+        _write(folder / RESULTS / f"{curve.codec}.json", _json(to_compressai(curve)))
+
+
+def load(folder: Path) -> Evaluation:
+    """The evaluation that `save` wrote. Raises InputMissingError, or EvaluationError if it is damaged."""
+    record, samples = read_bytes(folder / RECORD), read_bytes(folder / SAMPLES)
+    try:
+        return _evaluation(json.loads(record), samples.decode())
+    except (ValueError, TypeError, KeyError) as error:
+        raise EvaluationError(f"{folder} holds no readable evaluation: {error}; run s2lic eval again") from error
+
+
+def to_compressai(curve: Curve) -> dict[str, Any]:
+    """The curve as CompressAI's benchmarks write theirs: a list a quantity, in the order of the points."""
+    columns = {
+        "q": "quality",
+        "bpp": "bpp",
+        "psnr-rgb": "psnr",
+        "ms-ssim-rgb": "msssim",
+        "encoding_time": "encode_s",
+        "decoding_time": "decode_s",
+    }
+    found = {key: [getattr(point, name) for point in curve.points] for key, name in columns.items()}
+    results = {key: values for key, values in found.items() if None not in values}
+    return {"name": curve.label, "description": curve.source, "results": results}
+
+
+def _evaluation(record: dict[str, Any], samples: str) -> Evaluation:
+    rows = {"pictures": Picture, "comparisons": Comparison, "failures": Failure}
+    found: dict[str, Any] = {name: tuple(row(**values) for values in record[name]) for name, row in rows.items()}
+    found |= {name: tuple(map(_curve, record[name])) for name in ("curves", "published")}
+    found["samples"] = tuple(map(_sample, csv.DictReader(io.StringIO(samples))))
+    return Evaluation(**{**record, **found})
+
+
+def _curve(values: dict[str, Any]) -> Curve:
+    points = [Point(**{**point, "psnr": _finite_or_infinite(point["psnr"])}) for point in values["points"]]
+    return Curve(**{**values, "points": tuple(points), "pictures": tuple(values["pictures"])})
+
+
+def _sample(cells: dict[str, str]) -> Sample:
+    words = ("codec", "picture", "file")
+    numbers = {name: float(cell) if cell else None for name, cell in cells.items() if name not in words}
+    return Sample(**{**cells, **numbers, "size": int(cells["size"])})  # type: ignore[arg-type]
+
+
+def _finite_or_infinite(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _csv(samples: Sequence[Sample]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Sample)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(sample) for sample in samples)
+    return text.getvalue().encode()
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(_without_infinity(value), indent=1, allow_nan=False) + "\n").encode()
+
+
+def _without_infinity(value: Any) -> Any:
+    """JSON has no infinity, which PSNR is where nothing was lost."""
+    if isinstance(value, dict):
+        return {key: _without_infinity(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_infinity(item) for item in value]
+    return None if value == math.inf else value
+
+
+def _write(path: Path, data: bytes) -> None:
+    write_atomically(path, data, force=True)
