@@ -16,18 +16,46 @@ def read_bytes(path: str | Path) -> bytes:
         raise InputMissingError(f"cannot read {path}: {error.strerror}") from error
 
 
+def begins_with(path: Path, magic: bytes) -> bool:
+    """Whether it is a file that can be read and begins so."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError:
+        return False
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder is there; a name that the system refuses is none."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def make_folder(path: Path) -> None:
+    """The folder and those above it, if they are not there. Raises OutputUnwritableError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputUnwritableError(f"cannot make the folder {path}: {error.strerror}; name another") from error
+
+
 def check_output(path: str | Path, force: bool = False) -> None:
     """Refuse early what `write_atomically` would refuse after the work is done.
 
     Raises OutputExistsError, or OutputUnwritableError if the folder is not there.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputUnwritableError(f"cannot write {target}: it is a folder")
-    if target.is_file() and not force:
-        raise OutputExistsError(f"{target} is already there; --force overwrites it")
-    if not target.parent.is_dir():
-        raise OutputUnwritableError(f"cannot write {target}: there is no folder {target.parent}")
+    try:
+        if target.is_dir():
+            raise OutputUnwritableError(f"cannot write {target}: it is a folder; name a file in it")
+        if target.is_file() and not force:
+            raise OutputExistsError(f"{target} is already there; --force overwrites it")
+        if not target.parent.is_dir():
+            raise OutputUnwritableError(f"cannot write {target}: there is no folder {target.parent}; make it first")
+    except OSError as error:
+        raise OutputUnwritableError(f"cannot write {path}: {error.strerror}; name another file") from error
 
 
 def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None:

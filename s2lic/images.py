@@ -91,6 +91,11 @@ def check_image(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS)
         )
 
 
+def is_picture_name(path: Path) -> bool:
+    """Whether the extension is that of a format Pillow reads."""
+    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
+
+
 def format_of(path: str | Path) -> str:
     """The extension, lower-case, if it names a format to save in. Raises OutputFormatError."""
     extension = Path(path).suffix.lower()

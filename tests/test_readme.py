@@ -36,6 +36,9 @@ def folder_with_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     rows, cols = np.mgrid[:75, :101]
     waves = 127 + 100 * np.sin(np.stack([rows / 9, cols / 11, (rows + cols) / 23], axis=-1))
     Image.fromarray(waves.astype(np.uint8)).save("img.png")
+    Path("photos").mkdir()
+    for name in ("one", "two"):
+        Image.fromarray(waves.astype(np.uint8)[:33, :49]).save(f"photos/{name}.png")
 
 
 def size_of(path: str) -> tuple[int, int]:
@@ -49,6 +52,7 @@ def test_the_shell_examples_run_one_after_the_other() -> None:
     for line in lines:
         assert run(line) == 0, line
     assert size_of("img.decoded.png") == size_of("small.jpg") == (101, 75)
+    assert size_of("back/one.jpg") == size_of("back/two.jpg") == (49, 33)
     assert Path("small.bin").stat().st_size < Path("img.bin").stat().st_size
 
 

@@ -1,60 +1,106 @@
-"""`s2lic decode`: the file back to a picture."""
+"""`s2lic decode`: files back to pictures."""
 
 from __future__ import annotations
 
 import time
+from typing import Annotated
+
+import typer
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
-from s2lic.cli.device import open_codec
+from s2lic.cli.batch import SKIPPED, Facts, Manner, Outcome, finish, run
+from s2lic.cli.device import shared_codec
+from s2lic.cli.existing import is_whole_picture
+from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
 from s2lic.cli.options import (
     Device,
     DeviceName,
     Force,
-    Input,
+    Inputs,
+    Jobs,
     Json,
     MaxPixels,
     Model,
+    Outdir,
     Output,
     Quiet,
+    Recursive,
+    SkipExisting,
+    Verbose,
 )
-from s2lic.cli.streams import (
-    STANDARD,
-    check_target,
-    name_output,
-    print_json,
-    print_note,
-    progress,
-    read_input,
-    write_output,
-)
+from s2lic.cli.streams import CODED, check_target, print_note, read_input, write_output
+from s2lic.cli.summary import print_summary
+from s2lic.errors import UsageError
+
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="The outputs' format where -o names none: png, jpg, webp... [default: png]"),
+]
 
 
 def decode(
-    source: Input,
+    sources: Inputs,
     output: Output = None,
+    outdir: Outdir = None,
+    recursive: Recursive = False,
+    format_name: Format = None,
     model: Model = None,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    jobs: Jobs = 1,
     force: Force = False,
+    skip_existing: SkipExisting = False,
     quiet: Quiet = False,
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Decode a file to PNG, or to the format that the output's extension names."""
+    """Decode files to PNG, or to the format that the output's extension names."""
     from s2lic.images import encode_image, format_of
 
-    target = name_output(source, output, ".decoded.png")
-    extension = ".png" if target == STANDARD else format_of(target)
-    check_target(target, force, as_json)
-    data = read_input(source)
-    unpack(data, Limits(max_pixels))  # a broken file is told at once, before torch is loaded
-    with progress(f"decoding {source}", quiet):
-        codec = open_codec(device, model, max_pixels)
-        start = time.perf_counter()
-        image = codec.decode(data)
+    extension = _extension(format_name, output)
+    outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
+    batch = plan(sources, outputs, CODED, recursive, as_json)
+    codec = shared_codec(device, model, max_pixels, jobs)
+
+    def work(job: Job) -> Facts:
+        target = job.target or STANDARD
+        form = extension if target == STANDARD else format_of(target)
+        if not skip_existing:
+            check_target(target, force)
+        data = read_input(job.source)
+        # A broken file is told at once, before torch is loaded.
+        header = unpack(data, Limits(max_pixels)).header
+        if skip_existing and is_whole_picture(target, header):
+            return {"status": SKIPPED}
+        coder, start = codec(), time.perf_counter()
+        image = coder.decode(data)
         seconds = time.perf_counter() - start
-    write_output(target, encode_image(image, extension), force)
-    if as_json:
-        names = {"input": source, "output": target}
-        print_json({**names, "width": image.width, "height": image.height, "seconds": seconds})
-    else:
-        print_note(f"{target}: {image.width} x {image.height}, {seconds:.2f} s", quiet)
+        write_output(target, encode_image(image, form), force or skip_existing)
+        return {"width": image.width, "height": image.height, "bytes": len(data), "seconds": seconds}
+
+    def show(outcome: Outcome) -> None:
+        print_note(_line(outcome), quiet)
+
+    began = time.perf_counter()
+    outcomes = run(batch, work, show, Manner(quiet, as_json, verbose, jobs), "decoding")
+    if batch.many and not quiet:
+        print_summary(outcomes, time.perf_counter() - began)
+    finish(outcomes)
+
+
+def _extension(format_name: str | None, output: str | None) -> str:
+    """The ending of outputs that are not named. Raises UsageError or OutputFormatError."""
+    from s2lic.images import format_of
+
+    if format_name is None:
+        return ".png"
+    if output is not None and output != STANDARD:
+        raise UsageError("-o names the format already, by its extension; leave --format out")
+    return format_of(f"a picture.{format_name.removeprefix('.')}")
+
+
+def _line(outcome: Outcome) -> str:
+    facts = outcome.facts
+    if outcome.status == SKIPPED:
+        return f"{outcome.job.target}: there already"
+    return f"{outcome.job.target}: {facts['width']} x {facts['height']}, {facts['seconds']:.2f} s"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
@@ -20,6 +23,31 @@ def open_codec(device: DeviceName, model: str | None = None, max_pixels: int = D
     if model is None:
         return Codec(device=where, max_pixels=max_pixels)
     return Codec(model, device=where, max_pixels=max_pixels)
+
+
+def shared_codec(device: DeviceName, model: str | None, max_pixels: int, threads: int) -> Callable[[], Codec]:
+    """A codec that is opened when it is first asked for, and once, whatever thread asks.
+
+    A broken file is then told before torch is loaded, and many files pay for loading once.
+    """
+    lock, opened = threading.Lock(), list["Codec"]()
+
+    def get() -> Codec:
+        with lock:
+            if not opened:
+                opened.append(open_codec(device, model, max_pixels))
+                share_cores(threads)
+        return opened[0]
+
+    return get
+
+
+def share_cores(threads: int) -> None:
+    """Split torch's threads among those that work on files, so that together they fill the cores once."""
+    if threads > 1:
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
 
 
 def _device(name: DeviceName) -> str:

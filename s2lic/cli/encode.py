@@ -1,4 +1,4 @@
-"""`s2lic encode`: a picture to a small file."""
+"""`s2lic encode`: pictures to small files."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
-from s2lic.cli.device import open_codec
+from s2lic.cli.batch import SKIPPED, Facts, Manner, Outcome, finish, run
+from s2lic.cli.device import shared_codec
+from s2lic.cli.existing import is_whole_file
+from s2lic.cli.jobs import STANDARD, Job, Outputs, Wanted, plan
 from s2lic.cli.options import (
     Device,
     DeviceName,
     Force,
-    Input,
+    Inputs,
+    Jobs,
     Json,
     MaxPixels,
     Model,
+    Outdir,
     Output,
     Quiet,
+    Recursive,
+    SkipExisting,
+    Verbose,
 )
-from s2lic.cli.streams import (
-    STANDARD,
-    check_target,
-    name_output,
-    print_json,
-    print_note,
-    progress,
-    write_output,
-)
+from s2lic.cli.streams import check_target, print_note, write_output
+from s2lic.cli.summary import print_summary
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,36 +39,51 @@ Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help=
 
 
 def encode(
-    source: Input,
+    sources: Inputs,
     output: Output = None,
+    outdir: Outdir = None,
+    recursive: Recursive = False,
     quality: Quality = 50.0,
     model: Model = None,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    jobs: Jobs = 1,
     force: Force = False,
+    skip_existing: SkipExisting = False,
     quiet: Quiet = False,
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Encode a picture."""
-    from s2lic.images import open_image
+    """Encode pictures."""
+    from s2lic.images import is_picture_name, open_image
 
-    target = name_output(source, output, ".s2lic")
-    check_target(target, force, as_json)
-    image = open_image(sys.stdin.buffer if source == STANDARD else source, max_pixels)
-    print_note_on_metadata(image, quiet)
-    with progress(f"encoding {source}", quiet):
-        codec = open_codec(device, model, max_pixels)
-        start = time.perf_counter()
-        data = codec.encode(image, quality)
+    outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
+    batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
+    codec = shared_codec(device, model, max_pixels, jobs)
+
+    def work(job: Job) -> Facts:
+        target = job.target or STANDARD
+        if skip_existing and is_whole_file(target):
+            return {"status": SKIPPED}
+        check_target(target, force or skip_existing)
+        image = open_image(sys.stdin.buffer if job.source == STANDARD else job.source, max_pixels)
+        print_note_on_metadata(image, quiet)
+        coder, start = codec(), time.perf_counter()
+        data = coder.encode(image, quality)
         seconds = time.perf_counter() - start
-    write_output(target, data, force)
-    bpp = 8 * len(data) / (image.width * image.height)
-    if as_json:
+        write_output(target, data, force or skip_existing)
+        bpp = 8 * len(data) / (image.width * image.height)
         size = {"width": image.width, "height": image.height, "bytes": len(data), "bpp": bpp}
-        names = {"input": source, "output": target, "quality": quality}
-        print_json({**names, **size, "seconds": seconds})
-    else:
-        print_note(f"{target}: {len(data)} bytes, {bpp:.4f} bpp, {seconds:.2f} s", quiet)
+        return {"quality": quality, **size, "seconds": seconds}
+
+    def show(outcome: Outcome) -> None:
+        print_note(_line(outcome), quiet)
+
+    began = time.perf_counter()
+    outcomes = run(batch, work, show, Manner(quiet, as_json, verbose, jobs), "encoding")
+    if batch.many and not quiet:
+        print_summary(outcomes, time.perf_counter() - began)
+    finish(outcomes)
 
 
 def print_note_on_metadata(image: Image, quiet: bool) -> None:
@@ -75,3 +91,10 @@ def print_note_on_metadata(image: Image, quiet: bool) -> None:
     lost = [name for name in ("icc_profile", "exif", "xmp") if image.info.get(name)]
     if lost:
         print_note(f"s2lic: note: not kept in the file: {', '.join(lost)}", quiet)
+
+
+def _line(outcome: Outcome) -> str:
+    facts = outcome.facts
+    if outcome.status == SKIPPED:
+        return f"{outcome.job.target}: there already"
+    return f"{outcome.job.target}: {facts['bytes']} bytes, {facts['bpp']:.4f} bpp, {facts['seconds']:.2f} s"

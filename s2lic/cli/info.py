@@ -1,22 +1,31 @@
-"""`s2lic info`: the header in words; loads neither weights nor torch."""
+"""`s2lic info`: headers in words; loads neither weights nor torch."""
 
 from __future__ import annotations
 
 import typer
 
 from s2lic.bitstream import VERSION, Limits, describe, unpack
-from s2lic.cli.options import Input, Json
-from s2lic.cli.streams import print_json, read_input
+from s2lic.cli.batch import Facts, Manner, Outcome, finish, run
+from s2lic.cli.jobs import Job, find_inputs
+from s2lic.cli.options import Inputs, Json, Recursive, Verbose
+from s2lic.cli.report import one_line
+from s2lic.cli.streams import CODED, read_input
 
 
-def info(source: Input, as_json: Json = False) -> None:
-    """Print what a file's header says."""
-    data = read_input(source)
+def info(sources: Inputs, recursive: Recursive = False, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Print what the headers of files say."""
+    batch = find_inputs(sources, CODED, recursive)
+    finish(run(batch, look, show, Manner(as_json=as_json, verbose=verbose), "reading"))
+
+
+def look(job: Job) -> Facts:
+    """The facts of one file. Raises InputMissingError or a BitstreamError."""
+    data = read_input(job.source)
     # Looking costs nothing, however large the picture says it is.
     container = unpack(data, Limits(max_pixels=None))
     header = container.header
-    facts = {
-        "file": source,
+    return {
+        "file": job.source,
         "format_version": VERSION,
         "bytes": len(data),
         "bpp": round(8 * len(data) / (header.width * header.height), 4),
@@ -24,8 +33,8 @@ def info(source: Input, as_json: Json = False) -> None:
         "payload_bytes": len(container.payload),
         "exceptions_bytes": len(container.exceptions),
     }
-    if as_json:
-        print_json(facts)
-        return
-    for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):<18}{value}")
+
+
+def show(outcome: Outcome) -> None:
+    for name, value in outcome.facts.items():
+        typer.echo(f"{name.replace('_', ' '):<18}{one_line(str(value))}")

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Input = Annotated[str, typer.Argument(metavar="INPUT", help="A file, or - for stdin.")]
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders, or - for stdin.")]
 Output = Annotated[
     str | None,
     typer.Option("-o", "--output", help="A file, or - for stdout. [default: named after the input]"),
 ]
+Outdir = Annotated[
+    Path | None,
+    typer.Option("--outdir", help="A folder for the outputs, made if it is not there; keeps the inputs' folders."),
+]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into the folders of folders too.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many files to work on at a time.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave outputs that are there and whole; goes on with a stopped run.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[
     str | None,

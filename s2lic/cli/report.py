@@ -7,32 +7,43 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from s2lic.cli.options import Verbose
 from s2lic.errors import S2licError
-
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the traceback of an error.")]
 
 
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
     """The command with the option `-v`, and every named error turned into its line and code."""
+    # Typer learns the options from the signature. A command that goes on after an error has `-v` itself.
+    signature = inspect.signature(command, eval_str=True)
+    own = "verbose" in signature.parameters
 
     @functools.wraps(command)
     def run(*, verbose: bool, **arguments: Any) -> None:
         try:
-            command(**arguments)
+            command(**arguments, **({"verbose": verbose} if own else {}))
         except S2licError as error:
-            if verbose:
-                traceback.print_exc()
-            print(f"s2lic: {error}", file=sys.stderr)  # noqa: T201
+            tell(error, verbose)
             raise typer.Exit(error.exit_code) from error
 
-    # Typer learns the options from here.
-    signature = inspect.signature(command, eval_str=True)
     option = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose)
-    parameters = [*signature.parameters.values(), option]
+    parameters = [*signature.parameters.values(), *([] if own else [option])]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {row.name: row.annotation for row in parameters}
     return run
+
+
+def tell(error: S2licError, verbose: bool, source: str | None = None) -> None:
+    """One line on stderr, behind the traceback if that is wanted; `source` says which of many inputs it is about."""
+    if verbose:
+        traceback.print_exception(error)
+    where = f"{source}: " if source is not None and source not in str(error) else ""
+    print(one_line(f"s2lic: {where}{error}"), file=sys.stderr)  # noqa: T201
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks, escape codes and undecodable bytes of file names spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

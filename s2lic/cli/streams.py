@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import typer
 
-from s2lic.errors import UsageError
-from s2lic.files import check_output, read_bytes, write_atomically
+from s2lic.bitstream import MAGIC
+from s2lic.cli.jobs import STANDARD, Wanted
+from s2lic.cli.report import one_line
+from s2lic.errors import OutputUnwritableError
+from s2lic.files import begins_with, check_output, read_bytes, write_atomically
 
-STANDARD = "-"
+# A file named so belongs to a folder's files even if it is broken; one named otherwise if it is ours.
+CODED = Wanted("s2lic files", lambda path: path.suffix == ".s2lic" or begins_with(path, MAGIC))
 
 
 def read_input(source: str) -> bytes:
@@ -21,48 +24,51 @@ def read_input(source: str) -> bytes:
     return sys.stdin.buffer.read() if source == STANDARD else read_bytes(source)
 
 
-def name_output(source: str, output: str | None, extension: str) -> str:
-    """Where the result goes: as asked, else beside the input, else the other end of the pipe."""
-    if output is not None or source == STANDARD:
-        return output or STANDARD
-    return str(Path(source).with_name(Path(source).stem + extension))
-
-
-def check_target(target: str, force: bool, as_json: bool) -> None:
-    """Refuse an output that could not be written, before any work. Raises UsageError and more."""
+def check_target(target: str, force: bool) -> None:
+    """Refuse an output that could not be written, before any work. Raises as `check_output` does."""
     if target != STANDARD:
         check_output(target, force)
-    elif as_json:
-        raise UsageError("--json prints on stdout, where the output goes already; give -o FILE")
-    elif sys.stdout.isatty():
-        raise UsageError("a terminal cannot show the output; redirect it or give -o FILE")
 
 
 def write_output(target: str, data: bytes, force: bool) -> None:
     """All of the output, or none of it. Raises OutputExistsError or OutputUnwritableError."""
     if target == STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _write_stdout(data)
     else:
         write_atomically(target, data, force)
 
 
-def print_json(result: Mapping[str, object]) -> None:
+def _write_stdout(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # typer ends quietly, as the tools before and behind in a pipe do
+    except OSError as error:
+        raise OutputUnwritableError(f"cannot write to stdout: {error.strerror}") from error
+
+
+def print_json(result: Mapping[str, object] | Sequence[Mapping[str, object]]) -> None:
     typer.echo(json.dumps(result, indent=2))
 
 
 def print_note(line: str, quiet: bool) -> None:
     if not quiet:
-        typer.echo(line, err=True)
+        typer.echo(one_line(line), err=True)
+
+
+def stderr_is_watched() -> bool:
+    """Whether someone is looking at a terminal."""
+    return sys.stderr.isatty()
 
 
 @contextmanager
 def progress(line: str, quiet: bool) -> Iterator[None]:
-    """Show a line while the work lasts, if someone is looking at a terminal."""
-    if quiet or not sys.stderr.isatty():
+    """Show a line while the work lasts, if someone is looking."""
+    if quiet or not stderr_is_watched():
         yield
         return
-    typer.echo(f"{line} ...", err=True, nl=False)
+    typer.echo(f"{one_line(line)} ...", err=True, nl=False)
     try:
         yield
     finally:

@@ -1,0 +1,113 @@
+"""Run the jobs one after another or in threads, say what became of each, and go on where one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import typer
+
+from s2lic.cli.jobs import Batch, Job
+from s2lic.cli.report import tell
+from s2lic.cli.streams import print_json, progress, stderr_is_watched
+from s2lic.errors import S2licError
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+Facts = dict[str, object]
+Work = Callable[[Job], Facts]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run goes: what is printed, and in how many threads."""
+
+    quiet: bool = False
+    as_json: bool = False
+    verbose: bool = False
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: `facts` for JSON, and the error if it failed."""
+
+    job: Job
+    facts: Facts = field(default_factory=dict)
+    error: S2licError | None = None
+
+    @property
+    def status(self) -> str:
+        return FAILED if self.error else str(self.facts.get("status", DONE))
+
+    def as_json(self) -> Facts:
+        names: Facts = {"input": self.job.source}
+        if self.job.target is not None:
+            names["output"] = self.job.target
+        fault = {"error": type(self.error).__name__, "message": str(self.error)} if self.error else {}
+        return {**names, "status": self.status, **self.facts, **fault}
+
+
+def run(batch: Batch, work: Work, show: Callable[[Outcome], None], manner: Manner, verb: str) -> list[Outcome]:
+    """Do every job; `show` prints a success. JSON is one object for one input, else a list."""
+    outcomes = []
+    with _bar(batch, manner, verb) as advance:
+        for outcome in _outcomes(batch, work, manner, verb):
+            outcomes.append(outcome)
+            if outcome.error:
+                tell(outcome.error, manner.verbose, outcome.job.source if batch.many else None)
+            elif not manner.as_json:
+                show(outcome)
+            advance()
+    if manner.as_json:
+        facts = [outcome.as_json() for outcome in outcomes]
+        print_json(facts if batch.many else facts[0])
+    return outcomes
+
+
+def exit_code(outcomes: list[Outcome]) -> int:
+    """0 if all went well, 1 if a file is at fault, 2 if only requests are."""
+    return min((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0)
+
+
+def finish(outcomes: list[Outcome]) -> None:
+    """Exit with the code of the worst outcome, if any failed."""
+    if code := exit_code(outcomes):
+        raise typer.Exit(code)
+
+
+def _outcomes(batch: Batch, work: Work, manner: Manner, verb: str) -> Iterator[Outcome]:
+    def attempt(job: Job) -> Outcome:
+        try:
+            with progress(f"{verb} {job.source}", quiet=manner.quiet or batch.many):
+                return Outcome(job, work(job))
+        except S2licError as error:
+            return Outcome(job, error=error)
+
+    if manner.threads == 1 or len(batch.jobs) == 1:
+        yield from map(attempt, batch.jobs)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(manner.threads) as pool:
+        try:
+            yield from pool.map(attempt, batch.jobs)
+        except BaseException:
+            # Pictures in hand are finished, which leaves no half of one; the others are not begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _bar(batch: Batch, manner: Manner, verb: str) -> Iterator[Callable[[], None]]:
+    """A bar for many jobs if someone is looking; yields what moves it on."""
+    if manner.quiet or not batch.many or not stderr_is_watched():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(verb, total=len(batch.jobs))
+        yield lambda: bar.advance(task)

@@ -1,0 +1,151 @@
+"""Which file becomes which: inputs and folders to jobs, all named and checked before any work is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from s2lic.errors import InputMissingError, UsageError
+from s2lic.files import is_folder, make_folder
+
+STANDARD = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its output, by name; an output of None is no file."""
+
+    source: str
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The jobs of a run; `many` if the request was for a folder or for several inputs, whatever was found."""
+
+    jobs: list[Job]
+    many: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which files of a folder are inputs, and what they are called in a message."""
+
+    what: str
+    accept: Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where results go: to the file `output`, into the folder `outdir`, or beside the input.
+
+    `apart` is the ending of a name in `outdir`, `beside` that of a name beside the input.
+    """
+
+    output: str | None
+    outdir: Path | None
+    beside: str
+    apart: str
+
+    def name(self, source: str, within: Path) -> str:
+        """The output of a file that lies at `within` under the input it was found in."""
+        if self.output is not None or source == STANDARD:
+            return self.output or STANDARD
+        if self.outdir is not None:
+            return str(self.outdir / within.with_name(within.stem + self.apart))
+        return str(Path(source).with_name(Path(source).stem + self.beside))
+
+
+def find_inputs(sources: Sequence[str], wanted: Wanted, recursive: bool) -> Batch:
+    """Jobs without outputs. Raises UsageError or InputMissingError."""
+    found = _find(sources, wanted, recursive)
+    return Batch([Job(source) for source, _ in found], _many(sources))
+
+
+def plan(sources: Sequence[str], outputs: Outputs, wanted: Wanted, recursive: bool, as_json: bool) -> Batch:
+    """Jobs with outputs whose folders are there. Raises UsageError, InputMissingError or OutputUnwritableError."""
+    _check_request(sources, outputs)
+    found = _find(sources, wanted, recursive)
+    jobs = [Job(source, outputs.name(source, within)) for source, within in found]
+    _check_targets(jobs, as_json)
+    if outputs.outdir is not None:
+        for folder in {Path(job.target or "").parent for job in jobs}:
+            make_folder(folder)
+    return Batch(jobs, _many(sources))
+
+
+def _many(sources: Sequence[str]) -> bool:
+    return len(sources) > 1 or is_folder(sources[0])
+
+
+def _check_request(sources: Sequence[str], outputs: Outputs) -> None:
+    if outputs.output is not None and outputs.outdir is not None:
+        raise UsageError("-o names one file and --outdir a folder; give one of them")
+    if outputs.output == "":
+        raise UsageError("the output's name is empty; give -o FILE, or leave -o out")
+    if outputs.output is not None and _many(sources):
+        raise UsageError("-o names the output of one file; for more, give --outdir FOLDER")
+    if outputs.output is not None and is_folder(outputs.output):
+        raise UsageError(f"{outputs.output} is a folder; give -o a file's name, or --outdir {outputs.output}")
+    if outputs.outdir is not None and STANDARD in sources:
+        raise UsageError("stdin has no name to give to a file in --outdir; give -o FILE")
+
+
+def _find(sources: Sequence[str], wanted: Wanted, recursive: bool) -> list[tuple[str, Path]]:
+    """Each file with its place under the input that it was found in."""
+    if "" in sources:
+        raise UsageError("an input's name is empty; give a file or a folder")
+    if STANDARD in sources and len(sources) > 1:
+        raise UsageError("- is stdin and stands alone; name a file of that name ./-")
+    return [pair for source in sources for pair in _expand(source, wanted, recursive)]
+
+
+def _expand(source: str, wanted: Wanted, recursive: bool) -> Iterator[tuple[str, Path]]:
+    if not is_folder(source):
+        yield source, Path(Path(source).name)
+        return
+    found = [path for path in _walk(Path(source), recursive) if wanted.accept(path)]
+    if not found:
+        deeper = "" if recursive else "; --recursive looks into its folders too"
+        raise UsageError(f"there are no {wanted.what} in the folder {source}{deeper}")
+    yield from ((str(path), path.relative_to(source)) for path in found)
+
+
+def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Files in order of their names; hidden ones, and folders behind links, are left out."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise InputMissingError(f"cannot read the folder {error.filename}: {error.strerror}") from error
+
+    for root, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _check_targets(jobs: Sequence[Job], as_json: bool) -> None:
+    """Refuse outputs that would meet each other, an input or the wrong end of a pipe."""
+    sources = {Path(job.source).absolute() for job in jobs if job.source != STANDARD}
+    taken: dict[Path, str] = {}
+    for job in jobs:
+        if job.target == STANDARD:
+            _check_stdout(as_json)
+            continue
+        target = Path(job.target or "").absolute()
+        if target in sources:
+            raise UsageError(f"{job.target} is an input itself; give another output with -o or --outdir")
+        if target in taken:
+            raise UsageError(
+                f"{taken[target]} and {job.source} would both become {job.target}; give each a run and an --outdir"
+            )
+        taken[target] = job.source
+
+
+def _check_stdout(as_json: bool) -> None:
+    if as_json:
+        raise UsageError("--json prints on stdout, where the output goes already; give -o FILE")
+    if sys.stdout.isatty():
+        raise UsageError("a terminal cannot show the output; redirect it or give -o FILE")
