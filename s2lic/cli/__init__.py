@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import s2lic
+from s2lic.cli.bench import speed
 from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
@@ -18,10 +19,21 @@ from s2lic.cli.train import train
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
 COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo, models, train)
+GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {"bench": ("Measure this machine.", (speed,))}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 if it went well, 1 for a codec or file error, 2 for usage."""
+    app = _app(COMMANDS)
+    app.callback()(_root)
+    for name, (text, commands) in GROUPS.items():
+        group = _app(commands)
+        group.callback()(_group)
+        app.add_typer(group, name=name, help=text)
+    app(args=arguments)
+
+
+def _app(commands: Sequence[Callable[..., None]]) -> typer.Typer:
     # Plain text keeps rich, and its start-up time, out of help and usage errors.
     app = typer.Typer(
         no_args_is_help=True,
@@ -29,10 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_root)
-    for command in COMMANDS:
+    for command in commands:
         app.command()(reporting(command))
-    app(args=arguments)
+    return app
+
+
+def _group() -> None:
+    """Without a callback typer would take a group's only command for the group itself."""
 
 
 def _print_version(wanted: bool) -> None:

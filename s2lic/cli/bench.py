@@ -1,0 +1,81 @@
+"""`s2lic bench`: measurements of this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s2lic.cli.options import Json, Model, Quiet
+from s2lic.cli.streams import print_json
+from s2lic.errors import UsageError
+
+if TYPE_CHECKING:
+    from s2lic.eval.bench.case import Outcome
+
+Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="What to code. [default: a sample photograph]")]
+Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in pixels, by commas.")]
+Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, by commas.")]
+Peers = Annotated[str, typer.Option("--peers", help="Codecs to set beside ours, by commas; none for none.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
+Limit = Annotated[float, typer.Option("--limit", min=1, help="Seconds for one case; an overrun is its result.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Put performance.json, .md and .png into this folder.")]
+
+
+def speed(
+    source: Picture = None,
+    sizes: Sizes = "256,512,1024,2048,4096",
+    threads: Threads = "1,2",
+    peers: Peers = "mbt2018-mean,cheng2020-attn,elic,avif",
+    model: Model = None,
+    repeats: Repeats = 5,
+    limit: Limit = 600.0,
+    out: Out = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time encoding and decoding by stage, over sizes and threads, beside other codecs."""
+    from s2lic.demo import sample_photograph
+    from s2lic.eval.bench.record import record, save
+    from s2lic.eval.bench.speed import cases, run
+    from s2lic.images import open_image
+
+    codecs = ["s2lic", *(peers.split(",") if peers != "none" else [])]
+    todo = cases(codecs, _numbers("--sizes", sizes), _numbers("--threads", threads), repeats, limit)
+    picture = open_image(source or sample_photograph())
+    load = os.getloadavg()[0]
+    outcomes = []
+    for outcome in run(todo, picture, model):
+        outcomes.append(outcome)
+        if not quiet:
+            typer.echo(f"{len(outcomes)}/{len(todo)}  {_line(outcome)}", err=True)
+    command = f"s2lic bench speed --sizes {sizes} --threads {threads} --peers {peers} --repeats {repeats}"
+    found = record(outcomes, command, load)
+    if out is not None:
+        save(found, out)
+    if as_json:
+        print_json(found.to_json())
+    elif not quiet:
+        typer.echo(found.to_markdown())
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """Positive whole numbers. Raises UsageError."""
+    try:
+        numbers = [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"{option} takes whole numbers with commas between, not {text!r}") from error
+    if min(numbers) < 1:
+        raise UsageError(f"{option} takes numbers from 1 up, not {text!r}")
+    return numbers
+
+
+def _line(outcome: Outcome) -> str:
+    """One case on one line, as it is done."""
+    case, found = outcome.case, outcome.measured
+    words = f"{case.codec} {case.side} px, {case.threads} thread{'s' * (case.threads > 1)}: "
+    if found is None:
+        return words + outcome.problem
+    return words + f"{found.encode.seconds:.3g} s to encode, {found.decode.seconds:.3g} s to decode"

@@ -1,0 +1,121 @@
+"""The benchmark's outcomes as tables and as a log-log plot."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from s2lic.errors import ExtraMissingError
+from s2lic.eval.bench.case import STAGES, Case, Measured, Outcome, Timing
+from s2lic.eval.bench.speed import exponent, series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HEAD = ("codec", "side px", "threads", "encode s", "MP/s", "decode s", "MP/s", "peak MiB", "at rest MiB", "runs")
+STAGE_HEAD = ("codec", "side px", "threads", "", *STAGES)
+FIT_HEAD = ("codec", "threads", "encode", "decode")
+MIB = 2**20
+# Okabe and Ito's colours, told apart by any eye, with a marker each.
+STYLES = {
+    "s2lic": ("#D55E00", "o"),
+    "mbt2018-mean": ("#0072B2", "s"),
+    "cheng2020-attn": ("#CC79A7", "^"),
+    "elic": ("#009E73", "D"),
+    "avif": ("#000000", "x"),
+}
+DASHES = ("-", "--", ":", "-.")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown, numbers to the right."""
+    lines = [head, ["---:"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def to_markdown(outcomes: Sequence[Outcome]) -> str:
+    """Latency, throughput and memory; where the time went; how cost grows."""
+    stages = [row for outcome in outcomes if outcome.measured for row in _stage_rows(outcome.case, outcome.measured)]
+    parts = (
+        table(HEAD, map(row, outcomes)),
+        "Milliseconds by stage; `rest` is what no stage saw:",
+        table(STAGE_HEAD, stages),
+        "Exponent e of seconds = c x pixels^e, fitted over all sizes measured:",
+        table(FIT_HEAD, _fit_rows(outcomes)),
+    )
+    return "\n\n".join(parts)
+
+
+def row(outcome: Outcome) -> list[str]:
+    """The cells of `HEAD`; the reason stands where there is no measurement."""
+    case, found = outcome.case, outcome.measured
+    cells = [case.codec, str(case.side), str(case.threads)]
+    if found is None:
+        return [*cells, outcome.problem, *["-"] * (len(HEAD) - len(cells) - 1)]
+    times = (cell for timing in (found.encode, found.decode) for cell in _speed(case, timing))
+    memory = (f"{bytes_ / MIB:.0f}" for bytes_ in (found.peak_bytes, found.rest_bytes))
+    return [*cells, *times, *memory, str(found.runs)]
+
+
+def _speed(case: Case, timing: Timing) -> tuple[str, str]:
+    return f"{timing.seconds:.3g}", f"{case.pixels / 1e6 / timing.seconds:.3g}"
+
+
+def _stage_rows(case: Case, found: Measured) -> Iterable[list[str]]:
+    """One a way; none for a codec that runs in one piece."""
+    for way, timing in (("encode", found.encode), ("decode", found.decode)):
+        if set(timing.stages) == {"rest"}:
+            continue
+        cells = (f"{1000 * timing.stages[s]:.1f}" if s in timing.stages else "-" for s in STAGES)
+        yield [case.codec, str(case.side), str(case.threads), way, *cells]
+
+
+def exponents(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
+    """Of encode and decode seconds over pixels."""
+    return exponent(outcomes, lambda m: m.encode.seconds), exponent(outcomes, lambda m: m.decode.seconds)
+
+
+def _fit_rows(outcomes: Sequence[Outcome]) -> Iterable[list[str]]:
+    for (codec, threads), group in series(outcomes).items():
+        yield [codec, str(threads), *("-" if e is None else f"{e:.2f}" for e in exponents(group))]
+
+
+def to_png(outcomes: Sequence[Outcome]) -> bytes:
+    """Seconds over pixels on two logarithmic scales, encode and decode. Raises ExtraMissingError."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ExtraMissingError("plots need matplotlib; install it with: pip install 's2lic[eval]'") from error
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, way in zip(panels, ("encode", "decode"), strict=True):
+        _draw(axes, way, outcomes)
+    panels[0].set_ylabel("seconds, warm, median")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _draw(axes: Axes, way: str, outcomes: Sequence[Outcome]) -> None:
+    counts = sorted({outcome.case.threads for outcome in outcomes})
+    for (codec, threads), group in series(outcomes).items():
+        found = [(o.case.pixels, getattr(o.measured, way).seconds) for o in group if o.measured is not None]
+        if not found:
+            continue
+        colour, marker = STYLES[codec]
+        label = _label(codec, threads, exponents(group)[way == "decode"])
+        axes.loglog(
+            *zip(*found, strict=True), DASHES[counts.index(threads) % 4], color=colour, marker=marker, label=label
+        )
+    sides = sorted({outcome.case.side for outcome in outcomes})
+    axes.set_xticks([side**2 for side in sides], [f"{side}²" for side in sides])
+    axes.minorticks_off()
+    axes.set(xlabel="pixels", title=way)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=8, frameon=False)
+
+
+def _label(codec: str, threads: int, slope: float | None) -> str:
+    law = "" if slope is None else f", pixels^{slope:.2f}"
+    return f"{codec}, {threads} thread{'s' * (threads > 1)}{law}"

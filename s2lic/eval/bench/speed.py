@@ -1,0 +1,111 @@
+"""All cases of the benchmark one after the other, and the law that cost follows with size."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from s2lic.errors import UsageError
+from s2lic.eval.bench.case import Case, Measured, Outcome, Timing
+from s2lic.eval.bench.subjects import SUBJECTS
+from s2lic.images import encode_image
+
+
+def cases(
+    codecs: Sequence[str], sides: Sequence[int], threads: Sequence[int], repeats: int, limit_s: float
+) -> list[Case]:
+    """Every codec at every number of threads, from the smallest picture up. Raises UsageError."""
+    if unknown := [name for name in codecs if name not in SUBJECTS]:
+        raise UsageError(f"no codec '{unknown[0]}' to measure; there are {', '.join(SUBJECTS)}")
+    rows = product(codecs, sorted(set(threads)), sorted(set(sides)))
+    return [Case(codec, side, count, repeats, limit_s) for codec, count, side in rows]
+
+
+def run(todo: Sequence[Case], picture: Image.Image, model: str | None) -> Iterator[Outcome]:
+    """Each case in a fresh process, so that none inherits another's memory or warmth.
+
+    A codec that ran out of time is not tried on larger pictures with the same threads.
+    """
+    overrun: dict[tuple[str, int], int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for case in todo:
+            smaller = overrun.get((case.codec, case.threads))
+            if smaller is not None:
+                yield Outcome(case, None, f"not tried: {smaller} px took over {case.limit_s:g} s")
+                continue
+            outcome = run_case(case, _square_file(picture, case.side, Path(folder)), model)
+            if outcome.problem.startswith("over "):
+                overrun[case.codec, case.threads] = case.side
+            yield outcome
+
+
+def run_case(case: Case, picture: Path, model: str | None) -> Outcome:
+    """One case in a process of its own; a failure or an overrun is its outcome, not ours."""
+    task = json.dumps({"case": asdict(case), "picture": str(picture), "model": model})
+    command = [sys.executable, "-m", "s2lic.eval.bench.worker", task]
+    threads = {"OMP_NUM_THREADS": str(case.threads), "MKL_NUM_THREADS": str(case.threads)}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=case.limit_s, env={**os.environ, **threads}, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome(case, None, f"over {case.limit_s:g} s")
+    if done.returncode:
+        return Outcome(case, None, _why(done.returncode, done.stderr))
+    return Outcome(case, _measured(json.loads(done.stdout.splitlines()[-1])))
+
+
+def exponent(outcomes: Iterable[Outcome], cost: Callable[[Measured], float]) -> float | None:
+    """The slope of log cost over log pixels by least squares: 1 where cost is in proportion; None below two sizes."""
+    rows = [(o.case.pixels, cost(o.measured)) for o in outcomes if o.measured is not None]
+    if len({pixels for pixels, _ in rows}) < 2:
+        return None
+    pixels, costs = np.log(np.array(rows)).T
+    return float(np.polyfit(pixels, costs, 1)[0])
+
+
+def series(outcomes: Iterable[Outcome]) -> dict[tuple[str, int], list[Outcome]]:
+    """Outcomes by codec and threads, in their order."""
+    found: dict[tuple[str, int], list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault((outcome.case.codec, outcome.case.threads), []).append(outcome)
+    return found
+
+
+def square(picture: Image.Image, side: int) -> Image.Image:
+    """The middle of the picture, mirrored at its edges as often as it takes: detail is alike at every size."""
+    short = [max(0, side - length) for length in (picture.height, picture.width)]
+    pixels = np.pad(np.asarray(picture.convert("RGB")), ((0, short[0]), (0, short[1]), (0, 0)), mode="symmetric")
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    return Image.fromarray(pixels[top : top + side, left : left + side].copy())
+
+
+def _square_file(picture: Image.Image, side: int, folder: Path) -> Path:
+    path = folder / f"{side}.bmp"
+    if not path.exists():
+        path.write_bytes(encode_image(square(picture, side), ".bmp"))
+    return path
+
+
+def _measured(found: dict[str, Any]) -> Measured:
+    return Measured(**{**found, "encode": Timing(**found["encode"]), "decode": Timing(**found["decode"])})
+
+
+def _why(code: int, stderr: str) -> str:
+    """The last line the process wrote, or the signal that ended it: SIGKILL mostly means no memory was left."""
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    lines = stderr.strip().splitlines()
+    return lines[-1] if lines else f"exit code {code}"

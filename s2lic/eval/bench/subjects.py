@@ -1,0 +1,133 @@
+"""The codecs of the benchmark: a row each in `SUBJECTS`, opened from a picture, its heavy packages imported then."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image, features
+
+from s2lic.errors import ExtraMissingError
+from s2lic.eval.bench.stopwatch import Station
+
+QUALITY = 50.0
+CHENG_QUALITY = 5  # of 1 to 6: 192 channels, as the published curves' upper half
+MBT_QUALITY = 5  # of 1 to 8: 192 and 320 channels
+MULTIPLE = 64
+AVIF = {"quality": 60, "speed": 6}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A codec ready to run: picture to code, code to picture, bytes of a code, and where to take its time."""
+
+    encode: Callable[[], Any]
+    decode: Callable[[Any], Image.Image]
+    size: Callable[[Any], int]
+    stations: tuple[Station, ...] = ()
+
+
+Opener = Callable[[Image.Image, int, "str | None"], Subject]
+
+
+def ours(picture: Image.Image, threads: int, model: str | None) -> Subject:
+    """This package's codec with shipped weights or those of a file."""
+    import torch
+
+    import s2lic.codec as home
+    from s2lic.entropy.coder import SymbolReader, SymbolWriter
+    from s2lic.entropy.model import EntropyModel
+    from s2lic.transform.analysis import Analysis
+    from s2lic.transform.synthesis import Synthesis
+
+    torch.set_num_threads(threads)
+    codec = home.Codec(model) if model else home.Codec()
+    stations = (
+        Station("transform", Analysis, "forward"),
+        Station("transform", Synthesis, "forward"),
+        Station("entropy nets", EntropyModel, "hyper_analysis"),
+        Station("entropy nets", EntropyModel, "reconstruct"),
+        *(Station("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_scaled", "finish")),
+        *(Station("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_scaled", "finish")),
+        Station("container", home, "pack"),
+        Station("container", home, "unpack"),
+    )
+    return Subject(partial(codec.encode, picture, QUALITY), codec.decode, len, stations)
+
+
+def compressai(name: str, picture: Image.Image, threads: int, model: str | None) -> Subject:
+    """An architecture of CompressAI with seeded random weights, which serve for time alone."""
+    import torch
+    from compressai import models, zoo  # type: ignore[import-untyped]
+
+    makers: dict[str, Callable[[], Any]] = {
+        "mbt2018-mean": partial(zoo.mbt2018_mean, MBT_QUALITY),
+        "cheng2020-attn": partial(zoo.cheng2020_attn, CHENG_QUALITY),
+        "elic": models.Elic2022Official,
+    }
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    net = makers[name]().eval()
+    net.update()
+    stations = Station("transform", net.g_a, "forward"), Station("transform", net.g_s, "forward")
+    return Subject(partial(_compress, net, picture), partial(_decompress, net, picture.size), _bytes, stations)
+
+
+def avif(picture: Image.Image, threads: int, model: str | None) -> Subject:
+    """Pillow's AVIF at its usual speed. Raises ExtraMissingError."""
+    if not features.check("avif"):
+        raise ExtraMissingError("this Pillow has no AVIF; install a newer one with: pip install 'pillow>=11.3'")
+    from PIL import AvifImagePlugin
+
+    AvifImagePlugin.DEFAULT_MAX_THREADS = threads  # the one way to tell its decoder
+    return Subject(partial(_save, picture, "AVIF", max_threads=threads, **AVIF), _open, len)
+
+
+SUBJECTS: dict[str, Opener] = {
+    "s2lic": ours,
+    "mbt2018-mean": partial(compressai, "mbt2018-mean"),
+    "cheng2020-attn": partial(compressai, "cheng2020-attn"),
+    "elic": partial(compressai, "elic"),
+    "avif": avif,
+}
+PEERS = tuple(name for name in SUBJECTS if name != "s2lic")
+
+
+def _compress(net: Any, picture: Image.Image) -> Any:
+    import torch
+    import torch.nn.functional as F
+
+    x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        return net.compress(F.pad(x, (0, -x.shape[3] % MULTIPLE, 0, -x.shape[2] % MULTIPLE)))
+
+
+def _decompress(net: Any, size: tuple[int, int], coded: Any) -> Image.Image:
+    import torch
+
+    with torch.inference_mode():
+        x_hat = net.decompress(**coded)["x_hat"][0, :, : size[1], : size[0]]
+        pixels = x_hat.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
+def _bytes(coded: Any) -> int:
+    """Of all strings, which CompressAI nests by part and picture."""
+    if isinstance(coded, bytes):
+        return len(coded)
+    return sum(_bytes(part) for part in (coded["strings"] if isinstance(coded, dict) else coded))
+
+
+def _save(picture: Image.Image, form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format=form, **options)
+    return buffer.getvalue()
+
+
+def _open(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.convert("RGB")

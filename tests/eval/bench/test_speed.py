@@ -1,0 +1,97 @@
+"""The run over all cases: fresh processes, overruns and failures as results, the exponent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2lic.errors import UsageError
+from s2lic.eval.bench import speed
+from s2lic.eval.bench.case import Case, Measured, Outcome, Timing
+from s2lic.eval.bench.memory import in_use, peak
+from s2lic.eval.bench.speed import cases, exponent, run, run_case, square
+
+PICTURE = Image.new("RGB", (30, 20))
+
+
+def outcome(side: int, seconds: float) -> Outcome:
+    timing = Timing(seconds, {"rest": seconds})
+    return Outcome(Case("avif", side, 1, 3, 60.0), Measured(timing, timing, 3, 1000, 10, 20))
+
+
+def test_cases_go_from_small_to_large_codec_by_codec() -> None:
+    found = cases(["s2lic", "avif"], [128, 64], [1], 3, 60.0)
+    assert [(case.codec, case.side) for case in found] == [("s2lic", 64), ("s2lic", 128), ("avif", 64), ("avif", 128)]
+
+
+def test_an_unknown_codec_is_refused_before_anything_runs() -> None:
+    with pytest.raises(UsageError, match=r"'jxr'.*cheng2020-attn"):
+        cases(["s2lic", "jxr"], [64], [1], 3, 60.0)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 1.25])
+def test_the_exponent_is_that_of_the_law_in_pixels(power: float) -> None:
+    outcomes = [outcome(side, 3e-6 * (side**2) ** power) for side in (64, 256, 1024)]
+    assert exponent(outcomes, lambda m: m.encode.seconds) == pytest.approx(power)
+
+
+def test_one_size_has_no_exponent_and_a_failure_does_not_count() -> None:
+    failed = Outcome(Case("avif", 128, 1, 3, 60.0), None, "over 60 s")
+    assert exponent([outcome(64, 1.0), failed], lambda m: m.encode.seconds) is None
+
+
+def test_a_square_is_the_middle_of_the_picture_or_the_picture_mirrored() -> None:
+    ramp = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    picture = Image.fromarray(np.stack([ramp] * 3, axis=-1))
+    assert np.asarray(square(picture, 2))[..., 0].tolist() == [[1, 2], [5, 6]]
+    across = np.asarray(square(picture, 9))[..., 0]
+    assert across.shape == (9, 9)
+    assert across[0].tolist() == [0, 1, 2, 3, 3, 2, 1, 0, 0]
+    assert across[:, 0].tolist() == [0, 4, 8, 8, 4, 0, 0, 4, 8]
+
+
+def test_after_an_overrun_larger_pictures_are_named_and_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[str, int]] = []
+
+    def answer(case: Case, picture: Path, model: str | None) -> Outcome:
+        tried.append((case.codec, case.side))
+        with Image.open(picture) as image:
+            assert image.size == (case.side, case.side)
+        return Outcome(case, None, "over 60 s") if case.codec == "elic" and case.side == 64 else outcome(case.side, 1.0)
+
+    monkeypatch.setattr(speed, "run_case", answer)
+    found = list(run(cases(["elic", "avif"], [32, 64, 96], [1], 3, 60.0), PICTURE, None))
+    assert tried == [("elic", 32), ("elic", 64), ("avif", 32), ("avif", 64), ("avif", 96)]
+    assert [o.problem for o in found] == ["", "over 60 s", "not tried: 64 px took over 60 s", "", "", ""]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    PICTURE.save(tmp_path / "picture.bmp")
+    return tmp_path / "picture.bmp"
+
+
+def test_a_case_that_takes_too_long_is_ended_and_says_so(file: Path) -> None:
+    assert run_case(Case("avif", 64, 1, 1, 0.01), file, None).problem == "over 0.01 s"
+
+
+def test_a_case_that_fails_gives_its_reason(file: Path) -> None:
+    file.write_bytes(b"no picture")
+    found = run_case(Case("avif", 64, 1, 1, 60.0), file, None)
+    assert found.measured is None
+    assert "not a picture" in found.problem
+
+
+def test_a_signal_is_named_as_the_reason() -> None:
+    assert speed._why(-9, "") == "ended by SIGKILL"
+
+
+def test_the_peak_sees_what_was_freed_again() -> None:
+    before = in_use()
+    block = np.ones(2**23)  # 64 MiB
+    assert in_use() >= before + block.nbytes // 2
+    del block
+    assert peak() >= before + 2**25
