@@ -56,6 +56,21 @@ class Row:
     decode_seconds: float
     jpeg: Coded
 
+    def facts(self) -> dict[str, object]:
+        """The row for programs; what is not finite is None."""
+        numbers = {
+            "quality": self.quality,
+            "bytes": self.ours.size,
+            "bpp": self.ours.bpp,
+            "psnr": self.ours.psnr,
+            "ms_ssim": self.ms_ssim,
+            "encode_seconds": self.encode_seconds,
+            "decode_seconds": self.decode_seconds,
+            "jpeg_bytes": self.jpeg.size,
+            "jpeg_psnr": self.jpeg.psnr,
+        }
+        return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
     def __str__(self) -> str:
         return (
             f"{self.quality:7g} {self.ours.size:8d} {self.ours.bpp:7.4f} {self.ours.psnr:8.2f}"

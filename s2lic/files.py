@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def check_output(path: str | Path, force: bool = False) -> None:
         if not target.parent.is_dir():
             raise OutputUnwritableError(f"cannot write {target}: there is no folder {target.parent}; make it first")
     except OSError as error:
-        raise OutputUnwritableError(f"cannot write {path}: {error.strerror}; name another file") from error
+        raise OutputUnwritableError(_no_write(path, error)) from error
 
 
 def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None:
@@ -72,7 +73,12 @@ def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None
         else:
             _replace(target, data)
     except OSError as error:
-        raise OutputUnwritableError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputUnwritableError(_no_write(path, error)) from error
+
+
+def _no_write(path: str | Path, error: OSError) -> str:
+    mends = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or name another place")
+    return f"cannot write {path}: {error.strerror}; {mends.get(error.errno or 0, 'name another file or folder')}"
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The command line: a command is one function in one file, and one row in `COMMANDS`."""
+"""The command line: a command is one function in one file, a row in `COMMANDS` and one in `EXAMPLES`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from s2lic.cli.bench import speed
 from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
+from s2lic.cli.examples import EXIT_CODES, epilog
 from s2lic.cli.info import info
 from s2lic.cli.models import models
 from s2lic.cli.report import reporting
+from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
@@ -24,25 +26,32 @@ GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {"bench": ("Mea
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 if it went well, 1 for a codec or file error, 2 for usage."""
+    with unwinding():
+        application()(args=arguments)
+
+
+def application() -> typer.Typer:
+    """All commands with their options and help."""
     app = _app(COMMANDS)
     app.callback()(_root)
     for name, (text, commands) in GROUPS.items():
-        group = _app(commands)
+        group = _app(commands, name)
         group.callback()(_group)
         app.add_typer(group, name=name, help=text)
-    app(args=arguments)
+    return app
 
 
-def _app(commands: Sequence[Callable[..., None]]) -> typer.Typer:
+def _app(commands: Sequence[Callable[..., None]], group: str = "") -> typer.Typer:
     # Plain text keeps rich, and its start-up time, out of help and usage errors.
     app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=EXIT_CODES,
     )
     for command in commands:
-        app.command()(reporting(command))
+        app.command(epilog=epilog(f"{group} {command.__name__}".strip()))(reporting(command))
     return app
 
 

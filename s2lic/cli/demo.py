@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from s2lic.cli.device import open_codec
-from s2lic.cli.options import Device, DeviceName, Model
+from s2lic.cli.options import Device, DeviceName, Json, Model
+from s2lic.cli.streams import print_json
 from s2lic.errors import UsageError
 
 Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="A picture. [default: a sample photograph]")]
@@ -22,6 +23,7 @@ def demo(
     qualities: Qualities = "5,25,50,75,95",
     model: Model = None,
     device: Device = DeviceName.cpu,
+    as_json: Json = False,
 ) -> None:
     """Encode and decode a photograph at several qualities; print a table, write a picture."""
     steps = _numbers(qualities)
@@ -29,10 +31,13 @@ def demo(
     from s2lic.images import open_image
 
     image = open_image(source or sample_photograph())
-    codec = open_codec(device, model)
+    rows = run(open_codec(device, model), image, steps, out)
+    if as_json:
+        print_json([row.facts() for row in rows])
+        return
     typer.echo(f"{image.width} x {image.height} pixels, beside JPEG of about equal size")
     typer.echo(TABLE_HEAD)
-    for line in run(codec, image, steps, out):
+    for line in rows:
         typer.echo(line)
 
 

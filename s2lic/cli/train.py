@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from s2lic.cli.options import Json, Quiet
+from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import ExtraMissingError, UsageError
 from s2lic.files import check_output
 
@@ -52,6 +54,8 @@ def train(
     threads: Threads = None,
     bf16: Bf16 = True,
     export: Export = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Train a model on the CPU, or go on with a run."""
     _check(crop, optimiser, export)
@@ -68,12 +72,14 @@ def train(
         optimiser=optimiser.value,
         bf16=bf16,
     )
-    _run(plan, data, threads)
+    facts = _run(plan, data, threads, quiet)
     if export is not None:
         from s2lic.train.export import export_checkpoint
 
         export_checkpoint(plan.out / "last.pt", config, export)
-        typer.echo(f"{export}: weights")
+        print_note(f"{export}: weights", quiet)
+    if as_json:
+        print_json({**facts, "weights": export and str(export)})
 
 
 def _check(crop: int, optimiser: OptimiserName, export: Path | None) -> None:
@@ -91,7 +97,7 @@ def _check(crop: int, optimiser: OptimiserName, export: Path | None) -> None:
             ) from error
 
 
-def _run(plan: Plan, data: list[Path], threads: int | None) -> None:
+def _run(plan: Plan, data: list[Path], threads: int | None, quiet: bool) -> dict[str, object]:
     """The training itself, from the start or from the checkpoint in the run's folder."""
     import torch
 
@@ -101,6 +107,8 @@ def _run(plan: Plan, data: list[Path], threads: int | None) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
     run = Run(plan, Photos.load(data, plan.crop))
-    typer.echo(f"from step {run.step}, minute {run.minutes:.1f} of {plan.minutes:g}; the log is {plan.out}/log.csv")
+    begun = f"from step {run.step}, minute {run.minutes:.1f} of {plan.minutes:g}"
+    print_note(f"{begun}; the log is {plan.out}/log.csv", quiet)
     run.go()
-    typer.echo(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes")
+    print_note(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes", quiet)
+    return {"checkpoint": str(run.path), "steps": run.step, "minutes": run.minutes}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable
@@ -30,6 +31,14 @@ def test_each_quality_is_a_row_and_two_files(run: Run, photo: Path) -> None:
     assert int(rows[0][1]) == Path("shown/q10.s2lic").stat().st_size
     with Image.open("shown/side-by-side.png") as view:
         assert view.size == (3 * 40, 2 * (24 + 20))
+
+
+@pytest.mark.usefixtures("fake_codec")
+def test_the_rows_are_json_for_programs(run: Run, photo: Path) -> None:
+    rows = json.loads(run("demo", photo, "--qualities", "90,10", "--json").out)
+    assert [row["quality"] for row in rows] == [10, 90]
+    assert rows[0]["bytes"] == Path("demo/q10.s2lic").stat().st_size
+    assert rows[0]["ms_ssim"] is None  # the picture is too small for it
 
 
 @pytest.mark.usefixtures("fake_codec")

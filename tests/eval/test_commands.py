@@ -71,11 +71,16 @@ def test_training_leaves_a_checkpoint_and_weights_that_code(
 ) -> None:
     out, weights = tmp_path / "run", tmp_path / "own.safetensors"
     assert train(photos, "--out", out, "--minutes", NO_TIME, "--export", weights) == 0
-    assert "from step 0" in capsys.readouterr().out
+    assert "from step 0" in capsys.readouterr().err
     assert (out / "last.pt").is_file()
     assert load(weights).model.row == config("tiny")
     assert train(photos, "--out", out, "--minutes", 0) == 0
-    assert "from step 1" in capsys.readouterr().out
+    assert "from step 1" in capsys.readouterr().err
+    assert train(photos, "--out", out, "--minutes", 0, "--json", "--quiet") == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    facts = json.loads(said.out)
+    assert (facts["checkpoint"], facts["steps"], facts["weights"]) == (str(out / "last.pt"), 1, None)
 
 
 def test_training_takes_adamw_without_the_extra(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,50 @@
+"""What `s2lic COMMAND --help` shows at its end; every line is run or parsed by the tests."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "encode": (
+        ("s2lic encode img.png -o img.bin", "one picture"),
+        ("s2lic encode img.png -q 80", "finer, to img.s2lic"),
+        ("s2lic encode photos -r --outdir coded -j 2", "a folder, two at a time"),
+        ("s2lic encode photos --outdir coded --skip-existing", "go on with a stopped run"),
+        ("s2lic encode - -o piped.bin <img.png", "from a pipe"),
+    ),
+    "decode": (
+        ("s2lic decode img.bin", "to img.decoded.png"),
+        ("s2lic decode img.bin -o back.jpg", "to a JPEG"),
+        ("s2lic decode coded --outdir back --format webp", "a folder"),
+        ("s2lic decode img.bin -o -", "to a pipe, as PNG"),
+    ),
+    "info": (
+        ("s2lic info img.bin", "one file"),
+        ("s2lic info coded -r --json", "a folder, for programs"),
+    ),
+    "demo": (
+        ("s2lic demo", "a sample photograph"),
+        ("s2lic demo img.png --qualities 20,80 --out shown", "a picture of yours"),
+    ),
+    "models": (
+        ("s2lic models", "a table"),
+        ("s2lic models --json", "with the cost of each part"),
+    ),
+    "train": (
+        ("s2lic train --data photos --minutes 60 --out run", "begin, or go on"),
+        ("s2lic train --data photos --out run --export own.safetensors", "and write weights"),
+    ),
+    "bench speed": (
+        ("s2lic bench speed img.png --sizes 256,512 --peers none", "a picture of yours"),
+        ("s2lic bench speed --out speed", "all of it, as files"),
+    ),
+}
+
+EXIT_CODES = """Exit codes: 0 done; 1 a picture or a file is at fault; 2 the request is at fault.
+
+Tab completes commands and options after: s2lic --install-completion"""
+
+
+def epilog(command: str) -> str:
+    """The examples of a command in columns; the backspace keeps click from joining the lines."""
+    rows = EXAMPLES[command]
+    width = max(len(line) for line, _ in rows)
+    return "Examples:\n\n\b\n" + "\n".join(f"{line:<{width}}  {words}" for line, words in rows)
