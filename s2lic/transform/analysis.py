@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.transform.dense import DenseBlock
+from s2lic.transform.group import residual_group
 from s2lic.transform.row import TransformRow
 from s2lic.transform.shortcut import LinearAnalysis
-from s2lic.transform.swin import ResidualSwinGroup
 
 
 def first_down(pixel: int, width: int, unshuffle: int) -> nn.Conv2d:
@@ -38,10 +38,7 @@ class Analysis(nn.Module):
                 nn.Conv2d(w2, w3, 3, stride=2, padding=1),
             ]
         )
-        self.groups = nn.ModuleList(
-            ResidualSwinGroup(dim, depth, heads, row.window, row.mlp_ratio)
-            for dim, depth, heads in zip(row.widths, row.depths, row.heads, strict=True)
-        )
+        self.groups = nn.ModuleList(residual_group(row, stage) for stage in range(3))
         self.last = nn.Conv2d(w3, row.latent, 3, stride=2, padding=1)
         self.linear = LinearAnalysis(row.latent)
         nn.init.zeros_(self.last.weight)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TransformRow:
-    """Widths, depths and heads stand for the stages at strides 2, 4, 8; `latent` is M, the channels of y."""
+    """Widths, depths, heads and blocks stand for the stages at strides 2, 4, 8; `latent` is M, the channels of y."""
 
     widths: tuple[int, int, int]
     depths: tuple[int, int, int]
@@ -17,3 +17,4 @@ class TransformRow:
     mlp_ratio: int
     dense_unshuffle: int
     dense_growth: int
+    blocks: tuple[str, str, str] = ("swinv2", "swinv2", "swinv2")

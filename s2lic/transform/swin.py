@@ -1,4 +1,4 @@
-"""Residual SwinV2 groups (Liu et al. 2022, Swin V2): cosine window attention, log-spaced bias, res-post-norm."""
+"""SwinV2 blocks (Liu et al. 2022, Swin V2): cosine window attention, log-spaced bias, res-post-norm."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Mlp(nn.Module):
 
 
 class SwinBlock(nn.Module):
-    """One SwinV2 block on (B, H, W, C): x + LN(attn(x)), then x + LN(mlp(x))."""
+    """One SwinV2 block on (B, C, H, W): x + LN(attn(x)), then x + LN(mlp(x)), inside with channels last."""
 
     def __init__(self, dim: int, heads: int, window: int, shift: int, mlp_ratio: int) -> None:
         super().__init__()
@@ -110,20 +110,6 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.norm1(self.attn(x))
-        return x + self.norm2(self.mlp(x))  # type: ignore[no-any-return]
-
-
-class ResidualSwinGroup(nn.Module):
-    """RS2TB: x + unembed(blocks(embed(x))) on (B, C, H, W), shifts alternating (S2LIC, section III-B)."""
-
-    def __init__(self, dim: int, depth: int, heads: int, window: int, mlp_ratio: int) -> None:
-        super().__init__()
-        shifts = [0 if i % 2 == 0 else window // 2 for i in range(depth)]
-        self.blocks = nn.ModuleList(SwinBlock(dim, heads, window, s, mlp_ratio) for s in shifts)
-
-    def forward(self, x: Tensor) -> Tensor:
         tokens = x.permute(0, 2, 3, 1)
-        for block in self.blocks:
-            tokens = block(tokens)
-        return x + tokens.permute(0, 3, 1, 2)
+        tokens = tokens + self.norm1(self.attn(tokens))
+        return (tokens + self.norm2(self.mlp(tokens))).permute(0, 3, 1, 2)  # type: ignore[no-any-return]

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.transform.dense import DenseBlock
+from s2lic.transform.group import residual_group
 from s2lic.transform.row import TransformRow
 from s2lic.transform.shortcut import LinearSynthesis
-from s2lic.transform.swin import ResidualSwinGroup
 
 # y has strong channels of some tens; the nonlinear branch starts better on inputs of order one.
 INPUT_SCALE = 0.1
@@ -33,10 +33,7 @@ class Synthesis(nn.Module):
         pixel = 3 * row.dense_unshuffle**2
         self.unshuffle = row.dense_unshuffle
         self.up = nn.ModuleList([upsample(row.latent, w3), upsample(w3, w2), upsample(w2, w1)])
-        self.groups = nn.ModuleList(
-            ResidualSwinGroup(dim, depth, heads, row.window, row.mlp_ratio)
-            for dim, depth, heads in zip(row.widths[::-1], row.depths[::-1], row.heads[::-1], strict=True)
-        )
+        self.groups = nn.ModuleList(residual_group(row, stage) for stage in (2, 1, 0))
         self.last = nn.Conv2d(w1, pixel, 3, padding=1) if self.unshuffle == 2 else upsample(w1, pixel)
         self.dense = DenseBlock(pixel, row.dense_growth)
         self.linear = LinearSynthesis(row.latent)

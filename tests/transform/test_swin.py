@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.transform import swin
+from s2lic.transform.blocks.table import Place, create_block
+from s2lic.transform.group import ResidualGroup
 from s2lic.transform.swin import (
     PositionBias,
-    ResidualSwinGroup,
     SwinBlock,
     WindowAttention,
     cosine_attention,
@@ -41,6 +42,20 @@ def exact(net: nn.Module) -> nn.Module:
     return shaken(net, 0.3)
 
 
+def last(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H, W, C)."""
+    return x.permute(0, 2, 3, 1)
+
+
+def first(x: Tensor) -> Tensor:
+    """(B, H, W, C) -> (B, C, H, W)."""
+    return x.permute(0, 3, 1, 2)
+
+
+def make_group(depth: int) -> ResidualGroup:
+    return ResidualGroup([create_block("swinv2", Place(DIM, HEADS, WINDOW, 2, i)) for i in range(depth)])
+
+
 def make_block(shift: int) -> SwinBlock:
     net = exact(SwinBlock(DIM, HEADS, WINDOW, shift, 2))
     with torch.no_grad():
@@ -53,7 +68,7 @@ def make_block(shift: int) -> SwinBlock:
 @torch.no_grad()
 def test_a_block_equals_loops_over_windows_and_heads(height: int, width: int, shift: int) -> None:
     net, x = make_block(shift), draw(height, width, DIM)
-    torch.testing.assert_close(net(x[None])[0], slow_block(net, x), rtol=0, atol=1e-10)
+    torch.testing.assert_close(last(net(first(x[None])))[0], slow_block(net, x), rtol=0, atol=1e-10)
 
 
 @torch.no_grad()
@@ -101,14 +116,14 @@ def test_a_shifted_block_sees_over_a_window_border_but_not_round_the_map() -> No
     net, x = make_block(4), draw(1, 16, 16, DIM)
     moved = x.clone()
     moved[0, 0, 0] += 1  # the corner that the cyclic shift carries beside the opposite one
-    change = (net(moved) - net(x)).abs().amax(-1)[0] > 0
+    change = last(net(first(moved)) - net(first(x))).abs().amax(-1)[0] > 0
     expected = torch.zeros(16, 16, dtype=torch.bool)
     expected[:4, :4] = True
     assert torch.equal(change, expected)
 
     moved = x.clone()
     moved[0, 7, 7] += 1
-    change = (net(moved) - net(x)).abs().amax(-1)[0] > 0
+    change = last(net(first(moved)) - net(first(x))).abs().amax(-1)[0] > 0
     expected = torch.zeros(16, 16, dtype=torch.bool)
     expected[4:12, 4:12] = True
     assert torch.equal(change, expected)
@@ -171,13 +186,13 @@ def test_the_position_bias_lies_between_0_and_16() -> None:
 
 
 def test_shifts_alternate_and_begin_without_one() -> None:
-    group = ResidualSwinGroup(DIM, 5, HEADS, WINDOW, 2)
+    group = make_group(5)
     assert [b.attn.shift for b in group.blocks] == [0, 4, 0, 4, 0]
 
 
 @torch.no_grad()
 def test_a_group_adds_its_blocks_to_its_input() -> None:
-    group, x = exact(ResidualSwinGroup(DIM, 2, HEADS, WINDOW, 2)), draw(1, DIM, 9, 12)
+    group, x = exact(make_group(2)), draw(1, DIM, 9, 12)
     tokens = x[0].permute(1, 2, 0)
     for net in group.blocks:
         tokens = slow_block(net, tokens)
@@ -187,25 +202,25 @@ def test_a_group_adds_its_blocks_to_its_input() -> None:
 @torch.no_grad()
 def test_a_group_of_depth_0_doubles_its_input() -> None:
     x = draw(1, DIM, 3, 3)
-    assert torch.equal(ResidualSwinGroup(DIM, 0, 1, WINDOW, 2)(x), 2 * x)
+    assert torch.equal(make_group(0)(x), 2 * x)
 
 
 @torch.no_grad()
 def test_a_picture_does_not_feel_its_neighbours_in_the_batch() -> None:
-    net, x = make_block(4), draw(3, 13, 9, DIM)
+    net, x = make_block(4), draw(3, DIM, 13, 9)
     torch.testing.assert_close(net(x)[1], net(x[1:2])[0], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("height", "width"), [(13, 9), (1, 1)])
 def test_gradients_are_finite_where_windows_are_padded(height: int, width: int) -> None:
-    net, x = make_block(4), draw(1, height, width, DIM).requires_grad_()
+    net, x = make_block(4), draw(1, DIM, height, width).requires_grad_()
     net(x).sum().backward()
     assert x.grad is not None
     assert all(g is not None and g.isfinite().all() for g in [x.grad, net.attn.qkv.weight.grad])
 
 
 def test_a_mask_first_made_without_gradients_serves_training_too() -> None:
-    net, x = make_block(4), draw(1, 19, 21, DIM)
+    net, x = make_block(4), draw(1, DIM, 19, 21)
     with torch.inference_mode():
         expected = net(x)
     out = net(x)
