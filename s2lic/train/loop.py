@@ -97,8 +97,7 @@ class Run:
 
     def advance(self, rate: float) -> dict[str, float]:
         """One step at the given learning rate; a loss that is not finite skips the update."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.optimiser.set_rate(rate)
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
         parts = self._losses(self.batches(self.step))
         self.model.zero_grad(set_to_none=True)

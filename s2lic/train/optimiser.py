@@ -1,24 +1,63 @@
-"""The optimisers by name: SOAP and AdamW."""
+"""The optimisers by name: SOAP for the weights of layers with AdamW for the rest, or AdamW alone."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import nn
 
 from s2lic.errors import UnknownConfigError
 
-PRECONDITION_MAX = 600
+PRECONDITION_MAX = 450
 PRECONDITION_EVERY = 20
 BETAS = (0.95, 0.95)
+AXIS_MIN = 8
 
 
-def optimiser(name: str, model: nn.Module, lr: float) -> torch.optim.Optimizer:
-    """SOAP (Vyas et al. 2024) from pytorch_optimizer, or torch's AdamW. Raises UnknownConfigError."""
-    if name == "adamw":
-        return torch.optim.AdamW(model.parameters(), lr=lr, betas=BETAS, weight_decay=0.0)
-    if name == "soap":
-        return _folded_soap(list(model.parameters()), lr)
-    raise UnknownConfigError(f"no optimiser '{name}'; there are soap, adamw")
+class Optimiser:
+    """Several optimisers, each of its own parameters, stepped as one at one rate."""
+
+    def __init__(self, parts: dict[str, torch.optim.Optimizer]) -> None:
+        self.parts = parts
+
+    def set_rate(self, rate: float) -> None:
+        for part in self.parts.values():
+            for group in part.param_groups:
+                group["lr"] = rate
+
+    def step(self) -> None:
+        for part in self.parts.values():
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in self.parts.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+
+
+def optimiser(name: str, model: nn.Module, lr: float) -> Optimiser:
+    """SOAP (Vyas et al. 2024) from pytorch_optimizer beside torch's AdamW, or AdamW alone.
+
+    Raises UnknownConfigError.
+    """
+    if name not in {"adamw", "soap"}:
+        raise UnknownConfigError(f"no optimiser '{name}'; there are soap, adamw")
+    kernels = [p for p in model.parameters() if name == "soap" and is_kernel(p)]
+    others = [p for p in model.parameters() if name == "adamw" or not is_kernel(p)]
+    makers = {"soap": (_folded_soap, kernels), "adamw": (_adamw, others)}
+    return Optimiser({part: make(parameters, lr) for part, (make, parameters) in makers.items() if parameters})
+
+
+def is_kernel(parameter: nn.Parameter) -> bool:
+    """Whether this is the weight of a convolution or a linear layer that mixes channels.
+
+    SOAP costs as many calls for a table of biases as for a layer, and there is nothing in it to rotate.
+    """
+    shape = parameter.shape
+    return len(shape) in {2, 4} and min(shape[0], shape[1]) >= AXIS_MIN
 
 
 def folded_shape(shape: torch.Size) -> tuple[int, ...]:
@@ -44,6 +83,10 @@ class _Folded:
         for view, parameter in zip(self.folded, self.parameters, strict=True):
             view.grad = None if parameter.grad is None else parameter.grad.reshape(view.shape)
             parameter.grad = None
+
+
+def _adamw(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, lr=lr, betas=BETAS, weight_decay=0.0, fused=True)
 
 
 def _folded_soap(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:

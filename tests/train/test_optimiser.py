@@ -80,8 +80,9 @@ def test_soap_on_folded_weights_is_soap_on_weights_of_those_shapes(monkeypatch: 
 
     monkeypatch.setattr(module, "PRECONDITION_EVERY", 2)
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 6, 5, groups=6))
+    net = nn.Sequential(nn.Conv2d(8, 12, 3, bias=False), nn.Conv2d(12, 64, 5, bias=False))
     flat = [nn.Parameter(p.detach().clone().view(folded_shape(p.shape))) for p in net.parameters()]
+    assert [tuple(p.shape) for p in flat] == [(12, 72), (64, 300)]
     options = {"betas": module.BETAS, "weight_decay": 0.0, "precondition_frequency": 2}
     plain = SOAP(flat, lr=1e-2, max_precondition_dim=module.PRECONDITION_MAX, **options)
     folded = optimiser("soap", net, 1e-2)
@@ -93,6 +94,23 @@ def test_soap_on_folded_weights_is_soap_on_weights_of_those_shapes(monkeypatch: 
             steps.step()
     for weight, expected in zip(net.parameters(), flat, strict=True):
         assert torch.equal(weight.flatten(), expected.flatten())
+
+
+def test_soap_rotates_the_kernels_of_layers_and_adamw_moves_all_other_parameters() -> None:
+    model = build("tiny")
+    parts = optimiser("soap", model, 1e-3).parts
+    sizes = {
+        name: sum(p.numel() for group in part.param_groups for p in group["params"]) for name, part in parts.items()
+    }
+    kernels = [p for p in model.parameters() if p.dim() in (2, 4) and min(p.shape[:2]) >= 8]
+    assert sizes["soap"] == sum(p.numel() for p in kernels) > 0
+    assert sizes["adamw"] == sum(p.numel() for p in model.parameters()) - sizes["soap"] > 0
+
+
+def test_one_rate_reaches_both_optimisers() -> None:
+    both = optimiser("soap", build("tiny"), 1e-3)
+    both.set_rate(5e-4)
+    assert [g["lr"] for part in both.parts.values() for g in part.param_groups] == [5e-4, 5e-4]
 
 
 def test_an_unknown_optimiser_is_an_error_that_names_the_known_ones() -> None:
