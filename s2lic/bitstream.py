@@ -16,7 +16,7 @@ from s2lic.errors import (
     UnsupportedFeatureError,
     UsageError,
 )
-from s2lic.header import Header, describe, read_fields, write_fields
+from s2lic.header import TILED, Header, describe, read_fields, write_fields
 from s2lic.varint import OverrunError, read_varint, write_varint
 
 __all__ = ["Container", "Header", "Limits", "describe", "pack", "read_header", "unpack"]
@@ -26,7 +26,8 @@ VERSION = 1
 DEFAULT_MAX_PIXELS = 2**26
 
 # Box ids are written by hand and never reused. Bit 7 marks a box that a reader may skip.
-HEADER, EXCEPTIONS, PAYLOAD = 0x01, 0x02, 0x03
+HEADER, EXCEPTIONS, PAYLOAD, TILES = 0x01, 0x02, 0x03, 0x04
+REQUIRED = (HEADER, EXCEPTIONS, PAYLOAD, TILES)
 OPTIONAL_BIT = 0x80
 
 _BOXES_START = len(MAGIC) + 1
@@ -35,11 +36,12 @@ _CHECKSUM_BYTES = 4
 
 @dataclass(frozen=True)
 class Container:
-    """A whole file: the header, the rANS words and the coded list of exceptions (often empty)."""
+    """A whole file: the header, the rANS words, the coded list of exceptions (often empty), that of tiles if any."""
 
     header: Header
     payload: bytes
     exceptions: bytes = b""
+    tiles: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,14 @@ class Limits:
 
 
 def pack(container: Container) -> bytes:
-    """The bytes of the file. Raises UsageError if there is no payload."""
+    """The bytes of the file. Raises UsageError if there is no payload, or a tiling without tiles."""
     if not container.payload:
         raise UsageError("a file without a payload cannot be written")
+    if bool(container.tiles) != (container.header.tiling == TILED):
+        raise UsageError("a file has a list of tiles if its header says so, and only then")
     boxes = [_box(HEADER, write_fields(container.header))]
+    if container.tiles:
+        boxes.append(_box(TILES, container.tiles))
     if container.exceptions:
         boxes.append(_box(EXCEPTIONS, container.exceptions))
     boxes.append(_box(PAYLOAD, container.payload))
@@ -68,8 +74,10 @@ def unpack(data: bytes, limits: Limits = Limits()) -> Container:
     spans = _check_boxes(data)
     header = read_fields(data[slice(*spans[HEADER])])
     _check_limits(header, limits)
-    exceptions = data[slice(*spans[EXCEPTIONS])] if EXCEPTIONS in spans else b""
-    return Container(header, data[slice(*spans[PAYLOAD])], exceptions)
+    if (TILES in spans) != (header.tiling == TILED):
+        raise CorruptError("the header and the list of tiles contradict each other")
+    exceptions, tiles = (data[slice(*spans.get(box, (0, 0)))] for box in (EXCEPTIONS, TILES))
+    return Container(header, data[slice(*spans[PAYLOAD])], exceptions, tiles)
 
 
 def read_header(data: bytes) -> Header:
@@ -137,7 +145,7 @@ def _check_boxes(data: bytes) -> dict[int, tuple[int, int]]:
             raise CorruptError("the first box is not the header")
         if box_id in spans:
             raise CorruptError(f"box 0x{box_id:02x} stands twice")
-        if box_id not in (HEADER, EXCEPTIONS, PAYLOAD) and not box_id & OPTIONAL_BIT:
+        if box_id not in REQUIRED and not box_id & OPTIONAL_BIT:
             raise UnsupportedFeatureError(
                 f"the file needs box 0x{box_id:02x}, which this release does not know: a newer s2lic is needed"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,19 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS, Container, Header, Limits, pack, unpack
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, pack, unpack
 from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
-from s2lic.entropy.exceptions import pack_exceptions, unpack_exceptions
+from s2lic.entropy.coding import decode_latent, encode_latent
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import QualityRangeError, UsageError
 from s2lic.images import ImageLike, as_image
 from s2lic.model import STRIDE
+from s2lic.parts import GREY, check_claims, gather, latent_size, scatter
+from s2lic.strips import crew, windows
+from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box, layout_of
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load
 
-FLOAT64, ONE_STREAM = 1, 0
-RGB, GREY = 0, 1
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -40,10 +41,13 @@ class Codec:
         device: str = "cpu",
         precision: str = "float32",
         max_pixels: int | None = DEFAULT_MAX_PIXELS,
+        tile: int = SIDE,
+        jobs: int = 1,
     ) -> None:
         if precision not in PRECISIONS:
             raise UsageError(f"no precision '{precision}'; there are {', '.join(PRECISIONS)}")
         self.device, self.precision, self.max_pixels = torch.device(device), precision, max_pixels
+        self.tile, self.jobs = tile, jobs
         self.weights = _open_weights(model, device)
         self._by_id = {self.weights.model_id: self.weights}
 
@@ -53,35 +57,46 @@ class Codec:
         Raises QualityRangeError, or what `s2lic.images.as_image` raises.
         """
         level, picture = quality_level(quality), as_image(image, self.max_pixels)
-        levels = torch.tensor([level], device=self.device)
-        y = self.analyse(self.weights, pad(to_tensor(picture).to(self.device)))
-        weights = self.weights
-        (coded,) = encode_latent(weights.model.entropy, weights.tables, y, levels)
-        header = Header(
-            width=picture.width,
-            height=picture.height,
-            model_id=weights.model_id,
-            quality=level,
-            arithmetic=FLOAT64,
-            tiling=ONE_STREAM,
-            colour=GREY if picture.mode == "L" else RGB,
-            symbol_crc32=coded.symbol_crc,
-        )
-        return pack(Container(header, coded.payload, pack_exceptions(coded.exceptions)))
+        layout = layout_of(picture.width, picture.height, self.tile)
+        weights, levels = self.weights, torch.tensor([level], device=self.device)
 
-    def decode(self, data: bytes) -> Image.Image:
-        """The picture of a file, RGB or grey as it was. Raises a BitstreamError."""
+        def code(cell: Cell) -> Coded:
+            y = self.latent(picture, layout, cell)
+            return encode_latent(weights.model.entropy, weights.tables, y, levels)[0]
+
+        with crew(self.jobs, layout.rows * layout.columns) as team:
+            coded = list(team.map(code, layout.cells()))
+        return pack(gather(layout, coded, weights.model_id, level, grey=picture.mode == "L"))
+
+    def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
+        """The picture of a file, RGB or grey as it was; `crop` is (x, y, width, height) in pixels.
+
+        Of a tiled file only what the crop needs is decoded. Raises a BitstreamError, or CropRangeError.
+        """
         container = unpack(data, Limits(self.max_pixels))
         header = container.header
-        weights = self._weights_of(header.model_id)
-        size = LatentSize(-(-header.height // STRIDE), -(-header.width // STRIDE))
-        count = size.symbols(weights.model.row.entropy)
-        exceptions = unpack_exceptions(container.exceptions, count)
-        coded = Coded(container.payload, exceptions, header.symbol_crc32, count)
-        levels = torch.tensor([header.quality], device=self.device)
-        y_hat = decode_latent(weights.model.entropy, weights.tables, [coded], levels, size)
-        pixels = self.synthesise(weights, y_hat)[0, :, : header.height, : header.width]
-        return to_image(pixels, grey=header.colour == GREY)
+        weights, levels = self._weights_of(header.model_id), torch.tensor([header.quality], device=self.device)
+        layout, coded = scatter(container, weights.model.row.entropy)
+        area = layout.whole if crop is None else crop_box(crop, layout.whole)
+        check_claims(weights.model.entropy, weights.tables, coded, levels, layout)
+
+        def latent(cell: Cell) -> Tensor:
+            size, stream = latent_size(layout.tile(*cell)), coded[cell[0] * layout.columns + cell[1]]
+            return decode_latent(weights.model.entropy, weights.tables, [stream], levels, size).float()
+
+        grey = header.colour == GREY
+        picture = Image.new("L" if grey else "RGB", (area.width, area.height))
+        for window, pixels in windows(layout, area, latent, partial(self.synthesise, weights), self.jobs):
+            picture.paste(to_image(pixels, grey), (window.left - area.left, window.top - area.top))
+        return picture
+
+    def latent(self, picture: Image.Image, layout: Layout, cell: Cell) -> Tensor:
+        """y of one tile, for which g_a has seen `HALO` pixels around it."""
+        tile = layout.tile(*cell)
+        seen = tile.grown(HALO, layout.whole)
+        y = self.analyse(self.weights, pad(to_tensor(picture.crop(seen.corners)).to(self.device)))
+        size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
+        return y[:, :, top : top + size.height, left : left + size.width]
 
     @torch.inference_mode()
     def analyse(self, weights: Weights, x: Tensor) -> Tensor:

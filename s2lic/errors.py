@@ -19,6 +19,10 @@ class QualityRangeError(UsageError):
     """The quality lies outside 0..100."""
 
 
+class CropRangeError(UsageError):
+    """The crop has no pixels or reaches beyond the picture."""
+
+
 class OutputExistsError(UsageError):
     """The output file is already there and `--force` was not given."""
 

@@ -46,7 +46,8 @@ class Field:
 
 # Numbers in these three are written by hand and never reused.
 ARITHMETIC = {1: "float64"}
-TILING = {0: "one stream"}
+ONE_STREAM, TILED = 0, 1
+TILING = {ONE_STREAM: "one stream", TILED: "tiles"}
 COLOUR = {0: "RGB", 1: "grey"}
 
 FIELDS = (

@@ -19,6 +19,7 @@ from s2lic.bitstream import (
     HEADER,
     MAGIC,
     PAYLOAD,
+    TILES,
     VERSION,
     Container,
     Header,
@@ -54,7 +55,13 @@ headers = st.builds(
     colour=st.integers(0, 1),
     symbol_crc32=st.integers(0, 2**32 - 1),
 )
-containers = st.builds(Container, header=headers, payload=st.binary(min_size=1), exceptions=st.binary())
+containers = st.builds(Container, header=headers, payload=st.binary(min_size=1), exceptions=st.binary()) | st.builds(
+    Container,
+    header=headers.map(lambda header: dataclasses.replace(header, tiling=1)),
+    payload=st.binary(min_size=1),
+    exceptions=st.binary(),
+    tiles=st.binary(min_size=1),
+)
 
 
 def box(box_id: int, content: bytes) -> bytes:
@@ -245,6 +252,8 @@ CORRUPT = {
     "no payload": HEADER_BOX,
     "no header": PAYLOAD_BOX,
     "two headers": HEADER_BOX + HEADER_BOX + PAYLOAD_BOX,
+    "tiles that the header does not speak of": HEADER_BOX + box(TILES, b"a") + PAYLOAD_BOX,
+    "no tiles where the header says so": header_with(tiling=1) + PAYLOAD_BOX,
     "two exceptions boxes": HEADER_BOX + box(EXCEPTIONS, b"a") * 2 + PAYLOAD_BOX,
     "two unknown boxes of one id": HEADER_BOX + box(0x90, b"a") * 2 + PAYLOAD_BOX,
     "exceptions behind the payload": HEADER_BOX + PAYLOAD_BOX + box(EXCEPTIONS, b"a"),
@@ -284,6 +293,13 @@ def test_a_restamped_file_that_no_writer_makes_is_corrupt(boxes: bytes) -> None:
 def test_a_header_that_no_file_can_hold_is_the_callers_fault(changes: dict[str, int]) -> None:
     with pytest.raises(errors.UsageError):
         dataclasses.replace(PLAIN, **changes)
+
+
+@pytest.mark.parametrize(("tiling", "tiles"), [(0, b"tiles"), (1, b"")])
+def test_a_list_of_tiles_against_the_header_is_the_callers_fault(tiling: int, tiles: bytes) -> None:
+    header = dataclasses.replace(PLAIN, tiling=tiling)
+    with pytest.raises(errors.UsageError, match="only then"):
+        pack(Container(header, b"words", tiles=tiles))
 
 
 def test_a_file_without_a_payload_is_the_callers_fault() -> None:

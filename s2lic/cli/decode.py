@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Annotated
 
@@ -37,6 +38,11 @@ Format = Annotated[
     typer.Option("--format", help="The outputs' format where -o names none: png, jpg, webp... [default: png]"),
 ]
 
+Crop = Annotated[
+    str | None,
+    typer.Option("--crop", metavar="X,Y,W,H", help="Decode only so much: left, top, width, height in pixels."),
+]
+
 
 def decode(
     sources: Inputs,
@@ -44,6 +50,7 @@ def decode(
     outdir: Outdir = None,
     recursive: Recursive = False,
     format_name: Format = None,
+    crop: Crop = None,
     model: Model = None,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
@@ -57,7 +64,7 @@ def decode(
     """Decode files to PNG, or to the format that the output's extension names."""
     from s2lic.images import encode_image, format_of
 
-    extension = _extension(format_name, output)
+    extension, part = _extension(format_name, output), _crop(crop, skip_existing)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
     batch = plan(sources, outputs, CODED, recursive, as_json)
     codec = shared_codec(device, model, max_pixels, jobs)
@@ -73,7 +80,7 @@ def decode(
         if skip_existing and is_whole_picture(target, header):
             return {"status": SKIPPED}
         coder, start = codec(), time.perf_counter()
-        image = coder.decode(data)
+        image = coder.decode(data, crop=part)
         seconds = time.perf_counter() - start
         write_output(target, encode_image(image, form), force or skip_existing)
         return {"width": image.width, "height": image.height, "bytes": len(data), "seconds": seconds}
@@ -97,6 +104,20 @@ def _extension(format_name: str | None, output: str | None) -> str:
     if output is not None and output != STANDARD:
         raise UsageError("-o names the format already, by its extension; leave --format out")
     return format_of(f"a picture.{format_name.removeprefix('.')}")
+
+
+def _crop(words: str | None, skip_existing: bool) -> tuple[int, int, int, int] | None:
+    """The numbers of `--crop`. Raises UsageError."""
+    if words is None:
+        return None
+    if skip_existing:
+        raise UsageError("--skip-existing knows whole pictures only; leave it or --crop out")
+    if not re.fullmatch(r"\d+(,\d+){3}", words):
+        raise UsageError(
+            f"--crop takes left, top, width and height with commas between, as in 0,0,640,480, not {words!r}"
+        )
+    x, y, width, height = map(int, words.split(","))
+    return x, y, width, height
 
 
 def _line(outcome: Outcome) -> str:

@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "decode": (
         ("s2lic decode img.bin", "to img.decoded.png"),
         ("s2lic decode img.bin -o back.jpg", "to a JPEG"),
+        ("s2lic decode img.bin -o part.png --crop 64,32,100,80", "a part of it"),
         ("s2lic decode coded --outdir back --format webp", "a folder"),
         ("s2lic decode img.bin -o -", "to a pipe, as PNG"),
     ),

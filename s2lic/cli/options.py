@@ -30,7 +30,9 @@ Model = Annotated[
     str | None,
     typer.Option("--model", help="Shipped weights by name, or a weights file. [default: shipped]"),
 ]
-MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures; memory grows with it.")]
+MaxPixels = Annotated[
+    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures, which take 4 to 12 bytes a pixel.")
+]
 
 
 class DeviceName(str, Enum):

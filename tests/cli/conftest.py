@@ -29,10 +29,10 @@ class FakeCodec:
         header = Header(*image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0)
         return pack(Container(header, buffer.getvalue()))
 
-    def decode(self, data: bytes) -> Image.Image:
+    def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
         image = Image.open(io.BytesIO(unpack(data).payload))
         image.load()
-        return image
+        return image if crop is None else image.crop((*crop[:2], crop[0] + crop[2], crop[1] + crop[3]))
 
 
 @pytest.fixture

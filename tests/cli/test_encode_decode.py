@@ -178,3 +178,26 @@ def test_progress_shows_on_a_terminal_and_is_wiped(run: Run, photo: Path, monkey
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert "encoding photo.png ...\r\x1b[K" in run("encode", "photo.png", "--force").err
     assert run("encode", "photo.png", "--force", "--quiet").err == ""
+
+
+def test_a_crop_of_the_picture_is_written(run: Run, photo: Path) -> None:
+    Path("a.bin").write_bytes(coded(photo))
+    assert run("decode", "a.bin", "-o", "a.png").code == 0
+    assert run("decode", "a.bin", "-o", "part.png", "--crop", "3,4,20,10").code == 0
+    with Image.open("a.png") as image, Image.open("part.png") as part:
+        assert np.array_equal(np.asarray(part), np.asarray(image)[4:14, 3:23])
+
+
+@pytest.mark.parametrize("words", ["1,2,3", "1,2,3,4,5", "a,2,3,4", "1;2;3;4", "-1,0,5,5", "1.5,0,5,5"])
+def test_a_crop_is_four_numbers(run: Run, photo: Path, words: str) -> None:
+    Path("a.bin").write_bytes(coded(photo))
+    result = run("decode", "a.bin", f"--crop={words}")
+    assert (result.code, Path("a.decoded.png").exists()) == (2, False)
+    assert "as in 0,0,640,480" in result.err
+
+
+def test_a_crop_does_not_go_with_skip_existing(run: Run, photo: Path) -> None:
+    Path("a.bin").write_bytes(coded(photo))
+    result = run("decode", "a.bin", "--crop", "0,0,5,5", "--skip-existing")
+    assert result.code == 2
+    assert "--crop out" in result.err

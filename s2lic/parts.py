@@ -1,0 +1,93 @@
+"""Between the streams of tiles and the parts of one file."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+
+from torch import Tensor
+
+from s2lic.bitstream import Container, Header
+from s2lic.entropy.coder import Coded, check_capacity
+from s2lic.entropy.coding import LatentSize, least_bits
+from s2lic.entropy.exceptions import CodingException, pack_exceptions, unpack_exceptions
+from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.row import EntropyRow
+from s2lic.entropy.tables import Tables
+from s2lic.errors import CorruptError
+from s2lic.header import ONE_STREAM, TILED
+from s2lic.model import STRIDE
+from s2lic.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
+
+FLOAT64 = 1
+RGB, GREY = 0, 1
+
+
+def gather(layout: Layout, coded: list[Coded], model_id: bytes, level: int, grey: bool) -> Container:
+    """The parts of a file: one stream as it is, or the tiles' streams behind a list of them."""
+    tiled = layout != one_stream(layout.width, layout.height)
+    header = Header(
+        width=layout.width,
+        height=layout.height,
+        model_id=model_id,
+        quality=level,
+        arithmetic=FLOAT64,
+        tiling=TILED if tiled else ONE_STREAM,
+        colour=GREY if grey else RGB,
+        symbol_crc32=0 if tiled else coded[0].symbol_crc,
+    )
+    entries = [Entry(len(tile.payload), tile.symbol_crc) for tile in coded]
+    tiles = pack_tiles(layout, entries) if tiled else b""
+    return Container(header, b"".join(tile.payload for tile in coded), pack_exceptions(_shifted(coded)), tiles)
+
+
+def scatter(container: Container, row: EntropyRow) -> tuple[Layout, list[Coded]]:
+    """The layout and the stream of each tile, in the order of the file. Raises CorruptError."""
+    header = container.header
+    if header.tiling == TILED:
+        if header.symbol_crc32:
+            raise CorruptError("the header of a tiled file has a checksum of symbols, which belongs to the tiles")
+        layout, entries = unpack_tiles(container.tiles, header.width, header.height, len(container.payload))
+    else:
+        layout = one_stream(header.width, header.height)
+        entries = [Entry(len(container.payload), header.symbol_crc32)]
+    counts = [latent_size(tile).symbols(row) for tile in layout.tiles()]
+    exceptions = _split(unpack_exceptions(container.exceptions, sum(counts)), counts)
+    starts = accumulate((entry.length for entry in entries), initial=0)
+    return layout, [
+        Coded(container.payload[start : start + entry.length], listed, entry.symbol_crc32, count)
+        for start, entry, listed, count in zip(starts, entries, exceptions, counts, strict=False)
+    ]
+
+
+def check_claims(entropy: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, layout: Layout) -> None:
+    """Raises CorruptError if any tile's bytes are too few for its pixels; before memory is taken for them."""
+    quality = entropy.quality(levels)
+    for tile, stream in zip(layout.tiles(), coded, strict=True):
+        (least,) = least_bits(entropy.row, tables, quality, latent_size(tile))
+        check_capacity(len(stream.payload), least)
+
+
+def latent_size(tile: Box) -> LatentSize:
+    """That of y: the last column and row of a picture may be filled up."""
+    return LatentSize(-(-tile.height // STRIDE), -(-tile.width // STRIDE))
+
+
+def _shifted(coded: list[Coded]) -> list[CodingException]:
+    """Exceptions with positions in the whole file."""
+    starts = accumulate((tile.count for tile in coded), initial=0)
+    return [
+        CodingException(kind, start + position, value)
+        for start, tile in zip(starts, coded, strict=False)
+        for kind, position, value in tile.exceptions
+    ]
+
+
+def _split(exceptions: tuple[CodingException, ...], counts: list[int]) -> list[tuple[CodingException, ...]]:
+    """The inverse of `_shifted`."""
+    starts = list(accumulate(counts, initial=0))
+    tiles: list[list[CodingException]] = [[] for _ in counts]
+    for kind, position, value in exceptions:
+        tile = bisect_right(starts, position) - 1
+        tiles[tile].append(CodingException(kind, position - starts[tile], value))
+    return [tuple(listed) for listed in tiles]

@@ -1,0 +1,94 @@
+"""A walk over a picture's tiles: what each shares with those before it, and several in hand at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from s2lic.model import STRIDE
+from s2lic.tiles import HALO, Box, Cell, Layout
+
+REACH = 2 * HALO // STRIDE
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Crew:
+    """A pool of threads with so many jobs, or none: then each item is worked on when it is asked for."""
+
+    pool: ThreadPoolExecutor | None
+    jobs: int
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """The results in order, up to `jobs` of them ahead of the one that is asked for."""
+        if self.pool is None:
+            yield from map(work, items)
+            return
+        source = iter(items)
+        waiting: deque[Future[Result]] = deque(self.pool.submit(work, item) for item in islice(source, self.jobs))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(self.pool.submit(work, item) for item in islice(source, 1))
+
+
+@contextmanager
+def crew(jobs: int, items: int) -> Iterator[Crew]:
+    """Threads as long as the block lasts; none for a single item."""
+    jobs = min(jobs, items)
+    if jobs == 1:
+        yield Crew(None, 1)
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        yield Crew(pool, jobs)
+
+
+def windows(
+    layout: Layout,
+    area: Box,
+    latent: Callable[[Cell], Tensor],
+    synthesise: Callable[[Tensor], Tensor],
+    jobs: int,
+) -> Iterator[tuple[Box, Tensor]]:
+    """The windows that hold `area`, each with its pixels (3, H, W).
+
+    `latent` gives y_hat (1, M, h, w) of a tile, `synthesise` the pixels (1, 3, 16h, 16w) of any y_hat.
+    """
+
+    def paint(found: tuple[Cell, Tensor]) -> tuple[Box, Tensor]:
+        cell, y_hat = found
+        window, seen = layout.window(*cell), layout.seen(*cell)
+        top, left = window.top - seen.top, window.left - seen.left
+        pixels = synthesise(y_hat)[0, :, top : top + window.height, left : left + window.width]
+        return window, pixels
+
+    rows, columns = layout.windows_of(area)
+    cells = layout.needed(rows, columns)
+    with crew(jobs, len(cells)) as team:
+        latents = team.map(lambda cell: (cell, latent(cell)), cells)
+        wanted = (found for found in joined(latents) if found[0][0] in rows and found[0][1] in columns)
+        yield from team.map(paint, wanted)
+
+
+def joined(latents: Iterable[tuple[Cell, Tensor]]) -> Iterator[tuple[Cell, Tensor]]:
+    """Each tile's latent (B, M, h, w) with the last `REACH` lines of the tiles above it and to its left.
+
+    The tiles come row by row; of those that have gone by, only these lines are kept.
+    """
+    above: dict[int, Tensor] = {}
+    left: tuple[Cell, Tensor] | None = None
+    for (row, column), y in latents:
+        wide = torch.cat([left[1], y], 3) if left is not None and left[0] == (row, column - 1) else y
+        tall = torch.cat([above[column], wide], 2) if column in above else wide
+        left = (row, column), y[:, :, :, -REACH:].clone()
+        above[column] = wide[:, :, -REACH:].clone()
+        yield (row, column), tall

@@ -1,0 +1,196 @@
+"""Tiles: how a large picture is cut, and the box that says so; no torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from s2lic.errors import CorruptError, CropRangeError
+from s2lic.varint import OverrunError, read_varint, write_varint
+
+# Windows of 8 at stride 8: a crop that starts on a multiple has the windows of the whole picture.
+GRID = 64
+SIDE = 1024
+# What a reader is ready to hold in memory at once, and what leaves room for a halo on both sides.
+SIDE_MIN, SIDE_MAX = 256, 2048
+# What g_a and g_s see beyond what is kept; further than this their blocks hardly look.
+HALO = 64
+PAYLOAD_MIN = 8
+_CRC_BYTES = 4
+
+Cell = tuple[int, int]  # row and column of a tile
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels; right and bottom lie outside of it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        return self.left, self.top, self.right, self.bottom
+
+    def grown(self, by: int, within: Box) -> Box:
+        """Larger by so many pixels on each side, but not beyond another box."""
+        return Box(
+            max(self.left - by, within.left),
+            max(self.top - by, within.top),
+            min(self.right + by, within.right),
+            min(self.bottom + by, within.bottom),
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A picture of width x height pixels in tiles of equal size, smaller ones in the last column and row."""
+
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+
+    @property
+    def whole(self) -> Box:
+        return Box(0, 0, self.width, self.height)
+
+    @property
+    def columns(self) -> int:
+        return -(-self.width // self.tile_width)
+
+    @property
+    def rows(self) -> int:
+        return -(-self.height // self.tile_height)
+
+    def tile(self, row: int, column: int) -> Box:
+        left, top = column * self.tile_width, row * self.tile_height
+        right, bottom = left + self.tile_width, top + self.tile_height
+        return Box(left, top, min(right, self.width), min(bottom, self.height))
+
+    def cells(self) -> Iterator[Cell]:
+        """Row by row from the top, each from the left: the order of the file."""
+        return product(range(self.rows), range(self.columns))
+
+    def tiles(self) -> Iterator[Box]:
+        """In the order of the file."""
+        return (self.tile(*cell) for cell in self.cells())
+
+    def window(self, row: int, column: int) -> Box:
+        """What can be painted once this tile and those above and to the left are there, `HALO` beside all of it."""
+        tile = self.tile(row, column)
+        return Box(
+            max(tile.left - HALO, 0),
+            max(tile.top - HALO, 0),
+            tile.right - (HALO if column < self.columns - 1 else 0),
+            tile.bottom - (HALO if row < self.rows - 1 else 0),
+        )
+
+    def seen(self, row: int, column: int) -> Box:
+        """What g_s looks at for that window: the tile and as much of those before it as makes `HALO` on each side."""
+        tile = self.tile(row, column)
+        return Box(max(tile.left - 2 * HALO, 0), max(tile.top - 2 * HALO, 0), tile.right, tile.bottom)
+
+    def needed(self, rows: range, columns: range) -> list[Cell]:
+        """The tiles that windows of these rows and columns look at."""
+        return list(product(range(max(rows.start - 1, 0), rows.stop), range(max(columns.start - 1, 0), columns.stop)))
+
+    def windows_of(self, area: Box) -> tuple[range, range]:
+        """The rows and columns whose windows hold an area."""
+        rows = _steps(area.top, area.bottom, self.tile_height, self.rows)
+        return rows, _steps(area.left, area.right, self.tile_width, self.columns)
+
+
+def _steps(start: int, stop: int, side: int, count: int) -> range:
+    first, last = (min((pixel + HALO) // side, count - 1) for pixel in (start, stop - 1))
+    return range(first, last + 1)
+
+
+def one_stream(width: int, height: int) -> Layout:
+    """The whole picture as its only tile."""
+    return Layout(width, height, width, height)
+
+
+def crop_box(crop: tuple[int, int, int, int], whole: Box) -> Box:
+    """The box of (x, y, width, height). Raises CropRangeError unless it lies within the whole and has pixels."""
+    x, y, width, height = crop
+    box = Box(x, y, x + width, y + height)
+    if width < 1 or height < 1 or box.grown(0, whole) != box:
+        raise CropRangeError(f"a crop of {width} x {height} at {x}, {y} is not within {whole.width} x {whole.height}")
+    return box
+
+
+def layout_of(width: int, height: int, side: int = SIDE) -> Layout:
+    """One stream while that takes no more memory than two tiles, then tiles of about `side` pixels squared."""
+    if width * height <= 2 * side**2:
+        return one_stream(width, height)
+    return Layout(width, height, _even(width, side), _even(height, side))
+
+
+def _even(size: int, side: int) -> int:
+    """A tile's width or height such that the last one is not a sliver."""
+    count = -(-size // side)
+    return max(SIDE_MIN, -(-size // (count * GRID)) * GRID)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the box says of one tile: the bytes of its payload, and the CRC-32 of its symbols."""
+
+    length: int
+    symbol_crc32: int
+
+
+def pack_tiles(layout: Layout, entries: list[Entry]) -> bytes:
+    """The content of the tiles box."""
+    sides = write_varint(layout.tile_width // GRID) + write_varint(layout.tile_height // GRID)
+    return sides + b"".join(
+        write_varint(entry.length) + entry.symbol_crc32.to_bytes(_CRC_BYTES, "little") for entry in entries
+    )
+
+
+def unpack_tiles(box: bytes, width: int, height: int, payload: int) -> tuple[Layout, list[Entry]]:
+    """The layout of a picture and its tiles, whose lengths add up to `payload` bytes. Raises CorruptError."""
+    tile_width, start = _side(box, 0)
+    tile_height, start = _side(box, start)
+    layout = Layout(width, height, tile_width, tile_height)
+    count = layout.rows * layout.columns
+    if count * (1 + _CRC_BYTES) > len(box) - start:
+        raise OverrunError(f"the list of {count} tiles is cut off")
+    entries = []
+    for _ in range(count):
+        entry, start = _entry(box, start)
+        entries.append(entry)
+    if start != len(box):
+        raise CorruptError(f"{len(box) - start} bytes follow the last tile")
+    if sum(entry.length for entry in entries) != payload:
+        raise CorruptError(f"the tiles do not take the {payload} bytes of the payload")
+    return layout, entries
+
+
+def _side(box: bytes, start: int) -> tuple[int, int]:
+    steps, start = read_varint(box, start, len(box))
+    if not SIDE_MIN <= steps * GRID <= SIDE_MAX:
+        raise CorruptError(f"a tile cannot be {steps * GRID} pixels wide or high")
+    return steps * GRID, start
+
+
+def _entry(box: bytes, start: int) -> tuple[Entry, int]:
+    length, start = read_varint(box, start, len(box))
+    stop = start + _CRC_BYTES
+    if stop > len(box):
+        raise OverrunError("a tile's checksum is cut off")
+    if length < PAYLOAD_MIN:
+        raise CorruptError(f"a tile of {length} bytes has no payload")
+    return Entry(length, int.from_bytes(box[start:stop], "little")), stop

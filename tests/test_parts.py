@@ -1,0 +1,58 @@
+"""Streams of tiles into the parts of one file and back."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from s2lic.bitstream import pack, unpack
+from s2lic.entropy.coder import Coded
+from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
+from s2lic.errors import CorruptError
+from s2lic.header import ONE_STREAM, TILED
+from s2lic.model import config
+from s2lic.parts import gather, latent_size, scatter
+from s2lic.tiles import Layout, one_stream
+
+ROW_OF_SIZES = config("tiny").entropy
+
+
+def coded(layout: Layout) -> list[Coded]:
+    """Made-up streams whose exceptions stand at both ends of every tile."""
+    streams = []
+    for index, tile in enumerate(layout.tiles()):
+        count = latent_size(tile).symbols(ROW_OF_SIZES)
+        places = [(ROW, 0), (ROW, count - 1), (SYMBOL, 0), (SYMBOL, index + 1), (SYMBOL, count - 1)]
+        exceptions = tuple(CodingException(kind, at, index) for kind, at in places)
+        streams.append(Coded(bytes([index] * (8 + 4 * index)), exceptions, 1000 + index, count))
+    return streams
+
+
+@pytest.mark.parametrize("layout", [one_stream(600, 500), Layout(600, 500, 256, 320), Layout(257, 1, 256, 256)])
+def test_every_stream_comes_back_with_its_exceptions(layout: Layout) -> None:
+    streams = coded(layout)
+    container = unpack(pack(gather(layout, streams, bytes(8), 5000, grey=False)))
+    assert scatter(container, ROW_OF_SIZES) == (layout, streams)
+
+
+def test_a_single_stream_has_no_list_of_tiles_and_its_checksum_in_the_header() -> None:
+    layout = one_stream(60, 50)
+    container = gather(layout, coded(layout), bytes(8), 5000, grey=True)
+    assert (container.tiles, container.header.tiling, container.header.symbol_crc32) == (b"", ONE_STREAM, 1000)
+
+
+def test_tiles_have_their_checksums_in_their_list() -> None:
+    layout = Layout(600, 500, 256, 256)
+    container = gather(layout, coded(layout), bytes(8), 5000, grey=False)
+    assert (container.header.tiling, container.header.symbol_crc32) == (TILED, 0)
+    assert container.tiles[:2] == bytes([256 // 64, 256 // 64])
+    assert len(container.tiles) == 2 + 6 * 5
+
+
+def test_a_checksum_in_the_header_of_a_tiled_file_is_corrupt() -> None:
+    layout = Layout(600, 500, 256, 256)
+    container = gather(layout, coded(layout), bytes(8), 5000, grey=False)
+    header = dataclasses.replace(container.header, symbol_crc32=1)
+    with pytest.raises(CorruptError, match="belongs to the tiles"):
+        scatter(dataclasses.replace(container, header=header), ROW_OF_SIZES)

@@ -1,0 +1,167 @@
+"""How pictures are cut: every pixel once, every window with its halo, and a box that cannot lie."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2lic.errors import CorruptError, CropRangeError
+from s2lic.tiles import (
+    GRID,
+    HALO,
+    SIDE_MAX,
+    SIDE_MIN,
+    Box,
+    Entry,
+    Layout,
+    crop_box,
+    layout_of,
+    one_stream,
+    pack_tiles,
+    unpack_tiles,
+)
+from s2lic.varint import OverrunError, write_varint
+
+sides = st.integers(SIDE_MIN // GRID, 8).map(lambda steps: steps * GRID)
+layouts = st.builds(Layout, st.integers(1, 1500), st.integers(1, 1500), sides, sides)
+entries = st.builds(Entry, st.integers(8, 2**40), st.integers(0, 2**32 - 1))
+
+
+def inside(inner: Box, outer: Box) -> bool:
+    return inner.grown(0, outer) == inner
+
+
+def times_covered(layout: Layout, boxes: list[Box]) -> set[int]:
+    canvas = np.zeros((layout.height, layout.width), int)
+    for box in boxes:
+        assert box.width > 0
+        assert box.height > 0
+        assert inside(box, layout.whole)
+        canvas[box.top : box.bottom, box.left : box.right] += 1
+    return set(np.unique(canvas).tolist())
+
+
+@settings(max_examples=30, deadline=None)
+@given(layouts)
+def test_tiles_cover_every_pixel_once(layout: Layout) -> None:
+    assert times_covered(layout, list(layout.tiles())) == {1}
+
+
+@settings(max_examples=30, deadline=None)
+@given(layouts)
+def test_windows_cover_every_pixel_once(layout: Layout) -> None:
+    assert times_covered(layout, [layout.window(*cell) for cell in layout.cells()]) == {1}
+
+
+@settings(deadline=None)
+@given(layouts)
+def test_a_window_is_seen_with_its_halo_on_the_grid_of_the_picture(layout: Layout) -> None:
+    for cell in layout.cells():
+        seen = layout.seen(*cell)
+        assert inside(layout.window(*cell).grown(HALO, layout.whole), seen)
+        assert seen.left % GRID == seen.top % GRID == 0
+
+
+@settings(deadline=None)
+@given(layouts, st.data())
+def test_a_crop_needs_the_tiles_it_touches_and_some_of_their_neighbours(layout: Layout, data: st.DataObject) -> None:
+    left = data.draw(st.integers(0, layout.width - 1))
+    top = data.draw(st.integers(0, layout.height - 1))
+    right = data.draw(st.integers(left + 1, layout.width))
+    bottom = data.draw(st.integers(top + 1, layout.height))
+    area = Box(left, top, right, bottom)
+    rows, columns = layout.windows_of(area)
+    found = [layout.window(*cell) for cell in product(rows, columns)]
+    assert min(box.left for box in found) <= left
+    assert max(box.right for box in found) >= right
+    assert min(box.top for box in found) <= top
+    assert max(box.bottom for box in found) >= bottom
+    touched = [cell for cell in layout.cells() if meets(layout.tile(*cell), area)]
+    for row, column in layout.needed(rows, columns):
+        assert any(abs(row - r) <= 1 and abs(column - c) <= 1 for r, c in touched)
+
+
+def meets(a: Box, b: Box) -> bool:
+    return a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
+
+
+def test_a_crop_within_a_tile_needs_four() -> None:
+    layout = Layout(4000, 4000, 1024, 1024)
+    rows, columns = layout.windows_of(Box(2100, 1100, 2400, 1500))
+    assert layout.needed(rows, columns) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
+@given(st.integers(1, 20000), st.integers(1, 20000), st.sampled_from([256, 512, 1024]))
+def test_a_picture_is_cut_above_two_tiles_and_evenly(width: int, height: int, side: int) -> None:
+    layout = layout_of(width, height, side)
+    if width * height <= 2 * side**2:
+        assert layout == one_stream(width, height)
+        return
+    assert SIDE_MIN <= layout.tile_width <= side
+    assert SIDE_MIN <= layout.tile_height <= side
+    assert layout.tile_width % GRID == layout.tile_height % GRID == 0
+    assert layout.rows * layout.columns > 1
+
+
+@settings(deadline=None)
+@given(layouts, st.data())
+def test_the_box_is_read_as_it_was_written(layout: Layout, data: st.DataObject) -> None:
+    count = layout.rows * layout.columns
+    listed = data.draw(st.lists(entries, min_size=count, max_size=count))
+    size = sum(entry.length for entry in listed)
+    assert unpack_tiles(pack_tiles(layout, listed), layout.width, layout.height, size) == (layout, listed)
+
+
+LAYOUT = Layout(600, 500, 256, 256)
+LISTED = [Entry(8 + 4 * i, i) for i in range(6)]
+SIZE = sum(entry.length for entry in LISTED)
+BOX = pack_tiles(LAYOUT, LISTED)
+
+
+def refused(box: bytes, size: int = SIZE, width: int = 600) -> CorruptError:
+    with pytest.raises(CorruptError) as found:
+        unpack_tiles(box, width, 500, size)
+    return found.value
+
+
+@pytest.mark.parametrize("cut", range(len(BOX)))
+def test_a_list_cut_anywhere_is_refused(cut: int) -> None:
+    assert isinstance(refused(BOX[:cut]), OverrunError)
+
+
+def test_bytes_behind_the_last_tile_are_refused() -> None:
+    assert "follow the last tile" in str(refused(BOX + b"\0"))
+
+
+@pytest.mark.parametrize("by", [-4, 4])
+def test_lengths_that_are_not_those_of_the_payload_are_refused(by: int) -> None:
+    assert "do not take" in str(refused(BOX, SIZE + by))
+
+
+def test_a_tile_without_a_payload_is_refused() -> None:
+    listed = [Entry(4, 0), *LISTED[1:]]
+    assert "has no payload" in str(refused(pack_tiles(LAYOUT, listed), SIZE - 4))
+
+
+@pytest.mark.parametrize("steps", [0, SIDE_MIN // GRID - 1, SIDE_MAX // GRID + 1, 2**40])
+def test_tiles_too_small_for_a_halo_or_too_large_for_memory_are_refused(steps: int) -> None:
+    assert "pixels wide or high" in str(refused(write_varint(steps) + BOX[1:]))
+    assert "pixels wide or high" in str(refused(BOX[:1] + write_varint(steps) + BOX[2:]))
+
+
+def test_tiles_without_number_are_refused_before_they_are_listed() -> None:
+    assert "is cut off" in str(refused(BOX, width=2**31 - 1))
+
+
+@pytest.mark.parametrize("crop", [(0, 0, 0, 5), (0, 0, 5, -1), (-1, 0, 5, 5), (596, 0, 5, 5), (0, 496, 5, 5)])
+def test_a_crop_beyond_the_picture_is_refused(crop: tuple[int, int, int, int]) -> None:
+    with pytest.raises(CropRangeError, match="not within 600 x 500"):
+        crop_box(crop, LAYOUT.whole)
+
+
+def test_a_crop_may_be_all_of_the_picture() -> None:
+    assert crop_box((0, 0, 600, 500), LAYOUT.whole) == LAYOUT.whole
