@@ -19,7 +19,7 @@ def open_codec(device: DeviceName, model: str | None = None, max_pixels: int = D
     """The codec of that model, else of the default one. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
-    where = _device(device)
+    where = pick_device(device)
     if model is None:
         return Codec(device=where, max_pixels=max_pixels)
     return Codec(model, device=where, max_pixels=max_pixels)
@@ -50,7 +50,8 @@ def share_cores(threads: int) -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
 
 
-def _device(name: DeviceName) -> str:
+def pick_device(name: DeviceName) -> str:
+    """What torch calls the device to compute on. Raises DeviceMissingError."""
     if name is DeviceName.cpu:
         return "cpu"
     import torch

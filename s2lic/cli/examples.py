@@ -30,7 +30,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic models --json", "with the cost of each part"),
     ),
     "train": (
-        ("s2lic train --data photos --minutes 60 --out run", "begin, or go on"),
+        ("s2lic train --data photos --minutes 60 --out run", "begin"),
+        ("s2lic train --data photos --minutes 90 --out run --resume", "go on"),
         ("s2lic train --data photos --out run --export own.safetensors", "and write weights"),
     ),
     "bench speed": (

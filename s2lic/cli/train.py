@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.options import Json, Quiet
+from s2lic.cli.device import pick_device
+from s2lic.cli.options import Device, DeviceName, Json, Quiet
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import ExtraMissingError, UsageError
 from s2lic.files import check_output
 
 if TYPE_CHECKING:
-    from s2lic.train.loop import Plan
+    from s2lic.train.log import Watcher
+    from s2lic.train.loop import Run
+    from s2lic.train.plan import Plan
 
 STRIDE = 16  # as s2lic.model has it, which imports torch
 
@@ -27,17 +36,43 @@ class OptimiserName(str, Enum):
     adamw = "adamw"
 
 
+class DecayName(str, Enum):
+    """What `--decay` takes."""
+
+    linear = "linear"
+    cosine = "cosine"
+    constant = "constant"
+
+
+class StageName(str, Enum):
+    """What `--stage` takes."""
+
+    all = "all"
+    g_s = "g_s"
+    gains = "gains"
+
+
 Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")]
 Config = Annotated[str, typer.Option("--config", help="The model's configuration: nano, small, base.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. [default: runs/CONFIG]")]
-Minutes = Annotated[float, typer.Option("--minutes", min=0, help="How long, earlier parts of the run included.")]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in its folder, if one is there.")]
+Init = Annotated[Path | None, typer.Option("--init", help="Weights to begin with, as far as they fit.")]
+Minutes = Annotated[
+    float | None,
+    typer.Option("--minutes", min=0, help="How long, earlier parts included. [default: 60, without --steps]"),
+]
+Steps = Annotated[int | None, typer.Option("--steps", min=0, help="How many steps, earlier ones included.")]
+Stage = Annotated[StageName, typer.Option("--stage", help="What learns: all, g_s alone, or the gains of each quality.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops a step, of all processes together.")]
 Crop = Annotated[int, typer.Option("--crop", min=64, help="Their side in pixels, a multiple of 16.")]
 Rate = Annotated[float, typer.Option("--lr", help="The peak learning rate.")]
+Decay = Annotated[DecayName, typer.Option("--decay", help="How the rate falls.")]
+DecayFrom = Annotated[float, typer.Option("--decay-from", min=0, max=1, help="From which part of the run on.")]
 Optimiser = Annotated[OptimiserName, typer.Option("--optimiser", help="SOAP needs far fewer steps.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights, crops and noise.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute on. [default: all]")]
 Bf16 = Annotated[bool, typer.Option("--bf16/--no-bf16", help="Off for processors that lack bfloat16.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile g_a and g_s first: for long runs on a GPU.")]
 Export = Annotated[Path | None, typer.Option("--export", help="Write the averaged weights here at the end.")]
 
 
@@ -45,34 +80,49 @@ def train(
     data: Data,
     config: Config = "nano",
     out: Out = None,
-    minutes: Minutes = 60.0,
+    resume: Resume = False,
+    init: Init = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    stage: Stage = StageName.all,
     batch: Batch = 16,
     crop: Crop = 192,
     lr: Rate = 2e-3,
+    decay: Decay = DecayName.linear,
+    decay_from: DecayFrom = 0.6,
     optimiser: Optimiser = OptimiserName.soap,
     seed: Seed = 0,
     threads: Threads = None,
     bf16: Bf16 = True,
+    compiled: Compile = False,
+    device: Device = DeviceName.auto,
     export: Export = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train a model on the CPU, or go on with a run."""
-    _check(crop, optimiser, export)
-    from s2lic.train.loop import Plan
+    """Train a model, or go on with a run, on the CPU or a GPU; under torchrun, on several."""
+    folder = out or Path("runs") / config
+    _check(crop, optimiser, export, folder, resume)
+    from s2lic.train.plan import Plan
 
     plan = Plan(
         config=config,
-        out=out or Path("runs") / config,
-        minutes=minutes,
+        out=folder,
+        minutes=60.0 if minutes is None and steps is None else minutes,
+        steps=steps,
         batch=batch,
         crop=crop,
         lr=lr,
+        decay=decay.value,
+        decay_from=decay_from,
         seed=seed,
         optimiser=optimiser.value,
+        stage=stage.value,
         bf16=bf16,
+        compiled=compiled,
+        init=init,
     )
-    facts = _run(plan, data, threads, quiet)
+    facts = _run(plan, data, pick_device(device), threads, quiet)
     if export is not None:
         from s2lic.train.export import export_checkpoint
 
@@ -82,10 +132,12 @@ def train(
         print_json({**facts, "weights": export and str(export)})
 
 
-def _check(crop: int, optimiser: OptimiserName, export: Path | None) -> None:
+def _check(crop: int, optimiser: OptimiserName, export: Path | None, folder: Path, resume: bool) -> None:
     """Refuse what would fail after hours, or in torch. Raises UsageError and more."""
     if crop % STRIDE:
         raise UsageError(f"--crop takes multiples of {STRIDE}, not {crop}")
+    if (folder / "last.pt").exists() and not resume:
+        raise UsageError(f"a run is in {folder}: --resume goes on with it, another --out begins a new one")
     if export is not None:
         check_output(export, force=True)
     if optimiser is OptimiserName.soap:
@@ -97,18 +149,64 @@ def _check(crop: int, optimiser: OptimiserName, export: Path | None) -> None:
             ) from error
 
 
-def _run(plan: Plan, data: list[Path], threads: int | None, quiet: bool) -> dict[str, object]:
+def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: bool) -> dict[str, object]:
     """The training itself, from the start or from the checkpoint in the run's folder."""
     import torch
 
     from s2lic.train.data import Photos
     from s2lic.train.loop import Run
+    from s2lic.train.ranks import joined
+    from s2lic.train.resident import Resident
 
     if threads is not None:
         torch.set_num_threads(threads)
-    run = Run(plan, Photos.load(data, plan.crop))
-    begun = f"from step {run.step}, minute {run.minutes:.1f} of {plan.minutes:g}"
-    print_note(f"{begun}; the log is {plan.out}/log.csv", quiet)
-    run.go()
-    print_note(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes", quiet)
-    return {"checkpoint": str(run.path), "steps": run.step, "minutes": run.minutes}
+    with joined(device, plan.batch) as ranks:
+        photos = Photos.load(data, plan.crop)
+        source = Resident.of(photos, ranks.device) if device == "cuda" else photos
+        run, quiet = Run(plan, source, ranks), quiet or not ranks.first
+        print_note(f"from step {run.step}, minute {run.minutes:.1f}; the log is {plan.out}/log.csv", quiet)
+        with stopping(run), watching(plan, quiet) as watch:
+            run.go(watch)
+        if ranks.first:
+            draw_log(plan.out)
+        print_note(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes", quiet)
+    return {"checkpoint": str(run.path), "steps": run.step, "minutes": run.minutes, "stopped": run.stopping}
+
+
+def draw_log(out: Path) -> None:
+    """The log's plot, where there is a log and matplotlib."""
+    from s2lic.train.log import plot
+
+    log = out / "log.csv"
+    if log.exists() and importlib.util.find_spec("matplotlib") is not None:
+        plot(log, out / "log.png")
+
+
+@contextmanager
+def stopping(run: Run) -> Iterator[None]:
+    """While it lasts, Ctrl-C and SIGTERM end the run after its step, with everything saved; a second one kills."""
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _: FrameType | None) -> None:
+        run.stop()
+        signal.signal(number, before[number])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def watching(plan: Plan, quiet: bool) -> Iterator[Watcher | None]:
+    """A progress bar where a person looks on."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from s2lic.train.log import Bar
+
+    with Bar(plan.config) as bar:
+        yield bar

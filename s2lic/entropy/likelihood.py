@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -42,9 +43,9 @@ def round_through(x: Tensor) -> Tensor:
     return x + (torch.round(x) - x).detach()
 
 
-def noisy(x: Tensor) -> Tensor:
+def noisy(x: Tensor, uniform_like: Callable[[Tensor], Tensor] = torch.rand_like) -> Tensor:
     """x plus uniform noise of one step, the training stand-in for rounding (Balle et al. 2017)."""
-    return x + torch.rand_like(x) - 0.5
+    return x + uniform_like(x) - 0.5
 
 
 def bits(likelihood: Tensor) -> Tensor:

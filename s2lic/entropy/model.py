@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +42,8 @@ class EntropyModel(nn.Module):
         self.h_s = HyperSynthesis(row)
         self.prior = FactorizedPrior(row.anchors, row.side)
         self.walk = SliceWalk(row)
+        # Where noise comes from while training; processes that share a batch draw the whole batch's.
+        self.uniform_like: Callable[[Tensor], Tensor] = torch.rand_like
         self.register_buffer("z_centre", torch.zeros(row.anchors, row.side))
 
     def quality(self, levels: Tensor) -> Quality:
@@ -68,15 +71,14 @@ class EntropyModel(nn.Module):
         """The training pass: noise for the rate, rounding with straight-through gradients for what follows."""
         quality = self.quality(levels)
         z = self.hyper_analysis(y, quality).float()
-        z_bits = bits(self.prior(noisy(z), quality.nearest))
-        self.centre()
+        z_bits = bits(self.prior(noisy(z, self.uniform_like), quality.nearest))
         resting = self.resting(quality)
         gained = (y * self.gains(quality)[0]).flatten(2).transpose(1, 2)
         spent: list[Tensor] = []
 
         def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
             residual = gained[:, at, first : first + mu.shape[2]] - mu
-            spent.append(bits(gaussian_likelihood(noisy(residual), sigma)))
+            spent.append(bits(gaussian_likelihood(noisy(residual, self.uniform_like), sigma)))
             return round_through(residual) + mu
 
         size = (y.shape[2], y.shape[3])

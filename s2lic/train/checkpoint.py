@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from s2lic.errors import WeightsError
 
 EMA_DECAY = 0.995
 
@@ -16,6 +19,9 @@ class Average:
 
     def __init__(self, model: nn.Module) -> None:
         self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        self.weights = {k: v.to(self.weights[k]) for k, v in weights.items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
@@ -32,8 +38,15 @@ def save(path: Path, state: dict[str, Any]) -> None:
     beside.replace(path)
 
 
-def load(path: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+def load(path: Path, config: str | None = None) -> dict[str, Any]:
+    """A checkpoint's content. Raises WeightsError if it is damaged, or of another configuration than `config`."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        found = state["config"]
+    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{path} cannot be read as a checkpoint: {error}") from error
+    if config is not None and found != config:
+        raise WeightsError(f"{path} is of the configuration '{found}', not '{config}': give another --out")
     return state
 
 

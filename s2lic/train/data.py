@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,7 +17,17 @@ from s2lic.errors import InputMissingError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 SCALE_MIN = 0.5
+ALL = slice(None)
 Pixels = NDArray[np.uint8]
+
+
+class Source(Protocol):
+    """Whatever gives batches of crops: pictures in memory, or on a GPU."""
+
+    @property
+    def least(self) -> int: ...
+
+    def batch(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -44,12 +55,43 @@ class Photos:
         """The largest square crop that fits every picture, cut down to a multiple of 64."""
         return min(min(p.shape[:2]) for p in self.pictures) // 64 * 64
 
-    def batch(self, size: int, crop: int, seed: tuple[int, ...]) -> Tensor:
-        """(size, 3, crop, crop) in [0, 1], channels_last; the same seed gives the same batch."""
-        rng = np.random.default_rng(seed)
-        picked = rng.choice(len(self.pictures), size, p=self.weights)
-        crops = np.stack([_crop(self.pictures[i], crop, rng) for i in picked])
+    def batch(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor:
+        """(size, 3, crop, crop) in [0, 1], channels_last; the same seed gives the same batch.
+
+        `rows` are those of the batch to cut, for processes that share one.
+        """
+        cuts = draw_cuts([(p.shape[0], p.shape[1]) for p in self.pictures], self.weights, size, crop, seed)
+        crops = np.stack([_cut_out(self.pictures[cut.picture], cut, crop) for cut in cuts[rows]])
         return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A square of a picture, to be scaled to the crop's side, turned by quarters and perhaps mirrored."""
+
+    picture: int
+    top: int
+    left: int
+    side: int
+    turns: int
+    mirrored: bool
+
+
+def draw_cuts(
+    sizes: list[tuple[int, int]], weights: NDArray[np.float64], count: int, crop: int, seed: tuple[int, ...]
+) -> list[Cut]:
+    """Random cuts of pictures of those sizes (H, W); half of them up to twice as large as the crop."""
+    rng = np.random.default_rng(seed)
+    picked = rng.choice(len(sizes), count, p=weights)
+    return [_draw_cut(int(i), sizes[i], crop, rng) for i in picked]
+
+
+def _draw_cut(picture: int, size: tuple[int, int], crop: int, rng: np.random.Generator) -> Cut:
+    height, width = size
+    largest = min(crop / SCALE_MIN, height, width)
+    side = int(rng.uniform(crop, largest + 1)) if rng.random() < 0.5 else crop
+    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+    return Cut(picture, int(top), int(left), side, int(rng.integers(4)), bool(rng.random() < 0.5))
 
 
 def _read(path: Path) -> Pixels:
@@ -57,24 +99,19 @@ def _read(path: Path) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def _crop(picture: Pixels, crop: int, rng: np.random.Generator) -> Pixels:
-    """A crop, half of the time scaled down by up to 2, flipped and turned at random."""
-    height, width = picture.shape[:2]
-    largest = min(crop / SCALE_MIN, height, width)
-    side = int(rng.uniform(crop, largest + 1)) if rng.random() < 0.5 else crop
-    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    cut = picture[top : top + side, left : left + side]
-    if side != crop:
-        cut = np.asarray(Image.fromarray(cut).resize((crop, crop), Image.Resampling.LANCZOS))
-    cut = np.rot90(cut, int(rng.integers(4)))
-    return cut[:, ::-1] if rng.random() < 0.5 else cut
+def _cut_out(picture: Pixels, cut: Cut, crop: int) -> Pixels:
+    square = picture[cut.top : cut.top + cut.side, cut.left : cut.left + cut.side]
+    if cut.side != crop:
+        square = np.asarray(Image.fromarray(square).resize((crop, crop), Image.Resampling.LANCZOS))
+    square = np.rot90(square, cut.turns)
+    return square[:, ::-1] if cut.mirrored else square
 
 
 class Prefetch:
     """The batches of successive steps, each cut while the step before it runs."""
 
-    def __init__(self, photos: Photos, size: int, crop: int, seed: int) -> None:
-        self._arguments = (photos, size, crop, seed)
+    def __init__(self, source: Source, size: int, crop: int, seed: int, rows: slice = ALL) -> None:
+        self._arguments = (source, size, crop, seed, rows)
         self._pool = ThreadPoolExecutor(1)
         self._ahead: tuple[int, Future[Tensor]] | None = None
 
@@ -84,8 +121,8 @@ class Prefetch:
         return ahead[1].result()
 
     def _cut(self, step: int) -> Future[Tensor]:
-        photos, size, crop, seed = self._arguments
-        return self._pool.submit(photos.batch, size, crop, (seed, step))
+        source, size, crop, seed, rows = self._arguments
+        return self._pool.submit(source.batch, size, crop, (seed, step), rows)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)

@@ -2,77 +2,86 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from s2lic.entropy.quality import QUALITY_MAX
-from s2lic.errors import TrainingDivergedError
 from s2lic.model import build
-from s2lic.train import checkpoint
-from s2lic.train.data import Photos, Prefetch
+from s2lic.train import checkpoint, log
+from s2lic.train.data import Prefetch, Source
+from s2lic.train.guard import Guard
 from s2lic.train.loss import rd_loss
 from s2lic.train.optimiser import optimiser
+from s2lic.train.plan import Plan
+from s2lic.train.ranks import Ranks
 from s2lic.train.schedule import learning_rate
+from s2lic.train.stages import freeze, stage
 from s2lic.train.start import head_start
+from s2lic.train.warm import warm_start
 
-MAX_BAD_STEPS = 5
-COLUMNS = ("step", "minutes", "lr", "loss", "bpp", "z_bpp", "psnr")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is: sizes, rates and where it writes."""
-
-    config: str
-    out: Path
-    minutes: float
-    batch: int = 8
-    crop: int = 256
-    lr: float = 2e-3
-    warmup: int = 100
-    decay_from: float = 0.6
-    clip: float = 1.0
-    seed: int = 0
-    optimiser: str = "soap"
-    bf16: bool = True
-    log_every: int = 20
-    save_every: int = 250
+# The medians of z move slowly, and finding them takes some hundred small calls.
+CENTRE_EVERY = 20
+ONE = Ranks(0, 1, torch.device("cpu"))
 
 
 class Run:
     """A model in training; `step` and `minutes` go on from the checkpoint in `plan.out` if there is one."""
 
-    def __init__(self, plan: Plan, photos: Photos) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, photos: Source, ranks: Ranks = ONE) -> None:
+        self.plan, self.photos, self.ranks = plan, photos, ranks
+        self.batches = Prefetch(photos, plan.batch, plan.crop, plan.seed, ranks.rows)
         self.model = build(plan.config, plan.seed)
-        self.step, self.minutes, self.bad = 0, 0.0, 0
-        head_start(self.model, photos, plan.seed)
+        self.step, self.minutes, self.stopping, self.guard = 0, 0.0, False, Guard()
+        if not self.path.exists():
+            self._start()
+        self.model.to(ranks.device)
+        self.model.entropy.uniform_like = ranks.uniform_like
+        freeze(self.model, stage(plan.stage))
         self.optimiser = optimiser(plan.optimiser, self.model, plan.lr)
         self.average = checkpoint.Average(self.model)
-        self.batches = Prefetch(photos, plan.batch, plan.crop, plan.seed)
         if self.path.exists():
             self._resume()
+        self.network = self._network()
 
     @property
     def path(self) -> Path:
         return self.plan.out / "last.pt"
 
+    def _start(self) -> None:
+        head_start(self.model, self.photos, self.plan.seed)
+        if self.plan.init is not None:
+            warm_start(self.model, self.plan.init, self.photos, self.plan.seed)
+
+    def _network(self) -> nn.Module:
+        if self.plan.compiled:
+            self.model.g_a.compile()
+            self.model.g_s.compile()
+        if self.ranks.world == 1:
+            return self.model
+        return DistributedDataParallel(self.model)
+
     def _resume(self) -> None:
-        state = checkpoint.load(self.path)
+        state = checkpoint.load(self.path, self.plan.config)
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.average.weights = state["average"]
+        self.average.load(state["average"])
         self.step, self.minutes = state["step"], state["minutes"]
+        if state["stage"] == self.plan.stage:
+            self.optimiser.load_state_dict(state["optimiser"])
 
     def save(self) -> None:
+        """Everything a run needs to go on, by the first rank alone."""
+        if not self.ranks.first:
+            return
         checkpoint.save(
             self.path,
             {
+                "config": self.plan.config,
+                "stage": self.plan.stage,
                 "model": self.model.state_dict(),
                 "average": self.average.weights,
                 "optimiser": self.optimiser.state_dict(),
@@ -81,54 +90,71 @@ class Run:
             },
         )
 
-    def go(self) -> None:
-        """Trains until the planned minutes are spent. Raises TrainingDivergedError."""
-        plan, began, spent = self.plan, time.monotonic(), self.minutes
-        while self.minutes < plan.minutes:
-            rate = learning_rate(plan.lr, self.step, self.minutes / plan.minutes, plan.warmup, plan.decay_from)
-            parts = self.advance(rate)
-            self.minutes = spent + (time.monotonic() - began) / 60
-            if self.step % plan.log_every == 0:
-                self._log(rate, parts)
-            if self.step % plan.save_every == 0:
-                self.save()
+    def stop(self) -> None:
+        """Ends the run after the step that is under way."""
+        self.stopping = True
+
+    def go(self, watch: log.Watcher | None = None) -> None:
+        """Trains to the planned end, or until `stop`; saves there. Raises TrainingDivergedError."""
+        began, spent, first = time.monotonic(), self.minutes, self.step
+        with contextlib.closing(self.batches):
+            while (progress := self._progress()) < 1:
+                rate = self._rate(progress)
+                parts = {"lr": rate, **self.advance(rate)}
+                elapsed = (time.monotonic() - began) / 60
+                self.minutes = spent + elapsed
+                if self.step % self.plan.log_every == 0:
+                    self._log(progress, parts, (self.step - first) / max(60 * elapsed, 1e-9), watch)
+                if self.step % self.plan.save_every == 0:
+                    self.save()
         self.save()
-        self.batches.close()
+
+    def _progress(self) -> float:
+        """As the first rank sees it: clocks differ, and a signal reaches one process before another."""
+        return self.ranks.agree(1.0 if self.stopping else self.plan.progress(self.step, self.minutes))
+
+    def _rate(self, progress: float) -> float:
+        plan = self.plan
+        return learning_rate(plan.lr, self.step, progress, plan.warmup, plan.decay_from, plan.decay)
 
     def advance(self, rate: float) -> dict[str, float]:
-        """One step at the given learning rate; a loss that is not finite skips the update."""
+        """One step at the given learning rate; a step the guard does not accept changes nothing."""
         self.optimiser.set_rate(rate)
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
-        parts = self._losses(self.batches(self.step))
+        if self.step % CENTRE_EVERY == 0:
+            self.model.entropy.centre()
+        parts = self._losses()
         self.model.zero_grad(set_to_none=True)
         parts["loss"].backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
-        self._update(bool(norm.isfinite()))
+        told = {k: self.ranks.mean(v.detach()).item() for k, v in parts.items()}
+        if self.guard.accepts(told["loss"], norm.item()):
+            self.optimiser.step()
+            self.average.update(self.model, self.step + 1)
         self.step += 1
-        return {k: v.item() for k, v in parts.items()}
+        return told
 
-    def _losses(self, x: Tensor) -> dict[str, Tensor]:
-        levels = torch.rand(len(x)) * QUALITY_MAX
-        x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
-            out = self.model(x, levels)
+    def _losses(self) -> dict[str, Tensor]:
+        """The loss of this rank's share of the step's batch, its qualities spread evenly over the range."""
+        plan, ranks = self.plan, self.ranks
+        count = plan.batch
+        spread = (torch.randperm(count) + torch.rand(count)) / count
+        levels = ranks.share(spread * QUALITY_MAX).to(ranks.device)
+        x = self.batches(self.step).to(ranks.device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(ranks.device.type, torch.bfloat16, enabled=plan.bf16):
+            out = self.network(x, levels)
         return rd_loss({k: v.float() for k, v in out.items()}, x, levels)
 
-    def _update(self, finite: bool) -> None:
-        self.bad = 0 if finite else self.bad + 1
-        if self.bad > MAX_BAD_STEPS:
-            raise TrainingDivergedError(f"{self.bad} steps without a finite gradient at step {self.step}: lower --lr")
-        if finite:
-            self.optimiser.step()
-            self.average.update(self.model, self.step)
-
-    def _log(self, rate: float, parts: dict[str, float]) -> None:
-        log = self.plan.out / "log.csv"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not log.exists()
-        values = {"step": self.step, "minutes": self.minutes, "lr": rate, **parts}
-        with log.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if fresh:
-                writer.writerow(COLUMNS)
-            writer.writerow([f"{values[c]:.6g}" for c in COLUMNS])
+    def _log(self, progress: float, parts: dict[str, float], speed: float, watch: log.Watcher | None) -> None:
+        if not self.ranks.first:
+            return
+        values = {
+            "step": self.step,
+            "minutes": self.minutes,
+            "steps_per_second": speed,
+            "skipped": self.guard.skipped,
+            **parts,
+        }
+        log.append(self.plan.out / "log.csv", values)
+        if watch is not None:
+            watch(progress, values)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from s2lic.entropy.quality import LAMBDA_MAX, LAMBDA_MIN, QUALITY_MAX
 from s2lic.entropy.slices import Slice
 from s2lic.model import S2LIC
-from s2lic.train.data import Photos
+from s2lic.train.data import Source
 from s2lic.transform.shortcut import OUTPUT_SCALE, STRIDE, principal_components
 
 PATCHES_FROM, PATCH_CROP = 256, 256
@@ -25,9 +25,9 @@ def quantiser_step() -> float:
 
 
 @torch.no_grad()
-def head_start(model: S2LIC, photos: Photos, seed: int = 0) -> None:
+def head_start(model: S2LIC, photos: Source, seed: int = 0) -> None:
     """Sets the linear path of g_a and g_s, and the starting scale of every latent to match it."""
-    x = photos.batch(PATCHES_FROM, min(PATCH_CROP, photos.least), (seed, 0)) - 0.5
+    x = photos.batch(PATCHES_FROM, min(PATCH_CROP, photos.least), (seed, 0)).cpu() - 0.5
     patches = F.pixel_unshuffle(x, STRIDE).permute(0, 2, 3, 1).flatten(0, 2)
     directions, deviation = principal_components(patches, model.row.transform.latent)
     step = quantiser_step()

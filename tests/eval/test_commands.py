@@ -74,9 +74,11 @@ def test_training_leaves_a_checkpoint_and_weights_that_code(
     assert "from step 0" in capsys.readouterr().err
     assert (out / "last.pt").is_file()
     assert load(weights).model.row == config("tiny")
-    assert train(photos, "--out", out, "--minutes", 0) == 0
+    assert train(photos, "--out", out, "--minutes", NO_TIME) == 2
+    assert "--resume goes on with it" in capsys.readouterr().err
+    assert train(photos, "--out", out, "--resume", "--minutes", 0) == 0
     assert "from step 1" in capsys.readouterr().err
-    assert train(photos, "--out", out, "--minutes", 0, "--json", "--quiet") == 0
+    assert train(photos, "--out", out, "--resume", "--minutes", 0, "--json", "--quiet") == 0
     said = capsys.readouterr()
     assert said.err == ""
     facts = json.loads(said.out)

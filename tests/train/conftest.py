@@ -21,10 +21,13 @@ def smooth(height: int, width: int, seed: int) -> NDArray[np.uint8]:
     return (127.5 + 100 * np.tanh(waves / 2)).round().astype(np.uint8)
 
 
+def pictures() -> Photos:
+    return Photos([smooth(256 + 8 * i, 288, i) for i in range(3)], np.full(3, 1 / 3))
+
+
 @pytest.fixture(scope="session")
 def photos() -> Photos:
-    pictures = [smooth(256 + 8 * i, 288, i) for i in range(3)]
-    return Photos(pictures, np.full(3, 1 / 3))
+    return pictures()
 
 
 @pytest.fixture

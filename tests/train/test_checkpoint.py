@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from s2lic.errors import WeightsError
 from s2lic.train import checkpoint
 from s2lic.train.checkpoint import EMA_DECAY, Average
 
@@ -36,7 +37,7 @@ def test_the_average_is_a_copy() -> None:
 def test_what_is_saved_is_loaded_and_nothing_lies_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "last.pt"
     average = {"w": torch.arange(3.0)}
-    checkpoint.save(path, {"average": average, "step": 5})
+    checkpoint.save(path, {"config": "tiny", "average": average, "step": 5})
     assert checkpoint.load(path)["step"] == 5
     assert torch.equal(checkpoint.averaged(path)["w"], average["w"])
     assert [p.name for p in path.parent.iterdir()] == ["last.pt"]
@@ -44,7 +45,7 @@ def test_what_is_saved_is_loaded_and_nothing_lies_beside_it(tmp_path: Path) -> N
 
 def test_a_save_that_fails_half_way_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "last.pt"
-    checkpoint.save(path, {"step": 1})
+    checkpoint.save(path, {"config": "tiny", "step": 1})
 
     def half(state: object, target: Path) -> None:
         Path(target).write_bytes(b"half")
@@ -53,4 +54,19 @@ def test_a_save_that_fails_half_way_leaves_the_old_checkpoint(tmp_path: Path, mo
     monkeypatch.setattr(torch, "save", half)
     with pytest.raises(OSError, match="no space"):
         checkpoint.save(path, {"step": 2})
-    assert checkpoint.load(path) == {"step": 1}
+    assert checkpoint.load(path)["step"] == 1
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    checkpoint.save(path, {"config": "nano"})
+    with pytest.raises(WeightsError, match=r"'nano', not 'small'.*--out"):
+        checkpoint.load(path, "small")
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off"])
+def test_a_damaged_checkpoint_is_an_error_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "last.pt"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="cannot be read as a checkpoint"):
+        checkpoint.load(path)

@@ -1,0 +1,96 @@
+"""What a run leaves behind of its course: a CSV, a plot of it, and a progress line while it lasts."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+COLUMNS = ("step", "minutes", "lr", "loss", "bpp", "z_bpp", "psnr", "steps_per_second", "skipped")
+PLOTTED = ("loss", "bpp", "psnr")
+SMOOTHED_OVER = 20
+
+
+class Watcher(Protocol):
+    """Whoever wants to see a run go on."""
+
+    def __call__(self, progress: float, values: dict[str, float]) -> None: ...
+
+
+def append(path: Path, values: dict[str, float]) -> None:
+    """One row of COLUMNS; the header first if the file is new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if fresh:
+            writer.writerow(COLUMNS)
+        writer.writerow([f"{values[c]:.6g}" for c in COLUMNS])
+
+
+def plot(log: Path, picture: Path) -> None:
+    """The log's loss, bpp and PSNR over steps, as they were and smoothed (extra `eval`)."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    steps = np.array([float(row["step"]) for row in rows])
+    figure, axes = plt.subplots(len(PLOTTED), 1, sharex=True, figsize=(8, 7), layout="constrained")
+    for axis, name in zip(axes, PLOTTED, strict=True):
+        values = np.array([float(row[name]) for row in rows])
+        axis.plot(steps, values, color="0.8", linewidth=0.7)
+        axis.plot(steps, smoothed(values), color="#0072b2")
+        axis.set_ylabel(name)
+    axes[0].set_yscale("log")
+    axes[-1].set_xlabel("step")
+    figure.savefig(picture, dpi=110)
+    plt.close(figure)
+
+
+def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean over each value and those before it, at most SMOOTHED_OVER."""
+    sums = np.cumsum(np.insert(values, 0, 0.0))
+    last = np.arange(1, len(values) + 1)
+    begin = np.maximum(last - SMOOTHED_OVER, 0)
+    means: NDArray[np.float64] = (sums[last] - sums[begin]) / (last - begin)
+    return means
+
+
+class Bar:
+    """A rich progress bar with loss, bpp, PSNR, speed and time left; `with Bar(...) as watch: watch(...)`."""
+
+    def __init__(self, title: str) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._bar: Progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn()
+        )
+        self._task = self._bar.add_task(title, total=1.0, said="")
+        self._begun, self._from = time.monotonic(), 0.0
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: float, values: dict[str, float]) -> None:
+        self._bar.update(self._task, completed=min(progress, 1.0), said=self._text(progress, values))
+
+    def _text(self, progress: float, values: dict[str, float]) -> str:
+        self._from = self._from or progress
+        done, spent = progress - self._from, time.monotonic() - self._begun
+        left = f"{(1 - progress) * spent / done / 60:.0f} min left" if done > 0 else "…"
+        shown = f"step {values['step']:.0f} loss {values['loss']:.3f} {values['bpp']:.3f} bpp {values['psnr']:.2f} dB"
+        return f"{shown} {values['steps_per_second']:.2f} steps/s {left}"
