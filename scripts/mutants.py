@@ -12,7 +12,7 @@ from PIL import Image
 
 from s2lic.bitstream import Container, pack, unpack
 from s2lic.codec import Codec
-from s2lic.varint import read_varint, write_varint
+from s2lic.varint import write_varint
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "models" / "tiny.safetensors"
@@ -22,7 +22,7 @@ SIZES = (1, 2, 63, 65, 100, 128, 500, 1000, 2000, 4096, 2**16, 2**20, 2**31 - 1)
 
 @dataclass(frozen=True)
 class Mutant:
-    """A broken file, how it was broken, and whether its checksums were made right again."""
+    """A broken file, how it was broken, and whether its checksum was made right again."""
 
     data: bytes
     kind: str
@@ -40,7 +40,7 @@ def seeds() -> list[bytes]:
 
 
 def mutant(files: list[bytes], seed: int, index: int) -> Mutant:
-    """Number `index` of the campaign `seed`, the same on every machine; symbol checksums come later."""
+    """Number `index` of the campaign `seed`, the same on every machine."""
     rng = np.random.default_rng([seed, index])
     original = files[rng.integers(len(files))]
     restamped = index % 2 == 1
@@ -93,9 +93,3 @@ def _exceptions(rng: np.random.Generator) -> bytes:
 def stamp_file(data: bytes) -> bytes:
     return data[:-4] + zlib.crc32(data[:-4]).to_bytes(4, "little")
 
-
-def stamp_symbols(data: bytes, crc: int) -> bytes:
-    """The file with another checksum of its symbols, which stands last in the header box."""
-    length, start = read_varint(data, 6, len(data))
-    stop = start + length
-    return stamp_file(data[: stop - 4] + crc.to_bytes(4, "little") + data[stop:])
