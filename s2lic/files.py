@@ -8,13 +8,25 @@ from pathlib import Path
 
 from s2lic.errors import InputMissingError, OutputExistsError, OutputUnwritableError
 
+_NAME, _ROOM, _RIGHTS = "check the name", "free some space, or name another place", "check the permissions"
+_MENDS = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EISDIR: "name a file in it",
+}
+
 
 def read_bytes(path: str | Path) -> bytes:
     """The content of a file. Raises InputMissingError."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InputMissingError(f"cannot read {path}: {error.strerror}") from error
+        raise InputMissingError(
+            f"cannot read {path}: {error.strerror}; {_MENDS.get(error.errno or 0, _NAME)}"
+        ) from error
 
 
 def begins_with(path: Path, magic: bytes) -> bool:
@@ -77,8 +89,7 @@ def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None
 
 
 def _no_write(path: str | Path, error: OSError) -> str:
-    mends = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or name another place")
-    return f"cannot write {path}: {error.strerror}; {mends.get(error.errno or 0, 'name another file or folder')}"
+    return f"cannot write {path}: {error.strerror}; {_MENDS.get(error.errno or 0, 'name another file or folder')}"
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.errors import (
@@ -54,6 +54,8 @@ def open_image(source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> I
         raise
     except Image.DecompressionBombError as error:
         raise ImageSizeError(f"{name} has more pixels than Pillow opens: {error}") from error
+    except UnidentifiedImageError as error:
+        raise NotAnImageError(f"{name} is not a picture that Pillow can read; give it a PNG, JPEG, WebP...") from error
     except Exception as error:  # on broken files Pillow lets any kind through
         raise NotAnImageError(f"{name} is not a picture that Pillow can read: {error}") from error
 

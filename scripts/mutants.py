@@ -92,4 +92,3 @@ def _exceptions(rng: np.random.Generator) -> bytes:
 
 def stamp_file(data: bytes) -> bytes:
     return data[:-4] + zlib.crc32(data[:-4]).to_bytes(4, "little")
-

@@ -1,7 +1,8 @@
-"""The corpus of broken files, opened in every way: the library, `s2lic decode`, `s2lic info`."""
+"""The corpus of broken files, opened in every way: the library, `s2lic decode`, a batch, a pipe, `s2lic info`."""
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,22 @@ def test_info_minds_the_container_alone(name: str, capsys: pytest.CaptureFixture
         with pytest.raises(error_of(name, "info")) as error_info:
             read_header(data)
         assert capsys.readouterr().err == f"s2lic: {error_info.value}\n"
+
+
+def test_all_of_them_in_one_run_fail_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--outdir", tmp_path / "out", "--model", MODEL, "-j", 2, "--json", "--quiet")
+    assert run("decode", FOLDER, *words) == 1
+    rows = json.loads(capsys.readouterr().out)
+    found = {Path(row["input"]).stem: row["error"] for row in rows}
+    assert found == {name: type(refusal(name)).__name__ for name in MANIFEST}
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@each
+def test_it_is_no_better_through_a_pipe(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = (FOLDER / f"{name}.s2lic").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert run("decode", "-", "-o", "-", "--model", MODEL) == 1
 
 
 def test_the_corpus_has_every_error_that_a_file_can_cause() -> None:

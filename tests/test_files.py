@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -20,6 +21,26 @@ def test_a_missing_input_is_named(tmp_path: Path) -> None:
 def test_a_folder_is_no_input(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError):
         read_bytes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "mend"),
+    [
+        (errno.ENOENT, "the name"),
+        (errno.EACCES, "permissions"),
+        (errno.EISDIR, "a file in it"),
+        (errno.ENOTDIR, "the name"),
+    ],
+)
+def test_an_input_that_cannot_be_read_is_told_with_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, mend: str
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # permissions do not keep root out
+    with pytest.raises(InputMissingError, match=mend):
+        read_bytes(tmp_path / "a.png")
 
 
 def test_the_data_is_written_and_nothing_else_is_left(tmp_path: Path) -> None:

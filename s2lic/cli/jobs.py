@@ -119,7 +119,9 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
     """Files in order of their names; hidden ones, and folders behind links, are left out."""
 
     def refuse(error: OSError) -> NoReturn:
-        raise InputMissingError(f"cannot read the folder {error.filename}: {error.strerror}") from error
+        raise InputMissingError(
+            f"cannot read the folder {error.filename}: {error.strerror}; check it, or leave it out"
+        ) from error
 
     for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files and folders, or - for stdin.")]
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin.")]
 Output = Annotated[
     str | None,
     typer.Option("-o", "--output", help="A file, or - for stdout. [default: named after the input]"),

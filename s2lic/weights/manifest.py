@@ -48,7 +48,7 @@ def by_config(name: str) -> WeightsRow:
         if row.config == name:
             return row
     shipped = ", ".join(row.config for row in rows())
-    raise UnknownConfigError(f"no weights ship for '{name}'; there are {shipped}, or give a file")
+    raise UnknownConfigError(f"no weights ship for '{name}'; there are {shipped}, or give a .safetensors file")
 
 
 def by_id(model_id: bytes) -> WeightsRow:

@@ -220,7 +220,10 @@ def test_an_unreadable_folder_is_told(run: Run, album: Path, monkeypatch: pytest
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # chmod does not keep root out
-    assert run("encode", "album", "-r").err == "s2lic: cannot read the folder album: Permission denied\n"
+    assert (
+        run("encode", "album", "-r").err
+        == "s2lic: cannot read the folder album: Permission denied; check it, or leave it out\n"
+    )
 
 
 def test_jobs_run_at_once_and_are_reported_in_order() -> None:
