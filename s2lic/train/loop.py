@@ -37,6 +37,7 @@ class Run:
         self.batches = Prefetch(photos, plan.batch, plan.crop, plan.seed, ranks.rows)
         self.model = build(plan.config, plan.seed)
         self.step, self.minutes, self.stopping, self.guard = 0, 0.0, False, Guard()
+        self.fresh = 0  # the step at which the optimiser began: a new one needs its warm-up
         if not self.path.exists():
             self._start()
         self.model.to(ranks.device)
@@ -70,8 +71,11 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.average.load(state["average"])
         self.step, self.minutes = state["step"], state["minutes"]
-        if state["stage"] == self.plan.stage:
+        if state["stage"] == self.plan.stage and "optimiser" in state:
             self.optimiser.load_state_dict(state["optimiser"])
+            self.fresh = state["fresh"]
+        else:
+            self.fresh = self.step
 
     def save(self) -> None:
         """Everything a run needs to go on, by the first rank alone."""
@@ -86,6 +90,7 @@ class Run:
                 "average": self.average.weights,
                 "optimiser": self.optimiser.state_dict(),
                 "step": self.step,
+                "fresh": self.fresh,
                 "minutes": self.minutes,
             },
         )
@@ -115,7 +120,7 @@ class Run:
 
     def _rate(self, progress: float) -> float:
         plan = self.plan
-        return learning_rate(plan.lr, self.step, progress, plan.warmup, plan.decay_from, plan.decay)
+        return learning_rate(plan.lr, self.step - self.fresh, progress, plan.warmup, plan.decay_from, plan.decay)
 
     def advance(self, rate: float) -> dict[str, float]:
         """One step at the given learning rate; a step the guard does not accept changes nothing."""

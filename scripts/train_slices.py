@@ -1,0 +1,116 @@
+"""One slice of a long run, on a machine that may be taken away: go on from parts, train some minutes, leave parts.
+
+python scripts/train_slices.py --config small --data shard0 --out state --minutes 9 --total-minutes 120
+python scripts/train_slices.py --config small --data shard1 --out state --minutes 9 --total-minutes 120
+
+Every slice gives the same options and another shard of pictures. A slice that is killed loses at most what came after
+its last save. The parts hold weights in float32 and the rest in bfloat16; with --drop-optimiser they hold no optimiser,
+which then begins anew with a warm-up in the next slice.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from s2lic.cli.device import pick_device
+from s2lic.cli.options import DeviceName
+from s2lic.cli.train import stopping
+from s2lic.train import checkpoint
+from s2lic.train.data import Photos, Source
+from s2lic.train.loop import Run
+from s2lic.train.plan import Plan
+from s2lic.train.ranks import Ranks, joined
+from s2lic.train.resident import Resident
+from s2lic.train.slim import INDEX, read_parts, slim, widen, write_parts
+
+MIB = 1 << 20
+
+
+class Slice(Run):
+    """A run that leaves what `leave` makes of its checkpoint whenever it saves."""
+
+    def __init__(self, plan: Plan, source: Source, ranks: Ranks, leave: Callable[[dict[str, Any]], object]) -> None:
+        super().__init__(plan, source, ranks)
+        self.leave = leave
+
+    def save(self) -> None:
+        super().save()
+        if self.ranks.first:
+            self.leave(checkpoint.load(self.path))
+
+
+def take(parts: Path, target: Path) -> None:
+    """The checkpoint of the slice before, if there is one, where a run looks for it."""
+    if (parts / INDEX).exists():
+        checkpoint.save(target, widen(read_parts(parts)))
+
+
+def keep_log(new: Path, kept: Path) -> None:
+    """The rows of this slice behind those of the slices before."""
+    if new.exists():
+        header, *rows = new.read_text().splitlines(keepends=True)
+        with kept.open("a") as file:
+            file.writelines([header] * (not kept.stat().st_size) + rows)
+
+
+def main(
+    data: Annotated[list[Path], typer.Option(help="Folders of pictures for this slice.")],
+    out: Annotated[Path, typer.Option(help="Where the parts lie and are left.")],
+    minutes: Annotated[float, typer.Option(help="How long this slice trains, loading not counted.")],
+    total_minutes: Annotated[float, typer.Option(help="How long the whole run is planned to train.")],
+    config: str = "small",
+    max_file_mib: Annotated[float, typer.Option(help="The size of a part at most.")] = 16.0,
+    save_every: Annotated[int, typer.Option(help="Steps between two saves.")] = 500,
+    batch: int = 32,
+    crop: int = 256,
+    lr: float = 2e-3,
+    warmup: int = 200,
+    optimiser: str = "soap",
+    stage: str = "all",
+    init: Path | None = None,
+    device: DeviceName = DeviceName.auto,
+    compiled: Annotated[bool, typer.Option("--compile")] = False,
+    bf16: bool = True,
+    drop_optimiser: bool = False,
+) -> None:
+    """Train one slice."""
+    work = Path(tempfile.mkdtemp(prefix="slice-"))
+    take(out, work / "last.pt")
+    plan = Plan(
+        config, work, total_minutes, batch=batch, crop=crop, lr=lr, warmup=warmup, optimiser=optimiser, stage=stage,
+        init=init, compiled=compiled, bf16=bf16, save_every=save_every, log_every=5,
+    )  # fmt: skip
+    where = pick_device(device)
+    with joined(where, batch) as ranks:
+        photos = Photos.load(data, crop)
+        source = Resident.of(photos, ranks.device) if where == "cuda" else photos
+
+        def leave(state: dict[str, Any]) -> None:
+            dropped = {"optimiser"} if drop_optimiser else set[str]()
+            write_parts(slim({k: v for k, v in state.items() if k not in dropped}), out, int(max_file_mib * MIB))
+
+        run = Slice(plan, source, ranks, leave)
+        first, ends = run.step, time.monotonic() + 60 * minutes
+
+        def watch(progress: float, values: dict[str, float]) -> None:
+            print({k: round(v, 4) for k, v in values.items()}, flush=True)
+            if time.monotonic() > ends:
+                run.stop()
+
+        with stopping(run):
+            run.go(watch)
+    if ranks.first:
+        keep_log(work / "log.csv", out / "log.csv")
+    print(f"steps {first} to {run.step}, minute {run.minutes:.1f} of {total_minutes:g}")
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    typer.run(main)
