@@ -23,7 +23,7 @@ from s2lic.parts import GREY, check_claims, gather, latent_size, scatter
 from s2lic.strips import crew, windows
 from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box, layout_of
 from s2lic.weights import manifest
-from s2lic.weights.store import Weights, load
+from s2lic.weights.store import Weights, load, load_shipped
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
@@ -117,7 +117,7 @@ class Codec:
 
     def _weights_of(self, model_id: bytes) -> Weights:
         if model_id not in self._by_id:
-            self._by_id[model_id] = load(manifest.by_id(model_id).path, str(self.device))
+            self._by_id[model_id] = load_shipped(manifest.by_id(model_id), str(self.device))
         return self._by_id[model_id]
 
 
@@ -163,4 +163,4 @@ def _open_weights(model: str | Path, device: str) -> Weights:
     path = Path(model)
     if path.suffix == ".safetensors":
         return load(path, device)
-    return load(manifest.by_config(str(model)).path, device)
+    return load_shipped(manifest.by_config(str(model)), device)

@@ -103,12 +103,20 @@ class UnknownModelError(BitstreamError):
     """The file names a model whose weights are not installed."""
 
 
+class RetiredModelError(UnknownModelError):
+    """The file names a model that an earlier release shipped and this one does not."""
+
+
 class OutputUnwritableError(S2licError):
     """The output file cannot be written: no such folder, no permission, no space."""
 
 
 class WeightsError(S2licError):
     """A weights file is missing, damaged or does not fit its configuration."""
+
+
+class WeightsHashError(WeightsError):
+    """A shipped weights file is not the one that the manifest names."""
 
 
 class ArithmeticFaultError(S2licError):

@@ -93,8 +93,11 @@ class S2LIC(nn.Module):
         return {"x_hat": x_hat, "y_bits": rated.y_bits, "z_bits": rated.z_bits}
 
 
-def build(name: str, seed: int = 0) -> S2LIC:
-    """A model of that configuration with seeded random weights. Raises UnknownConfigError."""
+def build(row: str | Config, seed: int = 0) -> S2LIC:
+    """A model of that configuration, or of the one that goes by the name, with seeded random weights.
+
+    Raises UnknownConfigError.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return S2LIC(config(name))
+        return S2LIC(row if isinstance(row, Config) else config(row))

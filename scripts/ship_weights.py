@@ -1,42 +1,119 @@
-"""Put a checkpoint's averaged weights into the package, with their row in the manifest.
+"""Put a weights file into the package: its row in the manifest, its facts in its model card; the set before it retires.
 
-python scripts/ship_weights.py runs/nano/last.pt nano --fact "data=577 photographs" --fact steps=4000
+    s2lic weights export runs/nano/last.pt nano -o nano.safetensors
+    (measure nano.safetensors, write facts.json)
+    python -m scripts.ship_weights nano.safetensors facts.json
+
+facts.json holds what the manifest will: `training` (minutes, steps and more), `rd` (`val` and `kodak`, each null where
+it was not measured, or `bpp_at_db` and `bd_rate_percent`) and `data`, the note on licences. Needs a clone with git: the
+set before goes into `retired.json` with the commit that shipped it, unless it was never committed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from s2lic.files import write_atomically
-from s2lic.train.export import export_checkpoint
-from s2lic.weights.manifest import FOLDER
+import s2lic
+from s2lic.cli.report import reporting
+from s2lic.errors import UsageError, WeightsError
+from s2lic.files import read_bytes, write_atomically
+from s2lic.weights import manifest
+from s2lic.weights.manifest import RETIRED, SHIPPED, RetiredRow, WeightsRow
+from s2lic.weights.store import load
+from scripts.model_card import with_facts
+
+MAX_BYTES = 20_000_000
+SETS, FIGURES = {"val", "kodak"}, {"bpp_at_db", "bd_rate_percent"}
 
 
-def main(
-    source: Path,
-    config: str,
-    fact: Annotated[list[str], typer.Option(help="name=value, as often as there are facts.")],
-) -> None:
-    """Exports SOURCE as the shipped set of CONFIG; the set before it is overwritten."""
-    target = FOLDER / f"{config}.safetensors"
-    export_checkpoint(source, config, target)
-    row = {
-        "config": config,
-        "file": target.name,
-        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
-        "training": dict(item.split("=", 1) for item in fact),
-    }
-    manifest = FOLDER / "manifest.json"
-    others = json.loads(manifest.read_text()) if manifest.exists() else []
-    rows = [*(r for r in others if r["config"] != config), row]
-    write_atomically(manifest, (json.dumps(rows, indent=1) + "\n").encode(), force=True)
-    print(f"{target}: {target.stat().st_size} bytes, model id {row['sha256'][:16]}")
+def main(file: Path, facts: Path) -> None:
+    """Ships FILE with FACTS as the set of its configuration."""
+    row = ship(file, read_facts(facts))
+    print(f"{row.path}: {row.path.stat().st_size} bytes, model id {row.model_id.hex()}")
+    for old in manifest.retired():
+        print(f"retired: {old.model_id}, {old}")
+    print(f"read {row.path.with_suffix('.md')} over: its words outside the table are yours")
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The facts of a set. Raises UsageError if any is missing."""
+    try:
+        facts: dict[str, Any] = json.loads(read_bytes(path))
+        whole = set(facts) == {"training", "rd", "data"} and {"minutes", "steps"} <= set(facts["training"])
+        figures = [set(found) for found in facts["rd"].values() if found is not None]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} holds no facts: {error}") from error
+    if not (whole and facts["data"] and set(facts["rd"]) == SETS and all(found == FIGURES for found in figures)):
+        raise UsageError(
+            f"{path} needs training (minutes, steps), rd ({', '.join(sorted(SETS))}: null, or "
+            f"{' and '.join(sorted(FIGURES))}) and data"
+        )
+    return facts
+
+
+def ship(file: Path, facts: dict[str, Any]) -> WeightsRow:
+    """Writes weights, card, manifest and retired table. Raises WeightsError, UsageError or OutputUnwritableError."""
+    config, data = load(file).model.row.name, read_bytes(file)
+    if len(data) > MAX_BYTES:
+        raise WeightsError(f"{file} has {len(data)} bytes, and a set has at most {MAX_BYTES}")
+    sha256 = hashlib.sha256(data).hexdigest()
+    row = WeightsRow(config, f"{config}.safetensors", sha256, since(sha256), **facts)
+    card = row.path.with_suffix(".md")
+    text = with_facts(read_bytes(card).decode(), row)
+    rows = [*(other for other in manifest.rows() if other.config != config), row]
+    old = retired_by(row, committed_rows(), manifest.retired())
+    write_atomically(row.path, data, force=True)
+    write_atomically(card, text.encode(), force=True)
+    _write(RETIRED, old)
+    _write(SHIPPED, rows)
+    return row
+
+
+def since(sha256: str) -> str:
+    """The release that ships a set first: this one, unless it ships already."""
+    return next((row.version for row in manifest.rows() if row.sha256 == sha256), s2lic.__version__)
+
+
+def retired_by(row: WeightsRow, committed: Sequence[WeightsRow], before: Sequence[RetiredRow]) -> list[RetiredRow]:
+    """The retired sets once `row` ships: those before, and the committed set that it replaces; never itself."""
+    replaced = [
+        RetiredRow(old.config, old.model_id.hex(), old.version, last_commit(old.file))
+        for old in committed
+        if old.config == row.config
+    ]
+    known = {old.model_id: old for old in (*before, *replaced)}
+    return [old for old in known.values() if old.model_id != row.model_id.hex()]
+
+
+def committed_rows() -> list[WeightsRow]:
+    """The manifest as it was committed last: nobody has files of a set that was not. Raises UsageError."""
+    return [WeightsRow(**values) for values in json.loads(_git("show", f"HEAD:./{SHIPPED}"))]
+
+
+def last_commit(file: str) -> str:
+    """The commit that brought a file of the weights' folder to its present state, which therefore reads it."""
+    return _git("log", "-1", "--format=%H", "--", file).strip()
+
+
+def _git(*words: str) -> str:
+    found = subprocess.run(["git", *words], cwd=manifest.FOLDER, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise UsageError(f"shipping needs a clone with git and a commit: {found.stderr.strip()}")
+    return found.stdout
+
+
+def _write(name: str, rows: Sequence[WeightsRow | RetiredRow]) -> None:
+    text = json.dumps([asdict(row) for row in rows], indent=1)
+    write_atomically(manifest.FOLDER / name, f"{text}\n".encode(), force=True)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(reporting(main))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_the_functions_of_the_package_are_the_codec(monkeypatch: pytest.MonkeyPa
     assert s2lic.decode(data).tobytes() == codec().decode(data).tobytes()
 
 
-SHIPPED = manifest.WeightsRow("tiny", str(MODEL), codec().weights.model_id.hex().ljust(64, "0"))
+SHIPPED = manifest.WeightsRow("tiny", str(MODEL), hashlib.sha256(MODEL.read_bytes()).hexdigest())
 
 
 def test_a_file_of_another_shipped_model_is_decoded_with_that(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,12 +161,12 @@ def test_a_file_of_another_shipped_model_is_decoded_with_that(monkeypatch: pytes
     coder._by_id.clear()
     loaded: list[Path] = []
 
-    def load(path: Path, device: str) -> Weights:
-        loaded.append(path)
+    def load(row: manifest.WeightsRow, device: str) -> Weights:
+        loaded.append(row.path)
         return codec().weights
 
     monkeypatch.setattr(manifest, "rows", lambda: (SHIPPED,))
-    monkeypatch.setattr(module, "load", load)
+    monkeypatch.setattr(module, "load_shipped", load)
     assert coder.decode(data).size == coder.decode(data).size == picture("shapes").size
     assert loaded == [MODEL]
 

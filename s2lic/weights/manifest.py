@@ -1,27 +1,38 @@
-"""Which weights ship with the package: one row a configuration, in `manifest.json` beside the files."""
+"""Which weights ship with the package and which once did: `manifest.json` and `retired.json` beside the files."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from s2lic.errors import UnknownConfigError, UnknownModelError, WeightsError
+from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelError, WeightsError
 
 FOLDER = Path(__file__).parent
+SHIPPED, RETIRED = "manifest.json", "retired.json"
 DEFAULT_MODEL = "nano"
 ID_BYTES = 8
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
 class WeightsRow:
-    """One shipped set: its configuration, file, hash and how it came about."""
+    """One shipped set: its configuration, file and hash, and how it came about.
+
+    version: the release that ships it first. training: minutes, steps and whatever else tells. rd: by set of
+    pictures (`val`, `kodak`), None where it was not measured, `bpp_at_db` and `bd_rate_percent` by codec. data: a note
+    on the licences of the training data.
+    """
 
     config: str
     file: str
     sha256: str
+    version: str = ""
     training: dict[str, Any] = field(default_factory=dict)
+    rd: dict[str, Any] = field(default_factory=dict)
+    data: str = ""
 
     @property
     def model_id(self) -> bytes:
@@ -33,13 +44,34 @@ class WeightsRow:
         return FOLDER / self.file
 
 
+@dataclass(frozen=True)
+class RetiredRow:
+    """A set that shipped and was replaced: its id in hex, and the release and commit that read its files."""
+
+    config: str
+    model_id: str
+    version: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"an older set of '{self.config}', which s2lic {self.version} at commit {self.commit} reads"
+
+
 def rows() -> tuple[WeightsRow, ...]:
     """Every set that ships. Raises WeightsError if the manifest cannot be read."""
+    return _read(SHIPPED, WeightsRow)
+
+
+def retired() -> tuple[RetiredRow, ...]:
+    """Every set that shipped before. Raises WeightsError if the table cannot be read."""
+    return _read(RETIRED, RetiredRow)
+
+
+def _read(name: str, row: type[Row]) -> tuple[Row, ...]:
     try:
-        found = json.loads((FOLDER / "manifest.json").read_text())
-        return tuple(WeightsRow(**row) for row in found)
+        return tuple(row(**values) for values in json.loads((FOLDER / name).read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(f"the weights manifest is damaged: {error}; reinstall s2lic") from error
+        raise WeightsError(f"the weights' {name} is damaged: {error}; reinstall s2lic") from error
 
 
 def by_config(name: str) -> WeightsRow:
@@ -52,11 +84,21 @@ def by_config(name: str) -> WeightsRow:
 
 
 def by_id(model_id: bytes) -> WeightsRow:
-    """The set that a file was coded with. Raises UnknownModelError."""
+    """The set that a file was coded with. Raises RetiredModelError or UnknownModelError."""
     for row in rows():
         if row.model_id == model_id:
             return row
+    if (old := retired_by_id(model_id)) is not None:
+        raise RetiredModelError(
+            f"the file was coded with model {model_id.hex()}, {old}; install s2lic from that commit, "
+            "or give the weights with --model"
+        )
     raise UnknownModelError(
-        f"the file was coded with model {model_id.hex()}, which this release does not ship; "
+        f"the file was coded with model {model_id.hex()}, which no release up to this one has shipped; "
         "give its weights with --model, or install the release of s2lic that wrote the file"
     )
+
+
+def retired_by_id(model_id: bytes) -> RetiredRow | None:
+    """The row of a set that shipped before, or None. Raises WeightsError if the table cannot be read."""
+    return next((row for row in retired() if row.model_id == model_id.hex()), None)

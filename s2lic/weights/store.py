@@ -1,4 +1,4 @@
-"""Weights files: fp16 parameters and integer tables in one safetensors file, hashed whole."""
+"""Weights files: fp16 parameters, integer tables and their configuration in one safetensors file, hashed whole."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from s2lic.entropy.tables import Tables, build_tables
-from s2lic.errors import UnknownConfigError, WeightsError
-from s2lic.model import S2LIC, build
-from s2lic.weights.manifest import ID_BYTES
+from s2lic.errors import WeightsError, WeightsHashError
+from s2lic.model import S2LIC, Config, build, config
+from s2lic.weights.facts import TABLE_PREFIX
+from s2lic.weights.manifest import ID_BYTES, WeightsRow, retired_by_id
+from s2lic.weights.row import from_text, to_text
 
-TABLE_PREFIX = "tables."
 PRIOR_PREFIX = "entropy.prior."
 
 
@@ -46,7 +47,7 @@ def export(model: S2LIC, scales: tuple[float, ...], reach: int) -> bytes:
     for name, value in model.state_dict().items():
         if not name.startswith(PRIOR_PREFIX):
             tensors[name] = _half(name, value)
-    return serialise(tensors, metadata={"config": model.row.name})
+    return serialise(tensors, metadata={"row": to_text(model.row)})
 
 
 def _half(name: str, value: Tensor) -> Tensor:
@@ -58,32 +59,63 @@ def _half(name: str, value: Tensor) -> Tensor:
 
 def load(path: Path, device: str = "cpu") -> Weights:
     """Reads a weights file. Raises WeightsError if it is missing, damaged or of another shape."""
+    return _weights(_read(path), path, device)
+
+
+def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
+    """Reads the weights of a row. Raises WeightsHashError if they are not those that the row names."""
+    data = _read(row.path)
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        raise WeightsHashError(f"{row.path} is not the file that ships with this release; reinstall s2lic")
+    return _weights(data, row.path, device)
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
-        tensors = parse(data)
-        name = _metadata(data)["config"]
-        model = build(name)
-    except (OSError, SafetensorError, ValueError, KeyError, UnknownConfigError) as error:
-        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
-    arrays = {k: tensors.pop(k).numpy() for k in list(tensors) if k.startswith(TABLE_PREFIX)}
-    tables = Tables.from_arrays({k.removeprefix(TABLE_PREFIX): v for k, v in arrays.items()})
-    _fill(model, tensors, path)
-    model.entropy.double()
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error.strerror}") from error
+
+
+def _weights(data: bytes, path: Path, device: str) -> Weights:
     model_id = hashlib.sha256(data).digest()[:ID_BYTES]
+    try:
+        tensors = parse(data)
+        model = build(_row(data))
+        arrays = {k: tensors.pop(k).numpy() for k in list(tensors) if k.startswith(TABLE_PREFIX)}
+        _fill(model, tensors)
+    except (SafetensorError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}{_older(model_id)}") from error
+    tables = Tables.from_arrays({k.removeprefix(TABLE_PREFIX): v for k, v in arrays.items()})
+    _check_tables(tables, model, path)
+    model.entropy.double()
     return Weights(model.eval().to(device), tables, model_id)
 
 
-def _fill(model: S2LIC, tensors: dict[str, Tensor], path: Path) -> None:
-    try:
-        missing, unexpected = model.load_state_dict(tensors, strict=False)
-    except RuntimeError as error:
-        raise WeightsError(f"{path} does not fit its configuration: {error}") from error
-    missing = [name for name in missing if not name.startswith(PRIOR_PREFIX)]
-    if missing or unexpected:
-        raise WeightsError(f"{path} does not fit its configuration: {missing or unexpected}")
+def _older(model_id: bytes) -> str:
+    """The end of a message, if it is about weights that shipped before."""
+    old = retired_by_id(model_id)
+    return "" if old is None else f"; it is {model_id.hex()}, {old}"
 
 
-def _metadata(data: bytes) -> dict[str, str]:
+def _row(data: bytes) -> Config:
+    """The configuration that the file holds; one that only names it means that of today."""
     length = int.from_bytes(data[:8], "little")
     found: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
-    return found
+    return from_text(found["row"]) if "row" in found else config(found["config"])
+
+
+def _fill(model: S2LIC, tensors: dict[str, Tensor]) -> None:
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
+    odd = [name for name in missing if not name.startswith(PRIOR_PREFIX)] or unexpected
+    if odd:
+        raise ValueError(f"it does not fit its configuration in {', '.join(odd)}")
+    for name, value in tensors.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds what is not a finite number")
+
+
+def _check_tables(tables: Tables, model: S2LIC, path: Path) -> None:
+    row = model.row.entropy
+    if tables.gaussian_first != row.anchors * row.side:
+        raise WeightsError(f"{path} has tables for {tables.gaussian_first} rows of z, not {row.anchors} x {row.side}")

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from s2lic.bitstream import unpack
-from s2lic.errors import UnknownConfigError, UnknownModelError, WeightsError
+from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelError, WeightsError
 from s2lic.weights import manifest
-from s2lic.weights.store import load
 from tests.frozen import codec, picture
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another folder of weights, with one row."""
+    """Another folder of weights, with one row, and one of a set before it."""
     row = {"config": "one", "file": "one.safetensors", "sha256": "ab" * 32, "training": {"steps": 5}}
     (tmp_path / "manifest.json").write_text(json.dumps([row]))
+    old = {"config": "one", "model_id": "ef" * 8, "version": "0.0.9", "commit": "12" * 20}
+    (tmp_path / "retired.json").write_text(json.dumps([old]))
     monkeypatch.setattr(manifest, "FOLDER", tmp_path)
     return tmp_path
-
-
-def test_every_set_that_ships_is_the_file_in_its_row() -> None:
-    for row in manifest.rows():
-        assert hashlib.sha256(row.path.read_bytes()).hexdigest() == row.sha256
-        weights = load(row.path)
-        assert (weights.model.row.name, weights.model_id) == (row.config, row.model_id)
-
-
-def test_the_default_model_ships() -> None:
-    assert manifest.by_config(manifest.DEFAULT_MODEL).path.is_file()
 
 
 def test_a_row_is_found_by_name_and_by_id(folder: Path) -> None:
@@ -62,14 +51,28 @@ def test_a_file_of_an_unknown_model_is_refused(folder: Path) -> None:
         codec()._by_id = weights
 
 
-@pytest.mark.parametrize("text", ["", "{", '[{"name": 1}]', "[3]", "5"])
-def test_a_damaged_manifest_says_so(folder: Path, text: str) -> None:
-    (folder / "manifest.json").write_text(text)
-    with pytest.raises(WeightsError, match="reinstall"):
-        manifest.rows()
+def test_a_retired_id_is_told_with_the_release_that_reads_it(folder: Path) -> None:
+    with pytest.raises(RetiredModelError, match=f"{'ef' * 8}.*'one'.* 0.0.9 at commit {'12' * 20}.*--model"):
+        manifest.by_id(b"\xef" * 8)
 
 
-def test_a_missing_manifest_says_so(folder: Path) -> None:
-    (folder / "manifest.json").unlink()
-    with pytest.raises(WeightsError, match="reinstall"):
-        manifest.rows()
+def test_a_file_of_a_retired_model_is_refused_with_the_release_that_reads_it(folder: Path) -> None:
+    data = codec().encode(picture("shapes"), 30)
+    old = {"config": "tiny", "model_id": codec().weights.model_id.hex(), "version": "0.0.9", "commit": "12" * 20}
+    (folder / "retired.json").write_text(json.dumps([old]))
+    weights, codec()._by_id = codec()._by_id, {}
+    try:
+        with pytest.raises(RetiredModelError, match=f"{old['model_id']}.*0.0.9"):
+            codec().decode(data)
+    finally:
+        codec()._by_id = weights
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "retired.json"])
+@pytest.mark.parametrize("text", ["", "{", '[{"name": 1}]', "[3]", "5", None])
+def test_a_damaged_or_missing_table_says_so(folder: Path, name: str, text: str | None) -> None:
+    (folder / name).unlink()
+    if text is not None:
+        (folder / name).write_text(text)
+    with pytest.raises(WeightsError, match=f"{name}.*reinstall"):
+        manifest.by_id(bytes(8))

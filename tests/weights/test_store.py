@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from s2lic.entropy.tables import MIN_REACH
-from s2lic.errors import WeightsError
-from s2lic.model import S2LIC, build
+from s2lic.errors import WeightsError, WeightsHashError
+from s2lic.model import S2LIC, build, config
 from s2lic.train.export import gaussian_scales
-from s2lic.weights.store import PRIOR_PREFIX, TABLE_PREFIX, export, load
+from s2lic.weights import manifest
+from s2lic.weights.manifest import WeightsRow
+from s2lic.weights.row import from_text, to_text
+from s2lic.weights.store import PRIOR_PREFIX, TABLE_PREFIX, export, load, load_shipped
 from tests.frozen import MODEL
 from tests.references.weights import shaken
 
@@ -152,3 +156,75 @@ def test_another_configuration_is_refused(data: bytes, tmp_path: Path, config: s
 def test_tensors_that_do_not_fit_are_refused(data: bytes, tmp_path: Path, tensors: dict[str, Tensor | None]) -> None:
     with pytest.raises(WeightsError):
         load(changed(data, tmp_path / "odd.safetensors", **tensors))
+
+
+@pytest.mark.parametrize("name", ["tiny", "nano", "base"])
+def test_a_configuration_comes_back_from_its_text(name: str) -> None:
+    assert from_text(to_text(config(name))) == config(name)
+
+
+def test_a_file_says_what_it_is_whatever_goes_by_its_name_today(tmp_path: Path) -> None:
+    row = replace(config("tiny"), transform=replace(config("tiny").transform, widths=(8, 8, 12)))
+    model = build(row)
+    (tmp_path / "a.safetensors").write_bytes(export(model, gaussian_scales(row.entropy), MIN_REACH))
+    assert load(tmp_path / "a.safetensors").model.row == row != config("tiny")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"name": "tiny"}',
+        to_text(config("nano")),
+        to_text(config("tiny")).replace('"window": 8', '"window": 0'),
+        to_text(config("tiny")).replace('"heads": [1, 1, 2]', '"heads": [1]'),
+        to_text(config("tiny")).replace('"latent": 16', '"latent": "many"'),
+        to_text(config("tiny")).replace('"window"', '"door"'),
+        to_text(config("tiny")).replace('"swinv2"', '"nonsense"'),
+        to_text(config("tiny")).replace('"hyper": 12', '"hyper": -12'),
+    ],
+)
+def test_a_damaged_configuration_is_refused(data: bytes, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(serialise(parse(data), metadata={"row": text}))
+    assert text != to_text(config("tiny"))
+    with pytest.raises(WeightsError, match="odd"):
+        load(path)
+
+
+def test_tables_of_another_number_of_rows_are_refused(data: bytes, tmp_path: Path) -> None:
+    row = replace(config("nano"), name="tiny")
+    other = build(row)
+    tables = {k: v for k, v in parse(export(other, gaussian_scales(row.entropy), MIN_REACH)).items() if "tables." in k}
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(serialise({**parse(data), **tables}, metadata={"config": "tiny"}))
+    with pytest.raises(WeightsError, match="512 rows of z, not 4 x 8"):
+        load(path)
+
+
+def test_a_weight_that_is_no_number_is_refused(data: bytes, tmp_path: Path) -> None:
+    gains = parse(data)["entropy.gains.log_gain"]
+    gains[0, 0] = float("nan")
+    with pytest.raises(WeightsError, match="log_gain"):
+        load(changed(data, tmp_path / "odd.safetensors", entropy__gains__log_gain=gains))
+
+
+def test_older_weights_that_fit_no_more_are_told_with_the_release_that_reads_them(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = changed(data, tmp_path / "odd.safetensors", "nano")
+    model_id = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    monkeypatch.setattr(manifest, "FOLDER", tmp_path)
+    old = {"config": "nano", "model_id": model_id, "version": "0.0.9", "commit": "12" * 20}
+    (tmp_path / "retired.json").write_text(json.dumps([old]))
+    with pytest.raises(WeightsError, match=f"{model_id}, an older set of 'nano', which s2lic 0.0.9"):
+        load(path)
+
+
+def test_shipped_weights_are_those_of_their_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "FOLDER", MODEL.parent)
+    row = WeightsRow("tiny", MODEL.name, hashlib.sha256(MODEL.read_bytes()).hexdigest())
+    assert load_shipped(row).model_id == row.model_id
+    with pytest.raises(WeightsHashError, match="reinstall"):
+        load_shipped(replace(row, sha256="00" * 32))
