@@ -47,6 +47,14 @@ class UnknownConfigError(UsageError):
     """No model configuration or shipped weights go by that name."""
 
 
+class UnknownBlockError(UsageError):
+    """No block of the table goes by that key."""
+
+
+class BlockChoiceError(UsageError):
+    """A block was chosen for a place that its kind does not fit."""
+
+
 class ImageError(S2licError):
     """The picture handed to the encoder cannot be coded."""
 

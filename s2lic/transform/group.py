@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.table import Place, create_block
+from s2lic.transform.blocks.table import block_row, create_block
+from s2lic.transform.layer import Layer
 from s2lic.transform.row import TransformRow
 
 
 class ResidualGroup(nn.Module):
-    """x + block_n(... block_1(x)) on (B, C, H, W)."""
+    """x + block_n(... block_1(x)) on (B, C, H, W), with a gate behind each block if there are gates."""
 
-    def __init__(self, blocks: list[nn.Module]) -> None:
+    def __init__(self, blocks: list[nn.Module], gates: list[nn.Module] | None = None) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
+        self.gates = nn.ModuleList(gates or [nn.Identity() for _ in blocks])
 
     def forward(self, x: Tensor) -> Tensor:
         features = x
-        for block in self.blocks:
-            features = block(features)
+        for block, gate in zip(self.blocks, self.gates, strict=True):
+            features = gate(block(features))
         return x + features
 
 
 def residual_group(row: TransformRow, stage: int) -> ResidualGroup:
     """The group of a stage, 0 to 2 for strides 2, 4, 8."""
-    dim, heads, key = row.widths[stage], row.heads[stage], row.blocks[stage]
-    places = [Place(dim, heads, row.window, row.mlp_ratio, i) for i in range(row.depths[stage])]
-    return ResidualGroup([create_block(key, place) for place in places])
+    count, dim = row.depths[stage], row.widths[stage]
+    gates = [create_block(row.gate, dim) for _ in range(count)] if row.gate else None
+    return ResidualGroup([block(row, stage, index) for index in range(count)], gates)
+
+
+def block(row: TransformRow, stage: int, index: int) -> nn.Module:
+    """Block number `index` of a stage: a mixer with its MLP as a layer, or a block that is both."""
+    dim, found = row.widths[stage], block_row(row.blocks[stage])
+    shift = {"shift": row.window // 2 * (index % 2)} if found.shifted else {}
+    made = create_block(found.key, dim, row.heads[stage], row.window, **shift)
+    if found.kind == "mixer_mlp":
+        return made
+    return Layer(dim, made, create_block(row.mlp, dim, ratio=row.mlp_ratio))

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TransformRow:
-    """Widths, depths, heads and blocks stand for the stages at strides 2, 4, 8; `latent` is M, the channels of y."""
+    """Widths, depths, heads and blocks stand for the stages at strides 2, 4, 8; `latent` is M, the channels of y.
+
+    blocks, mlp and gate are keys of the table of blocks; an empty gate is none.
+    """
 
     widths: tuple[int, int, int]
     depths: tuple[int, int, int]
@@ -18,3 +21,5 @@ class TransformRow:
     dense_unshuffle: int
     dense_growth: int
     blocks: tuple[str, str, str] = ("swinv2", "swinv2", "swinv2")
+    mlp: str = "mlp"
+    gate: str = ""

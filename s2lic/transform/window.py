@@ -11,6 +11,8 @@ from torch import Tensor
 
 # Finite, so that a query whose every key is padding gives a number (cropped later) and not NaN.
 MASKED = -1e9
+# What stands outside the map; no output may depend on it.
+FILL = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,17 @@ def _ceil_to(size: int, step: int) -> int:
     return -(-size // step) * step
 
 
+def extend(x: Tensor, rows: int, cols: int, around: int = 0) -> Tensor:
+    """(B, H, W, C) with `rows` more at the bottom, `cols` more at the right, and `around` more on all sides."""
+    if not (rows or cols or around):
+        return x
+    return F.pad(x, (0, 0, around, cols + around, around, rows + around), value=FILL)
+
+
 def split(x: Tensor, grid: Grid) -> Tensor:
     """(B, H, W, C) -> (B, windows, window^2, C), zero-padded at the right and bottom, then shifted."""
     (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
-    if (hp, wp) != (grid.height, grid.width):
-        x = F.pad(x, (0, 0, 0, wp - grid.width, 0, hp - grid.height))
+    x = extend(x, hp - grid.height, wp - grid.width)
     if dy or dx:
         x = torch.roll(x, (-dy, -dx), (1, 2))
     b, c = x.shape[0], x.shape[3]

@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-from s2lic.transform.swin import PositionBias, SwinBlock, WindowAttention
+from s2lic.transform.blocks.swinv2 import PositionBias, WindowAttention
+from s2lic.transform.layer import Layer
 
 LOGIT_SCALE_MAX = 100.0
 
@@ -91,7 +92,7 @@ def gelu(x: Tensor) -> Tensor:
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
-def block(net: SwinBlock, x: Tensor) -> Tensor:
+def block(net: Layer, x: Tensor) -> Tensor:
     """Figure 1 (b): the norms stand after the branches, inside the residuals."""
     x = x + layer_norm(attention(net.attn, x), net.norm1.weight, net.norm1.bias)
     hidden = gelu(x @ net.mlp.fc1.weight.T + net.mlp.fc1.bias)

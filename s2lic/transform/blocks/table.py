@@ -7,47 +7,82 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from s2lic.errors import UnknownConfigError
+from s2lic.errors import UnknownBlockError
+from s2lic.transform.blocks.base_conv import BaseConv
 from s2lic.transform.blocks.bottleneck import Bottleneck
-from s2lic.transform.swin import SwinBlock
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a block stands: channels, heads, window, MLP ratio, and its number in its group."""
-
-    dim: int
-    heads: int = 1
-    window: int = 8
-    mlp_ratio: int = 2
-    index: int = 0
-
-    @property
-    def shift(self) -> int:
-        """Every other block looks through windows shifted by half."""
-        return self.window // 2 if self.index % 2 else 0
+from s2lic.transform.blocks.conv_glu import ConvGlu
+from s2lic.transform.blocks.eca import Eca
+from s2lic.transform.blocks.gated_cnn import GatedCnn
+from s2lic.transform.blocks.halo import Halo
+from s2lic.transform.blocks.mlp import Mlp
+from s2lic.transform.blocks.sigmoid_window import sigmoid_window
+from s2lic.transform.blocks.swinv2 import WindowAttention
 
 
 @dataclass(frozen=True)
 class BlockRow:
-    """One selectable block: its key, its source and how it is made for a place."""
+    """One selectable block.
+
+    kind: what of a layer it stands for (mixer, mixer_mlp, mlp) or what it is added to (gate, wrapper).
+    selection: "hard" where it picks by comparing, so that a rounding error may change the output at once.
+    field: what an output sees. whole_map: some statistic runs over the whole map, so tiles would change the output.
+    shifted: every other one of a group has its windows shifted by half. make takes dim, what `takes` names, options.
+    """
 
     key: str
-    source: str
-    make: Callable[[Place], nn.Module]
+    paper: str
+    kind: str
+    selection: str
+    field: str
+    make: Callable[..., nn.Module]
+    takes: tuple[str, ...] = ()
+    needs_cond: bool = False
+    whole_map: bool = False
+    shifted: bool = False
 
 
+WINDOWS = ("heads", "window")
 ROWS = {
     row.key: row
     for row in (
         BlockRow(
-            "swinv2",
-            "Liu et al. 2022, Swin Transformer V2",
-            lambda at: SwinBlock(at.dim, at.heads, at.window, at.shift, at.mlp_ratio),
+            "swinv2", "Liu et al. 2022, Swin Transformer V2, arXiv 2111.09883", "mixer", "smooth", "window",
+            WindowAttention, WINDOWS, shifted=True,
         ),
-        BlockRow("bottleneck", "He et al. 2022, ELIC", lambda at: Bottleneck(at.dim)),
+        BlockRow(
+            "bottleneck", "He et al. 2022, ELIC, arXiv 2203.10886", "mixer_mlp", "smooth", "3x3",
+            Bottleneck,
+        ),
+        BlockRow(
+            "eca", "Wang et al. 2020, ECA-Net, arXiv 1910.03151", "gate", "smooth", "channels, mean of the map",
+            Eca, whole_map=True,
+        ),
+        BlockRow(
+            "gated_cnn", "Yu and Wang 2025, MambaOut, arXiv 2405.07992", "mixer_mlp", "smooth", "7x7",
+            GatedCnn,
+        ),
+        BlockRow(
+            "halo", "Vaswani et al. 2021, HaloNet, arXiv 2103.12731", "mixer", "smooth", "window and 3 around it",
+            Halo, WINDOWS,
+        ),
+        BlockRow(
+            "sigmoid_window", "Ramapuram et al. 2025, sigmoid self-attention, arXiv 2409.04431", "mixer", "smooth",
+            "window", sigmoid_window, WINDOWS, shifted=True,
+        ),
+        BlockRow(
+            "base_conv", "Arora et al. 2024, Zoology, arXiv 2312.04927", "mixer", "smooth", "7x7, or the map",
+            BaseConv,
+        ),
+        BlockRow(
+            "mlp", "Vaswani et al. 2017, Attention Is All You Need, arXiv 1706.03762", "mlp", "smooth", "one place",
+            Mlp,
+        ),
+        BlockRow(
+            "conv_glu", "Shi 2024, TransNeXt, arXiv 2311.17132", "mlp", "smooth", "3x3",
+            ConvGlu,
+        ),
     )
-}
+}  # fmt: skip
 
 
 def block_names() -> tuple[str, ...]:
@@ -55,8 +90,17 @@ def block_names() -> tuple[str, ...]:
     return tuple(ROWS)
 
 
-def create_block(key: str, place: Place) -> nn.Module:
-    """A module from (B, C, H, W) to the same shape, for any H and W. Raises UnknownConfigError."""
+def block_row(key: str) -> BlockRow:
+    """The row of a key. Raises UnknownBlockError."""
     if key not in ROWS:
-        raise UnknownConfigError(f"no block '{key}'; there are {', '.join(ROWS)}")
-    return ROWS[key].make(place)
+        raise UnknownBlockError(f"no block '{key}'; there are {', '.join(ROWS)}")
+    return ROWS[key]
+
+
+def create_block(key: str, dim: int, heads: int = 1, window: int = 8, **options: object) -> nn.Module:
+    """A module from (B, dim, H, W) to the same shape, for any H and W, with `macs(H, W)`.
+
+    A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. Raises UnknownBlockError.
+    """
+    row, sizes = block_row(key), {"heads": heads, "window": window}
+    return row.make(dim, **{name: sizes[name] for name in row.takes}, **options)

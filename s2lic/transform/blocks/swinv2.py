@@ -1,26 +1,46 @@
-"""SwinV2 blocks (Liu et al. 2022, Swin V2): cosine window attention, log-spaced bias, res-post-norm."""
+"""Cosine window attention with a log-spaced position bias (Liu et al. 2022, Swin V2)."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.transform.blocks.heads import join_heads, split_heads
 from s2lic.transform.window import Grid, mask, merge, split
 
 MAX_LOGIT_SCALE = math.log(100.0)
 BIAS_HIDDEN = 64
+BIAS_MAX = 16.0
 
 
-def cosine_attention(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-    """softmax(cos(q, k) * scale + bias) v over the last two axes (..., tokens, width).
+def cosines(q: Tensor, k: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """q and k (..., tokens, width) whose products are cos(q, k) * scale.
 
     The scale is multiplied onto the queries: they are far fewer than the logits.
     """
-    logits = (F.normalize(q, dim=-1) * scale) @ F.normalize(k, dim=-1).transpose(-2, -1)
-    return torch.softmax(logits + bias, dim=-1).to(v.dtype) @ v
+    return F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1)
+
+
+class Rule(nn.Module, ABC):
+    """What makes attention of queries and keys (..., tokens, width); a hidden key has a bias of `MASKED`."""
+
+    @abstractmethod
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor: ...
+
+    def macs(self, tokens: int, keys: int, dim: int) -> int:
+        """Of all queries in windows of so many keys."""
+        return 2 * tokens * keys * dim
+
+
+class Softmax(Rule):
+    """softmax(q k + bias) v."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+        return torch.softmax(q @ k.transpose(-2, -1) + bias, dim=-1).to(v.dtype) @ v
 
 
 def log_offsets(window: int) -> Tensor:
@@ -53,63 +73,45 @@ class PositionBias(nn.Module):
 
     def forward(self) -> Tensor:  # (heads, w^2, w^2)
         table = self.fc2(F.relu(self.fc1(self.offsets.to(self.fc1.weight.dtype))))
-        return 16 * torch.sigmoid(table.flatten(0, 1)[self.index].permute(2, 0, 1))
+        return BIAS_MAX * torch.sigmoid(table.flatten(0, 1)[self.index].permute(2, 0, 1))
+
+    def macs(self) -> int:
+        return self.offsets.shape[0] ** 2 * (self.fc1.weight.numel() + self.fc2.weight.numel())
 
 
 class WindowAttention(nn.Module):
-    """Multi-head cosine attention inside windows; (B, H, W, C) -> (B, H, W, C) at any H, W."""
+    """Multi-head cosine attention inside windows; (B, C, H, W) -> the same at any H, W.
 
-    def __init__(self, dim: int, heads: int, window: int, shift: int) -> None:
+    `rule` makes the output of q, k, v and the bias, which is `MASKED` where a query may not see a key.
+    """
+
+    def __init__(self, dim: int, heads: int, window: int, shift: int = 0, rule: Rule | None = None) -> None:
         super().__init__()
-        self.heads, self.window, self.shift = heads, window, shift
+        self.dim, self.heads, self.window, self.shift = dim, heads, window, shift
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
         self.logit_scale = nn.Parameter(torch.full((heads, 1, 1), math.log(10.0)))
         self.bias = PositionBias(window, heads)
+        self.rule = rule or Softmax()
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        grid = Grid(x.shape[1], x.shape[2], self.window, self.shift)
-        q, k, v = self._heads(split(x, grid))
-        scale = self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+        grid = Grid(x.shape[2], x.shape[3], self.window, self.shift)
+        q, k, v = self._heads(split(x.permute(0, 2, 3, 1), grid))
         bias = self.bias()
         if grid.needs_mask:
             bias = bias + mask(grid, x.device).to(bias.dtype)
-        out = cosine_attention(q, k, v, scale, bias)
-        return merge(self.proj(out.transpose(2, 3).flatten(3)), grid)
+        out = self.rule(*cosines(q, k, self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()), v, bias)
+        return merge(self.proj(join_heads(out)), grid).permute(0, 3, 1, 2)
 
     def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, windows, n, C) -> q, k, v of (B, windows, heads, n, C / heads); keys carry no bias."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
-        qkv = F.linear(tokens, self.qkv.weight, bias)
-        q, k, v = qkv.unflatten(3, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
-        return q, k, v
+        q, k, v = F.linear(tokens, self.qkv.weight, bias).chunk(3, dim=-1)
+        return split_heads(q, self.heads), split_heads(k, self.heads), split_heads(v, self.heads)
 
-
-class Mlp(nn.Module):
-    """fc1, GELU, fc2 on the last axis."""
-
-    def __init__(self, dim: int, hidden: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
-        self.fc2 = nn.Linear(hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
-
-
-class SwinBlock(nn.Module):
-    """One SwinV2 block on (B, C, H, W): x + LN(attn(x)), then x + LN(mlp(x)), inside with channels last."""
-
-    def __init__(self, dim: int, heads: int, window: int, shift: int, mlp_ratio: int) -> None:
-        super().__init__()
-        self.attn = WindowAttention(dim, heads, window, shift)
-        self.norm1 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, dim * mlp_ratio)
-        self.norm2 = nn.LayerNorm(dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = x.permute(0, 2, 3, 1)
-        tokens = tokens + self.norm1(self.attn(tokens))
-        return (tokens + self.norm2(self.mlp(tokens))).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+    def macs(self, height: int, width: int) -> int:
+        """Products of one map, the padding's and those of the position bias among them."""
+        tokens = math.prod(Grid(height, width, self.window, self.shift).padded)
+        return 4 * self.dim**2 * tokens + self.rule.macs(tokens, self.window**2, self.dim) + self.bias.macs()

@@ -1,0 +1,77 @@
+"""Blocked local attention: each block of queries looks over its own edges (Vaswani et al. 2021, HaloNet)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from s2lic.transform.blocks.heads import join_heads, scaled_logits, split_heads, weigh
+from s2lic.transform.window import Grid, extend, merge, split
+
+
+def neighbourhoods(x: Tensor, grid: Grid, halo: int) -> Tensor:
+    """(B, H, W, C) -> (B, blocks, (window + 2 halo)^2, C): each block of the grid with its surroundings."""
+    (hp, wp), reach = grid.padded, grid.window + 2 * halo
+    x = extend(x, hp - grid.height, wp - grid.width, halo)
+    cut = x.unfold(1, reach, grid.window).unfold(2, reach, grid.window)  # (B, rows, cols, C, reach, reach)
+    return cut.permute(0, 1, 2, 4, 5, 3).flatten(3, 4).flatten(1, 2)
+
+
+def in_map(grid: Grid, halo: int, device: torch.device) -> Tensor:
+    """(blocks, 1, 1, (window + 2 halo)^2): which places of each neighbourhood lie in the map."""
+    rows, cols = (
+        _inside(padded, size, grid.window, halo, device)
+        for padded, size in zip(grid.padded, (grid.height, grid.width), strict=True)
+    )
+    seen = rows[:, None, :, None] & cols[None, :, None, :]
+    return seen.flatten(2, 3).flatten(0, 1)[:, None, None]
+
+
+def _inside(padded: int, size: int, window: int, halo: int, device: torch.device) -> Tensor:
+    first = torch.arange(0, padded, window, device=device) - halo
+    at = first[:, None] + torch.arange(window + 2 * halo, device=device)
+    return (at >= 0) & (at < size)
+
+
+class Halo(nn.Module):
+    """softmax(q k / sqrt(d) + q (row offset + column offset)) v over (window + 2 halo)^2 keys, (B, C, H, W).
+
+    Overlap takes the place of shifted windows. Keys outside the map are hidden. The two tables of relative
+    embeddings serve all heads.
+    """
+
+    def __init__(self, dim: int, heads: int = 1, window: int = 8, halo: int = 3) -> None:
+        super().__init__()
+        self.dim, self.heads, self.window, self.halo = dim, heads, window, halo
+        self.reach, width = window + 2 * halo, dim // heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.rows = nn.Parameter(width**-0.5 * torch.randn(2 * self.reach - 1, width))
+        self.cols = nn.Parameter(width**-0.5 * torch.randn(2 * self.reach - 1, width))
+        self.proj = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        grid = Grid(x.shape[2], x.shape[3], self.window, 0)
+        q, k, v = self.qkv(x.permute(0, 2, 3, 1)).chunk(3, dim=-1)
+        q = split_heads(split(q, grid), self.heads)
+        k, v = (split_heads(neighbourhoods(t, grid, self.halo), self.heads) for t in (k, v))
+        weights = weigh(scaled_logits(q, k) + self.relative(q), in_map(grid, self.halo, x.device))
+        out = self.proj(join_heads(weights.to(v.dtype) @ v))
+        return merge(out, grid).permute(0, 3, 1, 2)
+
+    def relative(self, q: Tensor) -> Tensor:
+        """(..., window^2, d) -> (..., window^2, reach^2): q times the embeddings of the offset to each key."""
+        at = torch.arange(self.window, device=q.device)
+        steps = torch.arange(self.reach, device=q.device) - at[:, None] + self.reach - 1 - self.halo
+        by_row = self._looked_up(q @ self.rows.T, steps.repeat_interleave(self.window, 0))
+        by_col = self._looked_up(q @ self.cols.T, steps.repeat(self.window, 1))
+        return (by_row.unsqueeze(-1) + by_col.unsqueeze(-2)).flatten(-2)
+
+    @staticmethod
+    def _looked_up(logits: Tensor, index: Tensor) -> Tensor:
+        return logits.gather(-1, index.expand(*logits.shape[:-1], -1))
+
+    def macs(self, height: int, width: int) -> int:
+        """Products of one map: keys and values before they are repeated, queries of padding among the rest."""
+        padded = Grid(height, width, self.window, 0).padded
+        a_query = self.dim**2 + 2 * self.reach**2 * self.dim + 2 * (2 * self.reach - 1) * self.dim
+        return 3 * self.dim**2 * height * width + a_query * padded[0] * padded[1]

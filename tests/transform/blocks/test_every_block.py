@@ -1,0 +1,122 @@
+"""What holds for every block of the table: shapes, repetition, costs, and that padding never leaks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from s2lic.errors import UnknownBlockError
+from s2lic.transform import window
+from s2lic.transform.blocks import block_names, block_row, create_block
+from tests.references.weights import shaken
+
+SIZES = [(8, 8), (16, 24), (13, 9), (1, 1), (5, 64)]
+DIM, HEADS, BIAS = 16, 2, 64
+HIDDEN = 8 * DIM // 3
+
+WINDOW_ATTENTION = 4 * DIM**2 + 3 * DIM + HEADS + (3 * BIAS + HEADS * BIAS)
+PARAMETERS = {
+    "swinv2": WINDOW_ATTENTION,
+    "bottleneck": DIM**2 + 9 * DIM**2 // 4 + 2 * DIM,
+    "eca": 3,
+    "gated_cnn": 3 * DIM * HIDDEN + 2 * HIDDEN + 50 * DIM + 3 * DIM,
+    "halo": 4 * DIM**2 + 2 * 27 * DIM // HEADS,
+    "sigmoid_window": WINDOW_ATTENTION + DIM,
+    "base_conv": DIM**2 + 51 * DIM,
+    "mlp": 8 * DIM**2 + 5 * DIM,
+    "conv_glu": 3 * DIM * HIDDEN + 12 * HIDDEN + DIM,
+}
+
+every_key = pytest.mark.parametrize("key", block_names())
+every_size = pytest.mark.parametrize(("height", "width"), SIZES, ids=str)
+
+
+def made(key: str) -> nn.Module:
+    torch.manual_seed(0)
+    return shaken(create_block(key, DIM, HEADS).double().eval(), 0.3)
+
+
+def draw(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@every_key
+@every_size
+@torch.no_grad()
+def test_a_block_keeps_the_shape_of_any_map_and_repeats_itself(key: str, height: int, width: int) -> None:
+    net, x = made(key), draw(2, DIM, height, width)
+    out = net(x)
+    assert out.shape == x.shape
+    assert torch.equal(net(x), out)
+    assert out.isfinite().all()
+    assert not torch.equal(out, x)
+
+
+@every_key
+@torch.no_grad()
+def test_a_picture_does_not_feel_its_neighbours_in_the_batch(key: str) -> None:
+    net, x = made(key), draw(3, DIM, 13, 9)
+    others = torch.cat([5 * x[:1], x[1:2], -x[2:]])
+    torch.testing.assert_close(net(others)[1], net(x)[1], rtol=0, atol=1e-10)
+
+
+@every_key
+@pytest.mark.parametrize(("height", "width"), [(13, 9), (1, 1)])
+def test_gradients_are_finite(key: str, height: int, width: int) -> None:
+    net, x = made(key).train(), draw(1, DIM, height, width).requires_grad_()
+    net(x).square().sum().backward()
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
+    assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+
+
+@every_key
+def test_the_parameters_are_those_of_the_formula(key: str) -> None:
+    assert sum(p.numel() for p in made(key).parameters()) == PARAMETERS[key]
+
+
+@every_key
+@every_size
+@torch.no_grad()
+def test_macs_are_what_a_counter_of_products_and_convolutions_sees(key: str, height: int, width: int) -> None:
+    net = made(key)
+    with FlopCounterMode(display=False) as counter:
+        net(draw(1, DIM, height, width))
+    assert 2 * net.macs(height, width) == counter.get_total_flops()
+
+
+@every_key
+@torch.no_grad()
+def test_a_block_loaded_from_its_state_does_the_same(key: str) -> None:
+    net, x = made(key), draw(1, DIM, 9, 10)
+    other = create_block(key, DIM, HEADS).double().eval()
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(other(x), net(x))
+
+
+@every_key
+@pytest.mark.parametrize(("height", "width"), [(13, 9), (5, 17), (1, 1)])
+@torch.no_grad()
+def test_what_stands_in_the_padding_never_changes_a_bit(
+    key: str, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, x = made(key), draw(1, DIM, height, width)
+    clean = net(x)
+    monkeypatch.setattr(window, "FILL", 1e6)
+    assert torch.equal(net(x), clean)
+
+
+@every_key
+def test_a_row_says_what_it_is(key: str) -> None:
+    row = block_row(key)
+    assert row.kind in {"mixer", "mixer_mlp", "mlp", "gate", "wrapper"}
+    assert row.selection in {"smooth", "hard"}
+    assert "arXiv" in row.paper
+    assert row.field
+
+
+def test_an_unknown_block_is_an_error_that_names_the_known_ones() -> None:
+    with pytest.raises(UnknownBlockError, match=r"'lstm'.*swinv2"):
+        create_block("lstm", 8)
