@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.row import EntropyRow
 from s2lic.errors import UnknownConfigError
 from s2lic.transform.analysis import Analysis
+from s2lic.transform.choice import Choice, parse, suffix
 from s2lic.transform.row import TransformRow
 from s2lic.transform.synthesis import Synthesis
 
@@ -70,10 +71,27 @@ CONFIGS = {
 
 
 def config(name: str) -> Config:
-    """The row of that name. Raises UnknownConfigError."""
-    if name not in CONFIGS:
-        raise UnknownConfigError(f"no configuration '{name}'; there are {', '.join(CONFIGS)}")
-    return CONFIGS[name]
+    """The row of that name, which may be one that `variant` gave. Raises UnknownConfigError and BlockChoiceError."""
+    base, *words = name.split("+")
+    if base not in CONFIGS:
+        raise UnknownConfigError(f"no configuration '{base}'; there are {', '.join(CONFIGS)}")
+    return _chosen(CONFIGS[base], parse(words)) if words else CONFIGS[base]
+
+
+def variant(
+    row: Config, blocks: tuple[str, ...] | None = None, mlp: str | None = None, gate: str | None = None
+) -> Config:
+    """The row with other blocks in g_a and g_s, named after them: `nano+block=swinv2,halo,halo+gate=eca`.
+
+    blocks: a key for all stages, or one each for strides 2, 4, 8. The entropy model takes no blocks, so that no
+    choice can stand in the decoder's way. Raises UnknownBlockError and BlockChoiceError.
+    """
+    return _chosen(row, Choice(blocks, mlp, gate))
+
+
+def _chosen(row: Config, choice: Choice) -> Config:
+    base, transform = CONFIGS[row.name.split("+")[0]], choice.apply(row.transform)
+    return replace(row, name=base.name + suffix(base.transform, transform), transform=transform)
 
 
 class S2LIC(nn.Module):

@@ -1,0 +1,75 @@
+"""The choice of blocks: what may stand where, and the name of it that weights files carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from s2lic.errors import BlockChoiceError, UnknownConfigError
+from s2lic.transform.blocks.table import block_row
+from s2lic.transform.row import TransformRow
+
+MIXERS = ("mixer", "mixer_mlp")
+WORDS = ("block", "mlp", "gate")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Keys of the table of blocks; None leaves what a row has. `blocks` is one for all stages, or one each."""
+
+    blocks: tuple[str, ...] | None = None
+    mlp: str | None = None
+    gate: str | None = None
+
+    def apply(self, row: TransformRow) -> TransformRow:
+        """The row with this choice. Raises UnknownBlockError and BlockChoiceError."""
+        chosen = replace(
+            row,
+            blocks=row.blocks if self.blocks is None else _stages(self.blocks),
+            mlp=row.mlp if self.mlp is None else self.mlp,
+            gate=row.gate if self.gate is None else self.gate,
+        )
+        _check(chosen)
+        return chosen
+
+
+def parse(words: Iterable[str]) -> Choice:
+    """The choice that the words of a name stand for. Raises UnknownConfigError."""
+    pairs = {name: value for name, _, value in (word.partition("=") for word in words)}
+    unknown = sorted(set(pairs) - set(WORDS))
+    if unknown:
+        raise UnknownConfigError(f"'{unknown[0]}' in the name of a configuration; there are {'=, '.join(WORDS)}=")
+    blocks = tuple(pairs["block"].split(",")) if "block" in pairs else None
+    return Choice(blocks, pairs.get("mlp"), pairs.get("gate"))
+
+
+def suffix(base: TransformRow, chosen: TransformRow) -> str:
+    """What the choice adds to the name of `base`; nothing where nothing differs."""
+    plain = _words(base)
+    return "".join(f"+{name}={value}" for name, value in _words(chosen).items() if value != plain[name])
+
+
+def _words(row: TransformRow) -> dict[str, str]:
+    return dict(zip(WORDS, (",".join(row.blocks), row.mlp, row.gate), strict=True))
+
+
+def _stages(blocks: tuple[str, ...]) -> tuple[str, str, str]:
+    if len(blocks) == 1:
+        return (blocks[0],) * 3
+    if len(blocks) != 3:
+        raise BlockChoiceError(f"{len(blocks)} blocks for three stages: give one, or one each for strides 2, 4, 8")
+    return blocks[0], blocks[1], blocks[2]
+
+
+def _check(row: TransformRow) -> None:
+    for key in row.blocks:
+        _require(key, MIXERS)
+    _require(row.mlp, ("mlp",))
+    if row.gate:
+        _require(row.gate, ("gate",))
+
+
+def _require(key: str, kinds: tuple[str, ...]) -> None:
+    kind = block_row(key).kind
+    if kind not in kinds:
+        raise BlockChoiceError(f"'{key}' is a {kind} and cannot stand for a {' or '.join(kinds)}")

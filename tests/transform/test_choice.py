@@ -1,0 +1,77 @@
+"""The choice of blocks: what may stand where, and its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError
+from s2lic.model import CONFIGS, config, variant
+from s2lic.transform.blocks.halo import Halo
+from s2lic.transform.blocks.mlp import Mlp
+from s2lic.transform.choice import Choice, parse, suffix
+from s2lic.transform.group import residual_group
+from s2lic.transform.layer import Layer
+
+NANO = CONFIGS["nano"]
+
+
+def test_one_block_serves_all_stages_and_three_serve_one_each() -> None:
+    assert variant(NANO, ("halo",)).transform.blocks == ("halo", "halo", "halo")
+    assert variant(NANO, ("halo", "gated_cnn", "swinv2")).transform.blocks == ("halo", "gated_cnn", "swinv2")
+
+
+def test_the_name_tells_the_choice_and_gives_the_row_back() -> None:
+    row = variant(NANO, ("swinv2", "gated_cnn", "halo"), mlp="conv_glu", gate="eca")
+    assert row.name == "nano+block=swinv2,gated_cnn,halo+mlp=conv_glu+gate=eca"
+    assert config(row.name) == row
+    assert row.entropy is NANO.entropy
+
+
+def test_choices_add_up_and_may_be_taken_back() -> None:
+    row = variant(variant(NANO, ("halo",)), gate="eca")
+    assert row.name == "nano+block=halo,halo,halo+gate=eca"
+    assert variant(row, NANO.transform.blocks, gate="") == NANO
+
+
+def test_another_spelling_of_a_name_gives_the_same_row() -> None:
+    assert config("nano+gate=eca+block=halo") == variant(NANO, ("halo",), gate="eca")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (Choice(("eca",)), "'eca' is a gate"),
+        (Choice(("mlp",)), "'mlp' is a mlp"),
+        (Choice(mlp="halo"), "'halo' is a mixer"),
+        (Choice(gate="conv_glu"), "'conv_glu' is a mlp"),
+        (Choice(("halo", "halo")), "2 blocks for three stages"),
+        (Choice(()), "0 blocks for three stages"),
+    ],
+)
+def test_a_block_of_another_kind_is_refused(choice: Choice, message: str) -> None:
+    with pytest.raises(BlockChoiceError, match=message):
+        choice.apply(NANO.transform)
+
+
+def test_an_unknown_key_and_an_unknown_word_are_refused() -> None:
+    with pytest.raises(UnknownBlockError, match="'lstm'"):
+        variant(NANO, ("lstm",))
+    for name in ("nano+depth=3", "nano+", "nano+block=halo+"):
+        with pytest.raises(UnknownConfigError, match="there are block="):
+            config(name)
+    with pytest.raises(UnknownConfigError, match="'micro'"):
+        config("micro+block=halo")
+
+
+def test_what_differs_in_nothing_has_no_suffix() -> None:
+    assert suffix(NANO.transform, NANO.transform) == ""
+    assert parse(["block=a,b,c", "mlp=d"]) == Choice(("a", "b", "c"), "d")
+
+
+def test_a_group_is_built_of_what_was_chosen() -> None:
+    row = variant(NANO, ("halo",), gate="eca").transform
+    group = residual_group(row, 2)
+    assert [type(block) for block in group.blocks] == [Layer, Layer]
+    assert all(isinstance(block.attn, Halo) and isinstance(block.mlp, Mlp) for block in group.blocks)
+    assert [type(gate).__name__ for gate in group.gates] == ["Eca", "Eca"]
+    assert not [name for name in residual_group(NANO.transform, 2).state_dict() if name.startswith("gates")]
