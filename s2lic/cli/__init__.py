@@ -9,6 +9,7 @@ import typer
 
 import s2lic
 from s2lic.cli.bench import speed
+from s2lic.cli.blocks import blocks
 from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
@@ -20,7 +21,7 @@ from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
-COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo, models, train)
+COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo, models, blocks, train)
 GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {"bench": ("Measure this machine.", (speed,))}
 
 

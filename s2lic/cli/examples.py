@@ -29,6 +29,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic models", "a table"),
         ("s2lic models --json", "with the cost of each part"),
     ),
+    "blocks": (
+        ("s2lic blocks", "a table"),
+        ("s2lic blocks --json", "for programs"),
+    ),
     "train": (
         ("s2lic train --data photos --minutes 60 --out run", "begin"),
         ("s2lic train --data photos --minutes 90 --out run --resume", "go on"),

@@ -1,0 +1,23 @@
+"""`s2lic blocks`: what a transform can be built of."""
+
+from __future__ import annotations
+
+import typer
+
+from s2lic.cli.options import Json
+from s2lic.cli.streams import print_json
+
+
+def blocks(as_json: Json = False) -> None:
+    """Print the blocks that a transform can be built of: kind, cost, and what each sees."""
+    from s2lic.eval.blocks import DIM, all_facts
+
+    rows = all_facts()
+    if as_json:
+        print_json({"dim": DIM, "blocks": [row.as_dict() for row in rows]})
+        return
+    typer.echo(f"{'block':15} {'kind':9} {'class':6} {'parameters':>10} {'kMAC':>7}  output sees")
+    for row in rows:
+        numbers = f"{row.parameters:10,} {row.kmac:7.1f}"
+        typer.echo(f"{row.key:15} {row.kind:9} {row.selection:6} {numbers}  {row.field}")
+    typer.echo(f"\nParameters, and thousands of multiply-accumulates a position, at {DIM} channels.")

@@ -1,0 +1,57 @@
+"""What each block costs at one size, for the table that the command line and the docs show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+
+from s2lic.transform.blocks import block_names, block_row, create_block
+
+# Stride 8 of a picture of 768 x 512, at the width of the published model.
+DIM, HEADS, HEIGHT, WIDTH = 192, 8, 64, 96
+HEAD = ("key", "paper", "kind", "class", "output sees", "condition", "parameters", "kMAC a position")
+
+
+@dataclass(frozen=True)
+class BlockFacts:
+    """A row of the table of blocks, with parameters and multiply-accumulates a position at `DIM` channels."""
+
+    key: str
+    paper: str
+    kind: str
+    selection: str
+    field: str
+    needs_cond: bool
+    whole_map: bool
+    parameters: int
+    kmac: float
+
+    def cells(self) -> tuple[str, ...]:
+        needs = "yes" if self.needs_cond else "no"
+        numbers = f"{self.parameters:,}", f"{self.kmac:.1f}"
+        return (f"`{self.key}`", self.paper, self.kind, self.selection, self.field, needs, *numbers)
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def facts(key: str) -> BlockFacts:
+    """The facts of one block. Raises UnknownBlockError."""
+    with torch.device("meta"):
+        net = create_block(key, DIM, HEADS)
+    macs: int = net.macs(HEIGHT, WIDTH)  # type: ignore[operator]
+    row, kmac = block_row(key), macs / HEIGHT / WIDTH / 1000
+    count = sum(p.numel() for p in net.parameters())
+    shown = (row.key, row.paper, row.kind, row.selection, row.field, row.needs_cond, row.whole_map)
+    return BlockFacts(*shown, count, kmac)
+
+
+def all_facts() -> list[BlockFacts]:
+    return [facts(key) for key in block_names()]
+
+
+def markdown() -> str:
+    """The table as docs/blocks.md has it."""
+    lines = [HEAD, ("---",) * (len(HEAD) - 2) + ("---:",) * 2, *(row.cells() for row in all_facts())]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -1,0 +1,24 @@
+"""`s2lic blocks`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from s2lic.transform.blocks import block_names
+
+from .conftest import Result
+
+Run = Callable[..., Result]
+
+
+def test_the_table_has_a_line_for_every_block(run: Run) -> None:
+    lines = run("blocks").out.decode().splitlines()
+    assert [line.split()[0] for line in lines[1 : 1 + len(block_names())]] == list(block_names())
+
+
+def test_programs_get_the_same_with_what_each_needs(run: Run) -> None:
+    found = json.loads(run("blocks", "--json").out)
+    assert [row["key"] for row in found["blocks"]] == list(block_names())
+    assert {row["selection"] for row in found["blocks"]} <= {"smooth", "hard"}
+    assert all(row["parameters"] > 0 and row["kmac"] >= 0 for row in found["blocks"])
