@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from s2lic.errors import (
     CorruptError,
@@ -30,18 +30,22 @@ HEADER, EXCEPTIONS, PAYLOAD, TILES = 0x01, 0x02, 0x03, 0x04
 REQUIRED = (HEADER, EXCEPTIONS, PAYLOAD, TILES)
 OPTIONAL_BIT = 0x80
 
+# What comes with a picture besides its symbols; Pillow's names for it.
+EXTRAS = {0x81: "icc_profile", 0x82: "exif", 0x83: "xmp", 0x84: "alpha"}
+
 _BOXES_START = len(MAGIC) + 1
 _CHECKSUM_BYTES = 4
 
 
 @dataclass(frozen=True)
 class Container:
-    """A whole file: the header, the rANS words, the coded list of exceptions (often empty), that of tiles if any."""
+    """A whole file: the header, the rANS words, the lists of exceptions and of tiles, the boxes of `EXTRAS` by name."""
 
     header: Header
     payload: bytes
     exceptions: bytes = b""
     tiles: bytes = b""
+    extras: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,10 @@ class Limits:
 
 
 def pack(container: Container) -> bytes:
-    """The bytes of the file. Raises UsageError if there is no payload, or a tiling without tiles."""
-    if not container.payload:
-        raise UsageError("a file without a payload cannot be written")
-    if bool(container.tiles) != (container.header.tiling == TILED):
-        raise UsageError("a file has a list of tiles if its header says so, and only then")
+    """The bytes of the file. Raises UsageError for parts that no file has, or has without one another."""
+    _check_parts(container)
     boxes = [_box(HEADER, write_fields(container.header))]
+    boxes += [_box(box_id, container.extras[name]) for box_id, name in EXTRAS.items() if name in container.extras]
     if container.tiles:
         boxes.append(_box(TILES, container.tiles))
     if container.exceptions:
@@ -65,6 +67,16 @@ def pack(container: Container) -> bytes:
     boxes.append(_box(PAYLOAD, container.payload))
     body = MAGIC + bytes([VERSION]) + b"".join(boxes)
     return body + zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "little")
+
+
+def _check_parts(container: Container) -> None:
+    if not container.payload:
+        raise UsageError("a file without a payload cannot be written")
+    if bool(container.tiles) != (container.header.tiling == TILED):
+        raise UsageError("a file has a list of tiles if its header says so, and only then")
+    for name, content in container.extras.items():
+        if name not in EXTRAS.values() or not content:
+            raise UsageError(f"there is no box for {len(content)} bytes of {name}")
 
 
 def unpack(data: bytes, limits: Limits = Limits()) -> Container:
@@ -77,7 +89,8 @@ def unpack(data: bytes, limits: Limits = Limits()) -> Container:
     if (TILES in spans) != (header.tiling == TILED):
         raise CorruptError("the header and the list of tiles contradict each other")
     exceptions, tiles = (data[slice(*spans.get(box, (0, 0)))] for box in (EXCEPTIONS, TILES))
-    return Container(header, data[slice(*spans[PAYLOAD])], exceptions, tiles)
+    extras = {name: data[slice(*spans[box_id])] for box_id, name in EXTRAS.items() if box_id in spans}
+    return Container(header, data[slice(*spans[PAYLOAD])], exceptions, tiles, extras)
 
 
 def read_header(data: bytes) -> Header:
@@ -149,7 +162,7 @@ def _check_boxes(data: bytes) -> dict[int, tuple[int, int]]:
             raise UnsupportedFeatureError(
                 f"the file needs box 0x{box_id:02x}, which this release does not know: a newer s2lic is needed"
             )
-        if start == stop and not box_id & OPTIONAL_BIT:
+        if start == stop and (box_id in EXTRAS or not box_id & OPTIONAL_BIT):
             raise CorruptError(f"box 0x{box_id:02x} is empty")
         spans[box_id] = (start, stop)
     if PAYLOAD not in spans:

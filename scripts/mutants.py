@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from s2lic.bitstream import Container, pack, unpack
+from s2lic.bitstream import pack, unpack
 from s2lic.codec import Codec
 from s2lic.varint import write_varint
 
@@ -81,7 +81,7 @@ def _claim(data: bytes, rng: np.random.Generator) -> bytes:
     ]
     header = dataclasses.replace(container.header, **changes[rng.integers(5)])  # type: ignore[arg-type]
     exceptions = _exceptions(rng) if rng.random() < 0.4 else container.exceptions
-    return pack(Container(header, container.payload, exceptions))
+    return pack(dataclasses.replace(container, header=header, exceptions=exceptions))
 
 
 def _exceptions(rng: np.random.Generator) -> bytes:

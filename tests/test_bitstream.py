@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from s2lic import errors
 from s2lic.bitstream import (
     EXCEPTIONS,
+    EXTRAS,
     HEADER,
     MAGIC,
+    OPTIONAL_BIT,
     PAYLOAD,
     TILES,
     VERSION,
@@ -55,7 +57,10 @@ headers = st.builds(
     colour=st.integers(0, 1),
     symbol_crc32=st.integers(0, 2**32 - 1),
 )
-containers = st.builds(Container, header=headers, payload=st.binary(min_size=1), exceptions=st.binary()) | st.builds(
+extras = st.dictionaries(st.sampled_from(list(EXTRAS.values())), st.binary(min_size=1))
+containers = st.builds(
+    Container, header=headers, payload=st.binary(min_size=1), exceptions=st.binary(), extras=extras
+) | st.builds(
     Container,
     header=headers.map(lambda header: dataclasses.replace(header, tiling=1)),
     payload=st.binary(min_size=1),
@@ -254,6 +259,8 @@ CORRUPT = {
     "two headers": HEADER_BOX + HEADER_BOX + PAYLOAD_BOX,
     "tiles that the header does not speak of": HEADER_BOX + box(TILES, b"a") + PAYLOAD_BOX,
     "no tiles where the header says so": header_with(tiling=1) + PAYLOAD_BOX,
+    "two Exif boxes": HEADER_BOX + box(0x82, b"a") * 2 + PAYLOAD_BOX,
+    "empty Exif": HEADER_BOX + box(0x82, b"") + PAYLOAD_BOX,
     "two exceptions boxes": HEADER_BOX + box(EXCEPTIONS, b"a") * 2 + PAYLOAD_BOX,
     "two unknown boxes of one id": HEADER_BOX + box(0x90, b"a") * 2 + PAYLOAD_BOX,
     "exceptions behind the payload": HEADER_BOX + PAYLOAD_BOX + box(EXCEPTIONS, b"a"),
@@ -300,6 +307,18 @@ def test_a_list_of_tiles_against_the_header_is_the_callers_fault(tiling: int, ti
     header = dataclasses.replace(PLAIN, tiling=tiling)
     with pytest.raises(errors.UsageError, match="only then"):
         pack(Container(header, b"words", tiles=tiles))
+
+
+@pytest.mark.parametrize("extras", [{"exif": b""}, {"comment": b"text"}], ids=["empty", "unknown"])
+def test_an_extra_without_a_box_is_the_callers_fault(extras: dict[str, bytes]) -> None:
+    with pytest.raises(errors.UsageError, match="no box"):
+        pack(Container(PLAIN, b"words", extras=extras))
+
+
+def test_extras_stand_between_header_and_payload_and_a_reader_may_skip_them() -> None:
+    whole = pack(Container(PLAIN, b"\x01\x02\x03\x04", extras={"xmp": b"x", "icc_profile": b"i"}))
+    assert whole == stamped(HEADER_BOX + box(0x81, b"i") + box(0x83, b"x") + PAYLOAD_BOX)
+    assert all(box_id & OPTIONAL_BIT for box_id in EXTRAS)
 
 
 def test_a_file_without_a_payload_is_the_callers_fault() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from s2lic.bitstream import VERSION, Limits, describe, unpack
+from s2lic.bitstream import EXTRAS, VERSION, Limits, describe, unpack
 from s2lic.cli.batch import Facts, Manner, Outcome, finish, run
 from s2lic.cli.jobs import Job, find_inputs
 from s2lic.cli.options import Inputs, Json, Recursive, Verbose
@@ -32,6 +32,7 @@ def look(job: Job) -> Facts:
         **describe(header),
         "payload_bytes": len(container.payload),
         "exceptions_bytes": len(container.exceptions),
+        **{f"{name}_bytes": len(container.extras.get(name, b"")) for name in EXTRAS.values()},
     }
 
 

@@ -44,7 +44,18 @@ def test_the_header_is_printed_however_large_the_picture(run: Run, coded: Path) 
         "symbol crc32      77",
         "payload bytes     4",
         "exceptions bytes  1",
+        "icc profile bytes 0",
+        "exif bytes        0",
+        "xmp bytes         0",
+        "alpha bytes       0",
     ]
+
+
+def test_the_boxes_beside_the_symbols_are_listed_with_their_sizes(run: Run, tmp_path: Path) -> None:
+    extras = {"icc_profile": b"12345", "exif": b"1234", "xmp": b"123", "alpha": b"12"}
+    (tmp_path / "b.s2lic").write_bytes(pack(Container(HEADER, b"1234", extras=extras)))
+    facts = json.loads(run("info", "b.s2lic", "--json").out)
+    assert [facts[f"{name}_bytes"] for name in extras] == [5, 4, 3, 2]
 
 
 def test_the_header_is_printed_as_json(run: Run, coded: Path) -> None:
