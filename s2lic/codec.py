@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import decode_latent, encode_latent
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import QualityRangeError, UsageError
+from s2lic.extras import alpha_of, give, take
 from s2lic.images import ImageLike, as_image
 from s2lic.model import STRIDE
 from s2lic.parts import GREY, check_claims, gather, latent_size, scatter
@@ -51,12 +53,14 @@ class Codec:
         self.weights = _open_weights(model, device)
         self._by_id = {self.weights.model_id: self.weights}
 
-    def encode(self, image: ImageLike, quality: float = 50.0) -> bytes:
-        """The file of a picture (Pillow image, uint8 array or path) at quality 0..100.
+    def encode(self, image: ImageLike, quality: float = 50.0, strip: bool = False, strict: bool = False) -> bytes:
+        """The file of a picture (Pillow image, array or path) at quality 0..100.
 
-        Raises QualityRangeError, or what `s2lic.images.as_image` raises.
+        `strip` leaves out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something
+        before it is coded. Raises QualityRangeError, or what `s2lic.images.as_image` raises.
         """
-        level, picture = quality_level(quality), as_image(image, self.max_pixels)
+        level = quality_level(quality)
+        picture, extras = take(as_image(image, self.max_pixels, strict), strip)
         layout = layout_of(picture.width, picture.height, self.tile)
         weights, levels = self.weights, torch.tensor([level], device=self.device)
 
@@ -66,12 +70,14 @@ class Codec:
 
         with crew(self.jobs, layout.rows * layout.columns) as team:
             coded = list(team.map(code, layout.cells()))
-        return pack(gather(layout, coded, weights.model_id, level, grey=picture.mode == "L"))
+        container = gather(layout, coded, weights.model_id, level, grey=picture.mode == "L")
+        return pack(replace(container, extras=extras))
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
-        """The picture of a file, RGB or grey as it was; `crop` is (x, y, width, height) in pixels.
+        """The picture of a file, as it was taken: RGB or grey, its alpha, its metadata in `info`.
 
-        Of a tiled file only what the crop needs is decoded. Raises a BitstreamError, or CropRangeError.
+        `crop` is (x, y, width, height) in pixels; of a tiled file only what the crop needs is decoded.
+        Raises a BitstreamError, or CropRangeError.
         """
         container = unpack(data, Limits(self.max_pixels))
         header = container.header
@@ -79,6 +85,7 @@ class Codec:
         layout, coded = scatter(container, weights.model.row.entropy)
         area = layout.whole if crop is None else crop_box(crop, layout.whole)
         check_claims(weights.model.entropy, weights.tables, coded, levels, layout)
+        alpha = alpha_of(container.extras, (header.width, header.height), area.corners)
 
         def latent(cell: Cell) -> Tensor:
             size, stream = latent_size(layout.tile(*cell)), coded[cell[0] * layout.columns + cell[1]]
@@ -88,7 +95,7 @@ class Codec:
         picture = Image.new("L" if grey else "RGB", (area.width, area.height))
         for window, pixels in windows(layout, area, latent, partial(self.synthesise, weights), self.jobs):
             picture.paste(to_image(pixels, grey), (window.left - area.left, window.top - area.top))
-        return picture
+        return give(picture, alpha, container.extras)
 
     def latent(self, picture: Image.Image, layout: Layout, cell: Cell) -> Tensor:
         """y of one tile, for which g_a has seen `HALO` pixels around it."""
@@ -121,9 +128,15 @@ class Codec:
         return self._by_id[model_id]
 
 
-def encode(image: ImageLike, quality: float = 50.0, model: str | Path = manifest.DEFAULT_MODEL) -> bytes:
+def encode(
+    image: ImageLike,
+    quality: float = 50.0,
+    model: str | Path = manifest.DEFAULT_MODEL,
+    strip: bool = False,
+    strict: bool = False,
+) -> bytes:
     """The file of one picture; for many, keep a `Codec`. Raises as `Codec.encode` does."""
-    return Codec(model).encode(image, quality)
+    return Codec(model).encode(image, quality, strip, strict)
 
 
 def decode(data: bytes) -> Image.Image:

@@ -17,7 +17,7 @@ from s2lic.errors import ExtraMissingError
 from s2lic.eval import metrics
 from s2lic.eval.metrics import psnr
 from s2lic.files import write_atomically
-from s2lic.images import encode_image
+from s2lic.formats import encode_image
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec

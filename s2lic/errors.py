@@ -35,6 +35,14 @@ class OutputFormatError(UsageError):
     """The output's extension names no format that the picture can be saved in."""
 
 
+class BackgroundMissingError(OutputFormatError):
+    """The picture has an alpha channel, the output's format holds none, and no background was named."""
+
+
+class UnknownColourError(UsageError):
+    """The background is not the name of an opaque colour."""
+
+
 class DeviceMissingError(UsageError):
     """The device that was asked for is not there."""
 
@@ -65,6 +73,10 @@ class NotAnImageError(ImageError):
 
 class UnsupportedModeError(ImageError):
     """The picture's pixel mode is not one this version codes."""
+
+
+class LossyConversionError(ImageError):
+    """The picture could only be coded after a conversion that loses something, and `strict` was asked for."""
 
 
 class ImageSizeError(ImageError):
@@ -141,3 +153,7 @@ class EvaluationError(S2licError):
 
 class TrainingDivergedError(S2licError):
     """The loss stayed infinite or not a number for several steps in a row."""
+
+
+class ConversionWarning(UserWarning):
+    """A picture lost something before it was coded: samples of more than 8 bits, colours, frames."""

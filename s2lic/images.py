@@ -1,55 +1,55 @@
-"""Pictures in and out through Pillow: 8-bit RGB and grey, anything else refused by name."""
+"""Pictures in, through Pillow: files, bytes, arrays and images become what the codec codes."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.errors import (
+    ConversionWarning,
     ImageSizeError,
+    LossyConversionError,
     NotAnImageError,
-    OutputFormatError,
     S2licError,
     UnsupportedModeError,
 )
 from s2lic.files import read_bytes
+from s2lic.metadata import metadata_of, upright, with_metadata
+from s2lic.modes import CUT, NOT_RGB, Note, coded_form, to_eight_bits
 
 Source = str | Path | bytes | IO[bytes]
-ImageLike = Source | Image.Image | npt.NDArray[np.uint8]
-
-MODES = ("RGB", "L")
-
-# Lossless where the format can be, else at a quality that hides nothing of ours.
-FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".png": ("PNG", {}),
-    ".bmp": ("BMP", {}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".pgm": ("PPM", {}),
-    ".ppm": ("PPM", {}),
-    ".tif": ("TIFF", {"compression": "tiff_deflate"}),
-    ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
-    ".webp": ("WEBP", {"lossless": True}),
-}
+ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
-def open_image(source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Image.Image:
-    """The decoded picture of a file, its bytes or an open file, turned upright by its Exif.
+@dataclass(frozen=True)
+class Picture:
+    """An image of mode RGB, L, RGBA or LA with its metadata in `info`, and what was changed to make it so."""
 
-    Raises InputMissingError, NotAnImageError, UnsupportedModeError or ImageSizeError.
+    image: Image.Image
+    notes: tuple[Note, ...] = ()
+
+
+def read_image(
+    source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS, strict: bool = False, strip: bool = False
+) -> Picture:
+    """The first picture of a file, its bytes or an open file, turned upright by its Exif.
+
+    `strip` leaves its metadata out. Raises InputMissingError, NotAnImageError, UnsupportedModeError,
+    ImageSizeError, and with `strict` LossyConversionError.
     """
     name, data = _contents(source)
     try:
         with _open(data) as image:
-            check_image(image, max_pixels)
-            return ImageOps.exif_transpose(image)
+            check_size(image, max_pixels)
+            picture = _first_upright(image)
     except S2licError:
         raise
     except Image.DecompressionBombError as error:
@@ -58,31 +58,37 @@ def open_image(source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> I
         raise NotAnImageError(f"{name} is not a picture that Pillow can read; give it a PNG, JPEG, WebP...") from error
     except Exception as error:  # on broken files Pillow lets any kind through
         raise NotAnImageError(f"{name} is not a picture that Pillow can read: {error}") from error
+    if strict:
+        _refuse_losses(picture)
+    return Picture(with_metadata(picture.image, {}), picture.notes) if strip else picture
 
 
-def as_image(image: ImageLike, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Image.Image:
-    """A picture from whatever holds one: a Pillow image, an array (H, W) or (H, W, 3), a file.
+def open_image(source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS, strip: bool = False) -> Image.Image:
+    """As `read_image`, with a ConversionWarning where something is lost."""
+    return _warned(read_image(source, max_pixels, strip=strip))
 
-    Raises what `open_image` raises.
+
+def as_image(image: ImageLike, max_pixels: int | None = DEFAULT_MAX_PIXELS, strict: bool = False) -> Image.Image:
+    """A picture from whatever holds one: a Pillow image, an array (H, W) or (H, W, 2 to 4), a file.
+
+    Pillow images are taken as they stand, whatever their Exif says. Raises what `read_image` raises, and
+    warns as `open_image` does.
     """
     if isinstance(image, np.ndarray):
-        image = _from_array(image)
-    if not isinstance(image, Image.Image):
-        return open_image(image, max_pixels)
-    check_image(image, max_pixels)
-    return image
+        picture = _from_array(image)
+    elif isinstance(image, Image.Image):
+        check_size(image, max_pixels)
+        picture = _in_coded_form(image)
+    else:
+        picture = read_image(image, max_pixels)
+    check_size(picture.image, max_pixels)
+    if strict:
+        _refuse_losses(picture)
+    return _warned(picture)
 
 
-def check_image(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> None:
-    """Raises UnsupportedModeError or ImageSizeError if the picture cannot be coded."""
-    if image.mode not in MODES:
-        raise UnsupportedModeError(
-            f"pictures of mode {image.mode} are not coded; convert it first, for instance with image.convert('RGB')"
-        )
-    if "transparency" in image.info:
-        raise UnsupportedModeError(
-            "pictures with a transparent colour are not coded; flatten it onto a background first"
-        )
+def check_size(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> None:
+    """Raises ImageSizeError if the picture has no pixels or too many."""
     pixels = image.width * image.height
     if pixels == 0:
         raise ImageSizeError(f"a picture of {image.width} x {image.height} has no pixels")
@@ -98,26 +104,35 @@ def is_picture_name(path: Path) -> bool:
     return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
 
 
-def format_of(path: str | Path) -> str:
-    """The extension, lower-case, if it names a format to save in. Raises OutputFormatError."""
-    extension = Path(path).suffix.lower()
-    if extension not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise OutputFormatError(f"{path} ends in no known picture extension; known are {known}")
-    return extension
+def _first_upright(image: Image.Image) -> Picture:
+    frames = getattr(image, "n_frames", 1)
+    picture = _in_coded_form(image)
+    notes = (Note(f"only the first of {frames} pictures is taken", lossy=True),) if frames > 1 else ()
+    return Picture(upright(picture.image), notes + picture.notes)
 
 
-def encode_image(image: Image.Image, extension: str = ".png") -> bytes:
-    """The picture in the format of an extension. Raises OutputFormatError if it does not fit."""
-    name, options = FORMATS[extension]
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, format=name, **options)
-    except (OSError, ValueError) as error:
-        raise OutputFormatError(
-            f"Pillow cannot save {image.width} x {image.height} pixels as {name}: {error}"
-        ) from error
-    return buffer.getvalue()
+def _in_coded_form(image: Image.Image) -> Picture:
+    coded, notes = coded_form(image)
+    if coded is not image:
+        metadata = metadata_of(image)
+        if image.mode in NOT_RGB:
+            metadata.pop("icc_profile", None)  # it tells of colours that are no longer there
+        with_metadata(coded, metadata)
+    return Picture(coded, notes)
+
+
+def _refuse_losses(picture: Picture) -> None:
+    if losses := [note.text for note in picture.notes if note.lossy]:
+        raise LossyConversionError(
+            f"refused, since something would be lost: {'; '.join(losses)}; leave strict out to allow it"
+        )
+
+
+def _warned(picture: Picture) -> Image.Image:
+    for note in picture.notes:
+        if note.lossy:
+            warnings.warn(note.text, ConversionWarning, stacklevel=4)
+    return picture.image
 
 
 def _contents(source: Source) -> tuple[str, bytes]:
@@ -129,17 +144,20 @@ def _contents(source: Source) -> tuple[str, bytes]:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Pillow's warning of many pixels is not wanted: `check_image` holds the limit."""
+    """Pillow's warning of many pixels is not wanted: `check_size` holds the limit."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(io.BytesIO(data))
 
 
-def _from_array(array: npt.NDArray[Any]) -> Image.Image:
-    if array.dtype != np.uint8 or not (array.ndim == 2 or array.shape[2:] == (3,)):
+def _from_array(array: npt.NDArray[Any]) -> Picture:
+    if array.dtype not in (np.uint8, np.uint16) or not (array.ndim == 2 or array.shape[2:] in ((2,), (3,), (4,))):
         raise UnsupportedModeError(
-            f"arrays of {array.dtype} and shape {array.shape} are not coded; give uint8 of shape (H, W) or (H, W, 3)"
+            f"arrays of {array.dtype} and shape {array.shape} are not coded; give uint8 or uint16 "
+            "of shape (H, W) or (H, W, C) with 2 to 4 channels, alpha last of 2 or 4"
         )
     if array.size == 0:
         raise ImageSizeError(f"an array of shape {array.shape} has no pixels")
-    return Image.fromarray(array)
+    if array.dtype == np.uint16:
+        return Picture(Image.fromarray(to_eight_bits(array)), (CUT,))
+    return Picture(Image.fromarray(array))

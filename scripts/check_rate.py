@@ -59,7 +59,7 @@ def main(
         raise typer.BadParameter(f"there is no PNG in {folder}")
     codec, worst, most, misses, count = Codec(model), 0.0, 0, 0, 0
     for path in files:
-        picture = open_image(path)
+        picture = open_image(path, strip=True)
         y = codec.analyse(codec.weights, pad(to_tensor(picture)))
         for quality in map(float, qualities.split(",")):
             data = codec.encode(picture, quality)

@@ -57,6 +57,7 @@ def edited(draw: st.DrawFn, data: bytes, first: int = 0) -> bytes:
     return bytes(body)
 
 
+@pytest.mark.filterwarnings("ignore::s2lic.errors.ConversionWarning")
 @pytest.mark.parametrize("format_name", FORMATS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())

@@ -27,6 +27,7 @@ from s2lic.cli.options import (
     Quiet,
     Recursive,
     SkipExisting,
+    Strip,
     Verbose,
 )
 from s2lic.cli.streams import CODED, check_target, print_note, read_input, write_output
@@ -36,6 +37,10 @@ from s2lic.errors import UsageError
 Format = Annotated[
     str | None,
     typer.Option("--format", help="The outputs' format where -o names none: png, jpg, webp... [default: png]"),
+]
+Background = Annotated[
+    str | None,
+    typer.Option("--background", help="A colour to put behind transparent pictures: white, #ffe4c4..."),
 ]
 
 Crop = Annotated[
@@ -51,6 +56,8 @@ def decode(
     recursive: Recursive = False,
     format_name: Format = None,
     crop: Crop = None,
+    background: Background = None,
+    strip: Strip = False,
     model: Model = None,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
@@ -62,7 +69,8 @@ def decode(
     verbose: Verbose = False,
 ) -> None:
     """Decode files to PNG, or to the format that the output's extension names."""
-    from s2lic.images import encode_image, format_of
+    from s2lic.formats import check_alpha, encode_image, format_of, left_out
+    from s2lic.metadata import with_metadata
 
     extension, part = _extension(format_name, output), _crop(crop, skip_existing)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
@@ -76,13 +84,19 @@ def decode(
             check_target(target, force)
         data = read_input(job.source)
         # A broken file is told at once, before torch is loaded.
-        header = unpack(data, Limits(max_pixels)).header
+        container = unpack(data, Limits(max_pixels))
+        header = container.header
         if skip_existing and is_whole_picture(target, header):
             return {"status": SKIPPED}
+        if "alpha" in container.extras:
+            check_alpha(form, background)
         coder, start = codec(), time.perf_counter()
         image = coder.decode(data, crop=part)
         seconds = time.perf_counter() - start
-        write_output(target, encode_image(image, form), force or skip_existing)
+        image = with_metadata(image, {}) if strip else image
+        if lost := left_out(image, form):
+            print_note(f"s2lic: note: {job.source}: {form} has no place for {', '.join(lost)}", quiet)
+        write_output(target, encode_image(image, form, background), force or skip_existing)
         return {"width": image.width, "height": image.height, "bytes": len(data), "seconds": seconds}
 
     def show(outcome: Outcome) -> None:
@@ -97,7 +111,7 @@ def decode(
 
 def _extension(format_name: str | None, output: str | None) -> str:
     """The ending of outputs that are not named. Raises UsageError or OutputFormatError."""
-    from s2lic.images import format_of
+    from s2lic.formats import format_of
 
     if format_name is None:
         return ".png"

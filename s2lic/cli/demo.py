@@ -30,7 +30,7 @@ def demo(
     from s2lic.demo import TABLE_HEAD, run, sample_photograph
     from s2lic.images import open_image
 
-    image = open_image(source or sample_photograph())
+    image = open_image(source or sample_photograph(), strip=True)
     rows = run(open_codec(device, model), image, steps, out)
     if as_json:
         print_json([row.facts() for row in rows])

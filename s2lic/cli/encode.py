@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -27,15 +27,14 @@ from s2lic.cli.options import (
     Quiet,
     Recursive,
     SkipExisting,
+    Strip,
     Verbose,
 )
 from s2lic.cli.streams import check_target, print_note, write_output
 from s2lic.cli.summary import print_summary
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help="More keeps more, in more bytes.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
 
 
 def encode(
@@ -44,6 +43,8 @@ def encode(
     outdir: Outdir = None,
     recursive: Recursive = False,
     quality: Quality = 50.0,
+    strip: Strip = False,
+    strict: Strict = False,
     model: Model = None,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
@@ -55,7 +56,7 @@ def encode(
     verbose: Verbose = False,
 ) -> None:
     """Encode pictures."""
-    from s2lic.images import is_picture_name, open_image
+    from s2lic.images import is_picture_name, read_image
 
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
@@ -66,15 +67,17 @@ def encode(
         if skip_existing and is_whole_file(target):
             return {"status": SKIPPED}
         check_target(target, force or skip_existing)
-        image = open_image(sys.stdin.buffer if job.source == STANDARD else job.source, max_pixels)
-        print_note_on_metadata(image, quiet)
+        picture = read_image(sys.stdin.buffer if job.source == STANDARD else job.source, max_pixels, strict, strip)
+        notes, image = [note.text for note in picture.notes], picture.image
+        for note in notes:
+            print_note(f"s2lic: note: {job.source}: {note}", quiet)
         coder, start = codec(), time.perf_counter()
         data = coder.encode(image, quality)
         seconds = time.perf_counter() - start
         write_output(target, data, force or skip_existing)
         bpp = 8 * len(data) / (image.width * image.height)
         size = {"width": image.width, "height": image.height, "bytes": len(data), "bpp": bpp}
-        return {"quality": quality, **size, "seconds": seconds}
+        return {"quality": quality, **size, "seconds": seconds, "notes": notes}
 
     def show(outcome: Outcome) -> None:
         print_note(_line(outcome), quiet)
@@ -84,13 +87,6 @@ def encode(
     if batch.many and not quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)
-
-
-def print_note_on_metadata(image: Image, quiet: bool) -> None:
-    """Say what the file will lack, since its reader cannot know."""
-    lost = [name for name in ("icc_profile", "exif", "xmp") if image.info.get(name)]
-    if lost:
-        print_note(f"s2lic: note: not kept in the file: {', '.join(lost)}", quiet)
 
 
 def _line(outcome: Outcome) -> str:

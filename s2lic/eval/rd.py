@@ -76,9 +76,14 @@ def measure(codec: Coder, pictures: Sequence[Path], qualities: Sequence[float], 
     Raises what opening, encoding and decoding raise.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    codec.decode(codec.encode(open_image(pictures[0]), qualities[0]))  # the first run also pays for warming up
+    codec.decode(
+        codec.encode(open_image(pictures[0], strip=True), qualities[0])
+    )  # the first run also pays for warming up
     rows = [
-        [_one(codec, open_image(path), quality, folder / f"{path.stem}-q{quality:g}.s2lic") for quality in qualities]
+        [
+            _one(codec, open_image(path, strip=True), quality, folder / f"{path.stem}-q{quality:g}.s2lic")
+            for quality in qualities
+        ]
         for path in pictures
     ]
     return [_mean(list(points)) for points in zip(*rows, strict=True)]

@@ -124,13 +124,6 @@ def test_quiet_prints_nothing(run: Run, photo: Path) -> None:
     assert run("decode", "photo.s2lic", "-o", "b.png", "--quiet") == Result(0, b"", "")
 
 
-def test_what_the_file_will_lack_is_said(run: Run, photo: Path) -> None:
-    with Image.open(photo) as image:
-        image.save("profile.png", icc_profile=b"a profile")
-    assert "icc_profile" in run("encode", "profile.png").err
-    assert "note" not in run("encode", photo).err
-
-
 def test_the_device_and_the_model_reach_the_codec(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

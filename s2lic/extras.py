@@ -1,0 +1,34 @@
+"""The boxes beside the symbols: from a picture, and back into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PIL import Image
+
+from s2lic.alpha import join, pack_alpha, split, unpack_alpha
+from s2lic.metadata import metadata_of, with_metadata
+
+
+def take(picture: Image.Image, strip: bool = False) -> tuple[Image.Image, dict[str, bytes]]:
+    """The colour of a picture (RGB or L), and by name the boxes of all else; `strip` leaves metadata out."""
+    colour, alpha = split(picture)
+    boxes = {} if strip else metadata_of(picture)
+    if alpha is not None:
+        boxes["alpha"] = pack_alpha(alpha)
+    return colour, boxes
+
+
+def alpha_of(
+    boxes: Mapping[str, bytes], size: tuple[int, int], corners: tuple[int, int, int, int]
+) -> Image.Image | None:
+    """The alpha channel of a picture of `size` between `corners` (left, top, right, bottom), if there is one.
+
+    Raises CorruptError.
+    """
+    return unpack_alpha(boxes["alpha"], size).crop(corners) if "alpha" in boxes else None
+
+
+def give(colour: Image.Image, alpha: Image.Image | None, boxes: Mapping[str, bytes]) -> Image.Image:
+    """The picture as it was taken: alpha joined, metadata in its `info`."""
+    return with_metadata(colour if alpha is None else join(colour, alpha), boxes)
