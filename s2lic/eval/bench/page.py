@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bench.case import STAGES, Case, Measured, Outcome, Timing
 from s2lic.eval.bench.speed import exponent, series
+from s2lic.eval.styles import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,14 +18,6 @@ HEAD = ("codec", "side px", "threads", "encode s", "MP/s", "decode s", "MP/s", "
 STAGE_HEAD = ("codec", "side px", "threads", "", *STAGES)
 FIT_HEAD = ("codec", "threads", "encode", "decode")
 MIB = 2**20
-# Okabe and Ito's colours, told apart by any eye, with a marker each.
-STYLES = {
-    "s2lic": ("#D55E00", "o"),
-    "mbt2018-mean": ("#0072B2", "s"),
-    "cheng2020-attn": ("#CC79A7", "^"),
-    "elic": ("#009E73", "D"),
-    "avif": ("#000000", "x"),
-}
 DASHES = ("-", "--", ":", "-.")
 
 
@@ -103,10 +96,14 @@ def _draw(axes: Axes, way: str, outcomes: Sequence[Outcome]) -> None:
         found = [(o.case.pixels, getattr(o.measured, way).seconds) for o in group if o.measured is not None]
         if not found:
             continue
-        colour, marker = STYLES[codec]
+        look = style(codec)
         label = _label(codec, threads, exponents(group)[way == "decode"])
         axes.loglog(
-            *zip(*found, strict=True), DASHES[counts.index(threads) % 4], color=colour, marker=marker, label=label
+            *zip(*found, strict=True),
+            DASHES[counts.index(threads) % 4],
+            color=look.colour,
+            marker=look.marker,
+            label=label,
         )
     sides = sorted({outcome.case.side for outcome in outcomes})
     axes.set_xticks([side**2 for side in sides], [f"{side}²" for side in sides])

@@ -1,0 +1,105 @@
+"""An evaluation as the plain data that the page's scripts draw from."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from s2lic.eval.html.views import CROP, View
+from s2lic.eval.metrics import decibels
+from s2lic.eval.records import MS_SSIM, PSNR, Comparison, Curve, Evaluation, Failure, Point, Sample
+from s2lic.eval.styles import INK, PUBLISHED, first, label, style
+
+METRICS = (
+    {"metric": PSNR, "key": "psnr", "label": "PSNR dB"},
+    {"metric": MS_SSIM, "key": "msssim_db", "label": "MS-SSIM dB"},
+)
+DASH = "6 4"
+
+
+def page_data(evaluation: Evaluation, views: Sequence[View]) -> dict[str, Any]:
+    """Everything the page shows; None is what was not measured, "inf" the dB of a picture without loss."""
+    curves = (*evaluation.curves, *evaluation.published)
+    labels = {curve.codec: label(curve, curves) for curve in curves}
+    found = {
+        "facts": f"{evaluation.date}. {evaluation.machine}. {_pictures(evaluation)}.",
+        "command": evaluation.command,
+        "metrics": METRICS,
+        "curves": [_curve(curve, labels) for curve in curves],
+        "comparisons": [_comparison(row, labels) for row in evaluation.comparisons],
+        "samples": [_sample(sample, labels) for sample in evaluation.samples],
+        "failures": [_failure(row) for row in evaluation.failures] or ["Every picture was measured."],
+        "views": [_view(view) for view in views],
+        "look": f"The middle {CROP[0]} x {CROP[1]} pixels, without further loss; rates are of the whole picture.",
+    }
+    return _without_infinity(found)  # type: ignore[no-any-return]
+
+
+def title(evaluation: Evaluation) -> str:
+    """What the page is called."""
+    return f"s2lic eval: {_pictures(evaluation)}"
+
+
+def _pictures(evaluation: Evaluation) -> str:
+    count = len(evaluation.pictures)
+    what = f"{count} picture{'s' * (count != 1)}"
+    return f"Kodak, {what}" if evaluation.kodak else what
+
+
+def _curve(curve: Curve, labels: dict[str, str]) -> dict[str, Any]:
+    look = style(curve.codec)
+    return {
+        "codec": curve.codec,
+        "label": labels[curve.codec],
+        "source": curve.source,
+        "published": curve.published,
+        "shown": first(curve),
+        "colour": "var(--ink)" if look.colour == INK else look.colour,
+        "marker": look.marker,
+        "dash": DASH if curve.published else "none",
+        "points": [_point(point) for point in curve.points],
+    }
+
+
+def _point(point: Point) -> dict[str, Any]:
+    return {"quality": point.quality, "bpp": point.bpp, "psnr": point.psnr, "msssim_db": point.msssim_db}
+
+
+def _comparison(row: Comparison, labels: dict[str, str]) -> dict[str, Any]:
+    """The baseline may be a published curve that is not shown, as its figures hold for Kodak alone."""
+    baseline = labels.get(row.baseline, row.baseline.removeprefix(PUBLISHED))
+    return {**asdict(row), "codec": labels[row.codec], "baseline": baseline}
+
+
+def _sample(sample: Sample, labels: dict[str, str]) -> dict[str, Any]:
+    similarity = None if sample.msssim is None else decibels(sample.msssim)
+    return {**asdict(sample), "codec": labels.get(sample.codec, sample.codec), "msssim_db": similarity}
+
+
+def _failure(row: Failure) -> str:
+    quality = "" if row.quality is None else f", quality {row.quality:g}"
+    where = "" if row.codec is None else f" ({row.codec}{quality})"
+    return f"{row.picture}{where}: {row.error}: {row.message}"
+
+
+def _view(view: View) -> dict[str, Any]:
+    versions = [
+        {
+            "name": version.name,
+            "caption": version.caption,
+            "source": f"data:image/webp;base64,{base64.b64encode(version.webp).decode()}",
+        }
+        for version in view.versions
+    ]
+    return {"picture": view.picture, "width": view.width, "height": view.height, "versions": versions}
+
+
+def _without_infinity(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinity(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_infinity(item) for item in value]
+    return "inf" if value == math.inf else value

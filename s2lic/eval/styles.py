@@ -1,0 +1,64 @@
+"""How a codec's curve looks, on every plot and in the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from s2lic.eval.records import Curve
+
+PUBLISHED = "published:"
+INK = "#000000"
+
+
+@dataclass(frozen=True)
+class Style:
+    """A colour and a marker in matplotlib's letters; measured curves are solid and thick, published ones dashed."""
+
+    colour: str
+    marker: str
+
+
+# Okabe and Ito's colours, told apart by any eye; a marker each tells the curves apart without them.
+ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+STYLES = {
+    "s2lic": Style(RED, "o"),
+    "vtm": Style(INK, "s"),
+    "vtm-9.1-strict": Style(INK, "v"),
+    "hm": Style(INK, "D"),
+    "bpg": Style(INK, "x"),
+    "avif": Style(GREEN, "^"),
+    "av1": Style(GREEN, "^"),
+    "webp": Style(ORANGE, "D"),
+    "jpeg": Style(SKY, "x"),
+    "jpeg2000": Style(SKY, "s"),
+    "jxl": Style(BLUE, "v"),
+    "heif": Style(PURPLE, "s"),
+    "s2lic-paper": Style(RED, "x"),
+    "mbt2018-mean": Style(PURPLE, "o"),
+    "cheng2020-attn": Style(ORANGE, "v"),
+    "elic2022": Style(BLUE, "D"),
+    "elic": Style(BLUE, "D"),
+    "lalic": Style(BLUE, "o"),
+    "hpcm-base": Style(BLUE, "x"),
+    "hpcm-large": Style(BLUE, "^"),
+}
+OTHERS = tuple(Style(colour, marker) for marker in "oD^vxs" for colour in (PURPLE, ORANGE, GREEN, BLUE))
+# The published curves that are shown first; a report offers the rest.
+FIRST = ("vtm", "av1", "mbt2018-mean", "elic2022", "s2lic-paper", "webp")
+
+
+def style(codec: str) -> Style:
+    """The style of a curve by its name, published or measured; one of `OTHERS` for a codec without a row."""
+    name = codec.removeprefix(PUBLISHED)
+    return STYLES.get(name) or OTHERS[sum(name.encode()) % len(OTHERS)]
+
+
+def label(curve: Curve, beside: tuple[Curve, ...]) -> str:
+    """The curve's label, and that it is published where a measured one has the same."""
+    same = curve.published and any(other.label == curve.label and not other.published for other in beside)
+    return f"{curve.label}, published" if same else curve.label
+
+
+def first(curve: Curve) -> bool:
+    """Whether a curve is shown before anyone chooses."""
+    return not curve.published or curve.codec.removeprefix(PUBLISHED) in FIRST
