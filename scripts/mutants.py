@@ -12,6 +12,7 @@ from PIL import Image
 
 from s2lic.bitstream import pack, unpack
 from s2lic.codec import Codec
+from s2lic.tiles import GRID, SIDE_MIN
 from s2lic.varint import write_varint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,12 +31,13 @@ class Mutant:
 
 
 def seeds() -> list[bytes]:
-    """Valid files: both tracked pictures, colour and grey, at low, middle and high quality."""
-    codec, files = Codec(MODEL), []
+    """Valid files: both tracked pictures, colour and grey, at low, middle and high quality; two with tiles."""
+    codec, tiled, files = Codec(MODEL), Codec(MODEL, tile=GRID), []
     for name in ("portrait", "shapes"):
         with Image.open(ROOT / "tests" / "pictures" / f"{name}.png") as image:
             crop = image.crop((20, 20, 84, 84))
         files += [codec.encode(crop.convert(mode), quality) for mode in ("RGB", "L") for quality in (5, 50, 95)]
+        files.append(tiled.encode(crop.resize((SIDE_MIN + GRID, GRID)), 20))
     return files
 
 

@@ -2,9 +2,9 @@
 
     python -m scripts.mutate [--count 10000] [--seed 0]
 
-Valid 64 x 64 files of the tests' frozen model are flipped, cut and lengthened. Half of the results have both
-checksums right, as an attacker would; some of those claim other header fields or exceptions as well. One
-child process decodes them all, so that a crash is a result too. Exit 0 if every outcome was allowed.
+Valid small files of the tests' frozen model, some in tiles, are flipped, cut and lengthened. Half of the results have
+both checksums right, as an attacker would; some of those claim other header fields or exceptions as well. One child
+process decodes them all, so that a crash is a result too. Exit 0 if every outcome was allowed.
 """
 
 from __future__ import annotations

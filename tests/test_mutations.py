@@ -36,6 +36,10 @@ def test_a_mutant_is_the_same_each_time_and_never_the_original(files: list[bytes
         assert case.restamped == bool(index % 2)
 
 
+def test_some_of_the_files_have_tiles(files: list[bytes]) -> None:
+    assert [bool(unpack(data).tiles) for data in files].count(True) == 2
+
+
 def test_an_attacker_gets_past_both_checksums(files: list[bytes]) -> None:
     decoder, original = Decoder(), files[1]
     payload = unpack(original).payload
