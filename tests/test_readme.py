@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.cli import main
+from tests.pages import blocks, run, waves
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 USE = README.partition("\n## Use\n")[2].partition("\n## ")[0]
 
 
-def examples(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", USE, re.MULTILINE | re.DOTALL)
-
-
-def run(line: str) -> int:
-    """One line of shell that calls s2lic, within this process."""
-    program, *words = shlex.split(line, comments=True)
-    assert program == "s2lic", f"the test runs no other program: {line}"
-    with pytest.raises(SystemExit) as exit_info:
-        main(words)
-    return int(exit_info.value.code or 0)
-
-
 @pytest.fixture(autouse=True)
 def folder_with_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    rows, cols = np.mgrid[:75, :101]
-    waves = 127 + 100 * np.sin(np.stack([rows / 9, cols / 11, (rows + cols) / 23], axis=-1))
-    Image.fromarray(waves.astype(np.uint8)).save("img.png")
+    waves((101, 75)).save("img.png")
     Path("photos").mkdir()
     for name in ("one", "two"):
-        Image.fromarray(waves.astype(np.uint8)[:33, :49]).save(f"photos/{name}.png")
+        waves((49, 33)).save(f"photos/{name}.png")
+
+
+def examples(language: str) -> list[str]:
+    return [code for found, code in blocks(USE) if found == language]
 
 
 def size_of(path: str) -> tuple[int, int]:
