@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from torch import nn
 
 from s2lic.errors import UnknownBlockError
+from s2lic.transform.blocks.aaren_scan import AarenScan
 from s2lic.transform.blocks.base_conv import BaseConv
 from s2lic.transform.blocks.bottleneck import Bottleneck
 from s2lic.transform.blocks.conv_glu import ConvGlu
+from s2lic.transform.blocks.davit_channel import DavitChannel
 from s2lic.transform.blocks.eca import Eca
 from s2lic.transform.blocks.gated_cnn import GatedCnn
 from s2lic.transform.blocks.halo import Halo
+from s2lic.transform.blocks.magnet import magnet
 from s2lic.transform.blocks.mlp import Mlp
 from s2lic.transform.blocks.sigmoid_window import sigmoid_window
 from s2lic.transform.blocks.swinv2 import WindowAttention
@@ -72,6 +75,18 @@ ROWS = {
         BlockRow(
             "base_conv", "Arora et al. 2024, Zoology, arXiv 2312.04927", "mixer", "smooth", "7x7, or the map",
             BaseConv,
+        ),
+        BlockRow(
+            "davit_channel", "Ding et al. 2022, DaViT, arXiv 2204.03645", "mixer", "smooth", "the map",
+            DavitChannel, ("heads",), whole_map=True,
+        ),
+        BlockRow(
+            "aaren_scan", "Feng et al. 2024, Attention as an RNN, arXiv 2405.13956", "mixer", "smooth",
+            "its row and column", AarenScan, ("heads",), whole_map=True,
+        ),
+        BlockRow(
+            "magnet", "Kukleva et al. 2025, RefAM, arXiv 2509.22650", "mixer", "smooth", "window",
+            magnet, WINDOWS, shifted=True,
         ),
         BlockRow(
             "mlp", "Vaswani et al. 2017, Attention Is All You Need, arXiv 1706.03762", "mlp", "smooth", "one place",

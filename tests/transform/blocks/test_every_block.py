@@ -25,6 +25,9 @@ PARAMETERS = {
     "halo": 4 * DIM**2 + 2 * 27 * DIM // HEADS,
     "sigmoid_window": WINDOW_ATTENTION + DIM,
     "base_conv": DIM**2 + 51 * DIM,
+    "davit_channel": 4 * DIM**2 + 4 * DIM + 20 * DIM + HEADS,
+    "aaren_scan": 3 * DIM**2 + DIM,
+    "magnet": WINDOW_ATTENTION + 4 * DIM,
     "mlp": 8 * DIM**2 + 5 * DIM,
     "conv_glu": 3 * DIM * HIDDEN + 12 * HIDDEN + DIM,
 }

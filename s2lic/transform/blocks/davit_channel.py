@@ -1,0 +1,57 @@
+"""Attention among channels, whose features are the places of the map (Ding et al. 2022, DaViT)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2lic.transform.blocks.conv_glu import depthwise
+from s2lic.transform.blocks.heads import join_heads, split_heads
+
+TEMPERATURE = 10.0
+
+
+def channel_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(k^T v) applied to the channels of q; all (..., places, d), the softmax over the channels of v."""
+    weights = torch.softmax(k.transpose(-2, -1) @ v, dim=-1)
+    return q @ weights.transpose(-2, -1)
+
+
+class DavitChannel(nn.Module):
+    """Channel attention in groups on (B, C, H, W), between two 3x3 depth-wise convolutions with residuals.
+
+    scale "paper" divides k by sqrt(d): the logits grow with the map and saturate. "cosine" takes the cosine of
+    every two channels times a learned temperature, which is the same at every size.
+    """
+
+    def __init__(self, dim: int, heads: int = 1, scale: str = "cosine", positions: bool = True) -> None:
+        super().__init__()
+        self.dim, self.heads, self.cosine = dim, heads, scale == "cosine"
+        self.before = depthwise(dim, 3) if positions else None
+        self.after = depthwise(dim, 3) if positions else None
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.log_scale = nn.Parameter(torch.full((heads, 1, 1), math.log(TEMPERATURE))) if self.cosine else None
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.before is None else x + self.before(x)
+        q, k, v = self.qkv(x.flatten(2).transpose(1, 2)).chunk(3, dim=-1)
+        out = self.proj(join_heads(self.attend(*(split_heads(t, self.heads) for t in (q, k, v)))))
+        out = out.transpose(1, 2).reshape(x.shape)
+        return out if self.after is None else out + self.after(out)  # type: ignore[no-any-return]
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """(B, heads, places, d); a sum over all places is too long for bfloat16."""
+        with torch.autocast(q.device.type, enabled=False):
+            like = self.proj.weight.dtype
+            q, k, v = q.to(like), k.to(like), v.to(like)
+            if self.log_scale is None:
+                return channel_attention(q, k / math.sqrt(k.shape[-1]), v)
+            return channel_attention(q, F.normalize(k, dim=-2) * self.log_scale.exp(), F.normalize(v, dim=-2))
+
+    def macs(self, height: int, width: int) -> int:
+        positions = 0 if self.before is None else 18 * self.dim
+        return (4 * self.dim**2 + 2 * self.dim**2 // self.heads + positions) * height * width
