@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, pack, unpack
-from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import decode_latent, encode_latent
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
+from s2lic.entropy.coding import decode_latent
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import QualityRangeError, UsageError
 from s2lic.extras import alpha_of, give, take
 from s2lic.images import ImageLike, as_image
 from s2lic.model import STRIDE
-from s2lic.parts import GREY, check_claims, gather, latent_size, scatter
-from s2lic.strips import crew, windows
-from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box, layout_of
+from s2lic.parts import GREY, check_claims, latent_size, scatter
+from s2lic.pixels import pad, to_image, to_tensor
+from s2lic.rate_control import Kind, meet, target_of
+from s2lic.strips import windows
+from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box
+from s2lic.trials import Trials
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
 
@@ -53,25 +52,33 @@ class Codec:
         self.weights = _open_weights(model, device)
         self._by_id = {self.weights.model_id: self.weights}
 
-    def encode(self, image: ImageLike, quality: float = 50.0, strip: bool = False, strict: bool = False) -> bytes:
-        """The file of a picture (Pillow image, array or path) at quality 0..100.
+    def encode(
+        self,
+        image: ImageLike,
+        quality: float | None = None,
+        strip: bool = False,
+        strict: bool = False,
+        *,
+        target_bpp: float | None = None,
+        target_size: int | None = None,
+        target_psnr: float | None = None,
+    ) -> bytes:
+        """The file of a picture (Pillow image, array or path) at quality 0..100, 50 if nothing is said.
 
-        `strip` leaves out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something
-        before it is coded. Raises QualityRangeError, or what `s2lic.images.as_image` raises.
+        Instead of a quality, one target: bits a pixel, bytes of the file, or dB of PSNR without alpha. `strip` leaves
+        out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something before it is coded.
+        Raises QualityRangeError, TargetRangeError, UsageError, or what `s2lic.images.as_image` raises.
         """
-        level = quality_level(quality)
+        level = quality_level(50.0 if quality is None else quality)
         picture, extras = take(as_image(image, self.max_pixels, strict), strip)
-        layout = layout_of(picture.width, picture.height, self.tile)
-        weights, levels = self.weights, torch.tensor([level], device=self.device)
-
-        def code(cell: Cell) -> Coded:
-            y = self.latent(picture, layout, cell)
-            return encode_latent(weights.model.entropy, weights.tables, y, levels)[0]
-
-        with crew(self.jobs, layout.rows * layout.columns) as team:
-            coded = list(team.map(code, layout.cells()))
-        container = gather(layout, coded, weights.model_id, level, grey=picture.mode == "L")
-        return pack(replace(container, extras=extras))
+        target, trials = target_of(target_bpp, target_size, target_psnr, picture.size), Trials(self, picture, extras)
+        if target is None:
+            return trials.plain(level)
+        if quality is not None:
+            raise UsageError("a quality and a target cannot both be met; give one of them")
+        if target.kind is Kind.rate:
+            return meet(target, trials.sample_rate, trials.rate, trials.plain)
+        return meet(target, trials.sample_psnr, trials.psnr, trials.plain)
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
         """The picture of a file, as it was taken: RGB or grey, its alpha, its metadata in `info`.
@@ -149,23 +156,6 @@ def quality_level(quality: float) -> int:
     if not 0 <= quality <= 100:
         raise QualityRangeError(f"quality {quality} is outside 0..100")
     return round(quality * QUALITY_MAX / 100)
-
-
-def to_tensor(image: Image.Image) -> Tensor:
-    """(1, 3, H, W) float32 in [0, 1]."""
-    pixels = torch.from_numpy(np.array(image.convert("RGB")))
-    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
-
-
-def to_image(pixels: Tensor, grey: bool) -> Image.Image:
-    """A picture of (3, H, W) uint8; grey by Pillow's luma."""
-    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
-    return picture.convert("L") if grey else picture
-
-
-def pad(x: Tensor) -> Tensor:
-    """Repeats the right and bottom edges up to multiples of 16."""
-    return F.pad(x, (0, -x.shape[3] % STRIDE, 0, -x.shape[2] % STRIDE), mode="replicate")
 
 
 def _fast_layout(x: Tensor) -> Tensor:

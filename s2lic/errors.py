@@ -19,6 +19,10 @@ class QualityRangeError(UsageError):
     """The quality lies outside 0..100."""
 
 
+class TargetRangeError(UsageError):
+    """No quality gives the picture the size or fidelity that was asked for."""
+
+
 class CropRangeError(UsageError):
     """The crop has no pixels or reaches beyond the picture."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header
 from s2lic.cli.batch import SKIPPED, Facts, Manner, Outcome, finish, run
 from s2lic.cli.device import shared_codec
 from s2lic.cli.existing import is_whole_file
@@ -32,8 +32,15 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.streams import check_target, print_note, write_output
 from s2lic.cli.summary import print_summary
+from s2lic.errors import UsageError
 
-Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help="More keeps more, in more bytes.")]
+Quality = Annotated[
+    float | None,
+    typer.Option("-q", "--quality", min=0, max=100, help="More keeps more, in more bytes. [default: 50]"),
+]
+TargetBpp = Annotated[float | None, typer.Option("--target-bpp", help="Bits a pixel to meet, instead of a quality.")]
+TargetSize = Annotated[int | None, typer.Option("--target-size", help="Bytes to meet, instead of a quality.")]
+TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
 
 
@@ -42,7 +49,10 @@ def encode(
     output: Output = None,
     outdir: Outdir = None,
     recursive: Recursive = False,
-    quality: Quality = 50.0,
+    quality: Quality = None,
+    target_bpp: TargetBpp = None,
+    target_size: TargetSize = None,
+    target_psnr: TargetPsnr = None,
     strip: Strip = False,
     strict: Strict = False,
     model: Model = None,
@@ -58,6 +68,10 @@ def encode(
     """Encode pictures."""
     from s2lic.images import is_picture_name, read_image
 
+    targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
+    targets = {name: value for name, value in targets.items() if value is not None}
+    if len(targets) + (quality is not None) > 1:
+        raise UsageError("-q, --target-bpp, --target-size and --target-psnr exclude one another; give one of them")
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
     codec = shared_codec(device, model, max_pixels, jobs)
@@ -72,12 +86,12 @@ def encode(
         for note in notes:
             print_note(f"s2lic: note: {job.source}: {note}", quiet)
         coder, start = codec(), time.perf_counter()
-        data = coder.encode(image, quality)
+        data = coder.encode(image, **(targets or {"quality": 50.0 if quality is None else quality}))  # type: ignore[arg-type]
         seconds = time.perf_counter() - start
         write_output(target, data, force or skip_existing)
         bpp = 8 * len(data) / (image.width * image.height)
         size = {"width": image.width, "height": image.height, "bytes": len(data), "bpp": bpp}
-        return {"quality": quality, **size, "seconds": seconds, "notes": notes}
+        return {"quality": read_header(data).quality / 100, **size, "seconds": seconds, "notes": notes}
 
     def show(outcome: Outcome) -> None:
         print_note(_line(outcome), quiet)

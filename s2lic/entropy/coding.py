@@ -58,11 +58,18 @@ def least_bits(row: EntropyRow, tables: Tables, quality: Quality, size: LatentSi
         yield y + z_height * z_width * float(z)
 
 
-@torch.inference_mode()
 def encode_latent(
     model: EntropyModel, tables: Tables, y: Tensor, levels: Tensor, margin: float = MARGIN
 ) -> list[Coded]:
-    """Code y (B, M, h, w) at quality levels (B,); `model` is in float64.
+    """What `encode_and_decode` codes."""
+    return encode_and_decode(model, tables, y, levels, margin)[0]
+
+
+@torch.inference_mode()
+def encode_and_decode(
+    model: EntropyModel, tables: Tables, y: Tensor, levels: Tensor, margin: float = MARGIN
+) -> tuple[list[Coded], Tensor]:
+    """Code y (B, M, h, w) at quality levels (B,); `model` is in float64. The y_hat of a decoder comes with it.
 
     Raises ArithmeticFaultError if a mean or scale is not finite or a symbol does not fit 16 bits.
     """
@@ -81,8 +88,8 @@ def encode_latent(
             writer.write_scaled(whole(symbols.T), scale.T.cpu().numpy())
         return q + mu
 
-    model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise)
-    return [writer.finish() for writer in writers]
+    y_hat = model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise)
+    return [writer.finish() for writer in writers], y_hat
 
 
 @torch.inference_mode()

@@ -194,3 +194,10 @@ def test_a_crop_does_not_go_with_skip_existing(run: Run, photo: Path) -> None:
     result = run("decode", "a.bin", "--crop", "0,0,5,5", "--skip-existing")
     assert result.code == 2
     assert "--crop out" in result.err
+
+
+@pytest.mark.parametrize("words", [("-q", "5", "--target-bpp", "1"), ("--target-size", "9", "--target-psnr", "30")])
+def test_a_quality_and_targets_exclude_one_another(run: Run, photo: Path, words: tuple[str, ...]) -> None:
+    result = run("encode", photo, "-o", "a.bin", *words)
+    assert (result.code, Path("a.bin").exists()) == (2, False)
+    assert "exclude one another" in result.err

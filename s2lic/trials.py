@@ -1,0 +1,136 @@
+"""One picture at one quality after another: as a file, measured, or only a sample of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from s2lic.bitstream import pack
+from s2lic.entropy.coder import Coded
+from s2lic.entropy.coding import encode_and_decode
+from s2lic.parts import gather
+from s2lic.pixels import to_image, to_tensor
+from s2lic.rate_control import Trial
+from s2lic.strips import crew, windows
+from s2lic.tiles import Box, Cell, layout_of
+
+if TYPE_CHECKING:
+    from s2lic.codec import Codec
+
+# Blocks of this side, spread evenly, cost within a tenth of what the whole picture does a pixel.
+BLOCK = 64
+SHARE = 1 / 6
+BLOCKS_MAX = 256
+RIM = 8
+STATE_BITS = 32  # what a stream of its own costs a block
+
+
+class Trials:
+    """g_a does not see the quality, so it runs once for a picture in one stream; of tiles y is not kept."""
+
+    def __init__(self, codec: Codec, picture: Image.Image, extras: Mapping[str, bytes]) -> None:
+        self._codec, self._picture, self._extras = codec, picture, extras
+        self._layout = layout_of(picture.width, picture.height, codec.tile)
+        self._only: Tensor | None = None
+        self._blocks: tuple[Tensor, Tensor] | None = None
+
+    def plain(self, level: int) -> bytes:
+        """The file at a level 0..10000."""
+        cells = list(self._layout.cells())
+        with crew(self._codec.jobs, len(cells)) as team:
+            return self._file(level, list(team.map(lambda cell: self._code(cell, level)[0], cells)))
+
+    def rate(self, level: int) -> Trial:
+        """The file, and the logarithm of its bits a pixel."""
+        data = self.plain(level)
+        return Trial(data, math.log(8 * len(data) / (self._layout.width * self._layout.height)))
+
+    def psnr(self, level: int) -> Trial:
+        """The file, and the PSNR of what it will be decoded to."""
+        coded: dict[Cell, Coded] = {}
+        error = 0.0
+
+        def latent(cell: Cell) -> Tensor:
+            coded[cell], y_hat = self._code(cell, level)
+            return y_hat.float()
+
+        synthesise = partial(self._codec.synthesise, self._codec.weights)
+        for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._codec.jobs):
+            error += self._squared_error(window, pixels)
+        count = self._layout.width * self._layout.height * len(self._picture.getbands())
+        return Trial(self._file(level, [coded[cell] for cell in self._layout.cells()]), decibels(error / count))
+
+    def sample_rate(self, level: int) -> float:
+        """About the logarithm of bits a pixel."""
+        _, y = self._sample()
+        coded, _ = self._code_latent(y, level)
+        bits = sum(8 * len(block.payload) - STATE_BITS for block in coded)
+        return math.log(max(bits, 1) / (len(coded) * BLOCK**2))
+
+    def sample_psnr(self, level: int) -> float:
+        """About the PSNR, by the middle of each block."""
+        x, y = self._sample()
+        _, y_hat = self._code_latent(y, level)
+        back = self._codec.synthesise(self._codec.weights, y_hat)
+        middle = slice(RIM, BLOCK - RIM)
+        difference = back[:, :, middle, middle].float() - 255 * x[:, :, middle, middle]
+        return decibels(float(difference.square().mean()))
+
+    def _sample(self) -> tuple[Tensor, Tensor]:
+        """Blocks of the picture and their y, as if each were a picture."""
+        if self._blocks is None:
+            boxes = blocks(self._layout.width, self._layout.height)
+            x = torch.cat([to_tensor(self._picture.crop(box.corners)) for box in boxes]).to(self._codec.device)
+            self._blocks = x, self._codec.analyse(self._codec.weights, x)
+        return self._blocks
+
+    def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
+        (coded,), y_hat = self._code_latent(self._latent(cell), level)
+        return coded, y_hat
+
+    def _latent(self, cell: Cell) -> Tensor:
+        if self._layout.rows * self._layout.columns > 1:
+            return self._codec.latent(self._picture, self._layout, cell)
+        if self._only is None:
+            self._only = self._codec.latent(self._picture, self._layout, cell)
+        return self._only
+
+    def _code_latent(self, y: Tensor, level: int) -> tuple[list[Coded], Tensor]:
+        weights, levels = self._codec.weights, torch.full((len(y),), level, device=self._codec.device)
+        return encode_and_decode(weights.model.entropy, weights.tables, y, levels)
+
+    def _file(self, level: int, coded: list[Coded]) -> bytes:
+        grey = self._picture.mode == "L"
+        container = gather(self._layout, coded, self._codec.weights.model_id, level, grey)
+        return pack(replace(container, extras=self._extras))
+
+    def _squared_error(self, window: Box, pixels: Tensor) -> float:
+        back = np.asarray(to_image(pixels, self._picture.mode == "L"), np.float32)
+        original = np.asarray(self._picture.crop(window.corners), np.float32)
+        return float(np.square(back - original).sum(dtype=np.float64))
+
+
+def decibels(error: float) -> float:
+    """PSNR of a mean squared error; a perfect picture is given an error far below one level."""
+    return 10 * math.log10(255**2 / max(error, 1e-6))
+
+
+def blocks(width: int, height: int) -> list[Box]:
+    """About a sixth of the picture, evenly spread; a small picture repeats its edge."""
+    wanted = min(max(width * height * SHARE / BLOCK**2, 1), BLOCKS_MAX)
+    columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // BLOCK, 1), BLOCKS_MAX)
+    rows = min(max(round(wanted / columns), 1), max(height // BLOCK, 1))
+    lefts, tops = _spread(width, columns), _spread(height, rows)
+    return [Box(left, top, left + BLOCK, top + BLOCK) for top in tops for left in lefts]
+
+
+def _spread(size: int, count: int) -> list[int]:
+    return [max(round((i + 0.5) * size / count - BLOCK / 2), 0) for i in range(count)]

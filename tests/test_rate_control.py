@@ -1,0 +1,80 @@
+"""Targets are met, cheaply, or refused by name."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+
+from s2lic.codec import Codec
+from s2lic.errors import TargetRangeError, UsageError
+from s2lic.rate_control import Kind, Target, Trial, meet, target_of
+from s2lic.trials import Trials
+from tests.frozen import MODEL, picture
+
+SIZE = (400, 320)
+
+
+@cache
+def codec() -> Codec:
+    return Codec(MODEL)
+
+
+@pytest.mark.parametrize("quality", [15, 45, 80])
+def test_a_size_is_met_within_one_percent(quality: float) -> None:
+    image = picture("portrait", size=SIZE)
+    wanted = len(codec().encode(image, quality))
+    assert abs(len(codec().encode(image, target_size=wanted)) / wanted - 1) <= 0.01
+    bpp = 8 * wanted / math.prod(SIZE)
+    assert abs(len(codec().encode(image, target_bpp=bpp)) / wanted - 1) <= 0.01
+
+
+def test_a_psnr_is_met_within_a_twentieth_of_a_decibel() -> None:
+    image = picture("portrait", size=SIZE)
+    wanted = Trials(codec(), image, {}).psnr(5500).value
+    assert wanted is not None
+    back = codec().decode(codec().encode(image, target_psnr=wanted))
+    error = np.mean((np.asarray(back, float) - np.asarray(image, float)) ** 2)
+    assert abs(10 * math.log10(255**2 / error) - wanted) <= 0.05
+
+
+@pytest.mark.parametrize("targets", [{"target_bpp": 1e-4}, {"target_size": 10**7}, {"target_psnr": 90.0}])
+def test_what_no_quality_gives_is_refused_with_what_can_be_had(targets: dict[str, float]) -> None:
+    with pytest.raises(TargetRangeError, match=r"quality (0|100) gives \d+\.\d+"):
+        codec().encode(picture("shapes"), **targets)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"quality": 5, "target_bpp": 1},
+        {"target_bpp": 1, "target_size": 9},
+        {"target_bpp": 0},
+        {"target_psnr": math.nan},
+    ],
+)
+def test_targets_that_contradict_are_the_callers_fault(arguments: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        codec().encode(picture("shapes"), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_size_in_bytes_is_a_rate() -> None:
+    assert target_of(None, 1000, None, (80, 50)) == Target(Kind.rate, math.log(2), 0.005)
+
+
+@pytest.mark.parametrize("offset", [-0.3, 0.0, 0.2])
+def test_few_trials_of_the_whole_are_enough_where_the_sample_is_off(offset: float) -> None:
+    tried: list[int] = []
+
+    def sample(level: int) -> float:
+        return -2 + 2.4e-4 * level - 3e-9 * level**2
+
+    def whole(level: int) -> Trial:
+        tried.append(level)
+        return Trial(str(level).encode(), sample(level) + offset)
+
+    data = meet(Target(Kind.rate, -1.1, 0.005), sample, whole, lambda _: b"")
+    assert abs(sample(int(data)) + offset + 1.1) <= 0.005
+    assert len(tried) <= 3
