@@ -55,6 +55,14 @@ class ExtraMissingError(UsageError):
     """A command needs a package that only an extra installs."""
 
 
+class ProgramMissingError(UsageError):
+    """A program that the caller named is not there or cannot be run."""
+
+
+class KodakMissingError(InputMissingError):
+    """The Kodak pictures are in none of the usual places."""
+
+
 class UnknownConfigError(UsageError):
     """No model configuration or shipped weights go by that name."""
 
@@ -152,7 +160,23 @@ class CoderMissingError(S2licError):
 
 
 class EvaluationError(S2licError):
-    """An evaluation's record is damaged, or the pictures in it cannot be measured."""
+    """An evaluation's record is damaged."""
+
+
+class IncompleteEvaluationError(S2licError):
+    """Some pictures could not be measured; what was measured is kept."""
+
+
+class KodakChecksumError(S2licError):
+    """A file that bears a Kodak picture's name is not that picture."""
+
+
+class CodecFailedError(S2licError):
+    """A codec that is being measured raised an error of its own, or gave back another picture than it got."""
+
+
+class ProgramFailedError(S2licError):
+    """An external program ended with an error or without its output."""
 
 
 class TrainingDivergedError(S2licError):

@@ -13,6 +13,7 @@ from s2lic.cli.blocks import blocks
 from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
+from s2lic.cli.eval import eval  # noqa: A004 the command's name
 from s2lic.cli.examples import EXIT_CODES, epilog
 from s2lic.cli.info import info
 from s2lic.cli.models import models
@@ -21,7 +22,7 @@ from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
-COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo, models, blocks, train)
+COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo, models, blocks, eval, train)
 GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {"bench": ("Measure this machine.", (speed,))}
 
 

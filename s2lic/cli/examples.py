@@ -34,6 +34,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic blocks", "a table"),
         ("s2lic blocks --json", "for programs"),
     ),
+    "eval": (
+        ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "beside other codecs and published figures"),
+        ("s2lic eval photos --codec s2lic,jpeg --baseline jpeg -j 2", "pictures of yours, two at a time"),
+        ("s2lic eval photos --qualities 0,20,40,60,80,100", "at these qualities"),
+    ),
     "train": (
         ("s2lic train --data photos --minutes 60 --out run", "begin"),
         ("s2lic train --data photos --minutes 90 --out run --resume", "go on"),

@@ -1,39 +1,39 @@
-"""Published rate-distortion points on Kodak, with their sources (`published.csv`)."""
+"""Published rate-distortion points on Kodak, with their sources (`published.json`).
+
+Means over the 24 pictures of per-picture values. The points that are digitised from a figure say so in their source.
+"""
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
+import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from s2lic.errors import UsageError
+from s2lic.eval.records import Curve, Point
 
-TABLE = Path(__file__).with_name("published.csv")
-
-
-@dataclass(frozen=True)
-class PublishedPoint:
-    """Means over the 24 pictures of per-picture values: bits a pixel, dB on RGB, MS-SSIM 0..1."""
-
-    bpp: float
-    psnr: float
-    msssim: float
-    source: str
+TABLE = Path(__file__).with_name("published.json")
+PREFIX = "published:"
 
 
-def curves() -> dict[str, list[PublishedPoint]]:
-    """Every codec's points, from the lowest rate up."""
-    found: dict[str, list[PublishedPoint]] = {}
-    with TABLE.open(newline="") as file:
-        for row in csv.DictReader(file):
-            point = PublishedPoint(float(row["bpp"]), float(row["psnr_rgb"]), float(row["msssim_rgb"]), row["source"])
-            found.setdefault(row["codec"], []).append(point)
-    return {codec: sorted(points, key=lambda point: point.bpp) for codec, points in found.items()}
+@cache
+def curves() -> dict[str, Curve]:
+    """Every published curve by the name of its codec, without the prefix that it bears in an evaluation."""
+    return {row["codec"]: _curve(row) for row in json.loads(TABLE.read_text())}
 
 
-def curve(codec: str) -> list[PublishedPoint]:
-    """The points of one codec. Raises UsageError."""
+def curve(codec: str) -> Curve:
+    """The curve of one codec. Raises UsageError."""
     known = curves()
     if codec not in known:
         raise UsageError(f"no published points of '{codec}'; there are {', '.join(known)}")
     return known[codec]
+
+
+def _curve(row: dict[str, Any]) -> Curve:
+    results = row["results"]
+    rates, levels = results["bpp"], results["psnr-rgb"]
+    similarities = results.get("ms-ssim-rgb") or [None] * len(rates)
+    points = tuple(map(Point, rates, levels, similarities))
+    return Curve(PREFIX + row["codec"], row["name"], row["description"], points)

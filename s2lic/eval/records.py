@@ -156,18 +156,23 @@ class Evaluation:
 def save(evaluation: Evaluation, folder: Path) -> None:
     """Write the record, the samples and CompressAI's files. Raises OutputUnwritableError."""
     (folder / RESULTS).mkdir(parents=True, exist_ok=True)
-    record = {name: value for name, value in asdict(evaluation).items() if name != "samples"}
-    _write(folder / RECORD, _json(record))
+    _write(folder / RECORD, _json(record(evaluation)))
     _write(folder / SAMPLES, _csv(evaluation.samples))
     for curve in evaluation.curves:
         _write(folder / RESULTS / f"{curve.codec}.json", _json(to_compressai(curve)))
 
 
+def record(evaluation: Evaluation) -> dict[str, Any]:
+    """All but the samples, as JSON takes it: what is infinite is null."""
+    found = {name: value for name, value in asdict(evaluation).items() if name != "samples"}
+    return _without_infinity(found)  # type: ignore[no-any-return]
+
+
 def load(folder: Path) -> Evaluation:
     """The evaluation that `save` wrote. Raises InputMissingError, or EvaluationError if it is damaged."""
-    record, samples = read_bytes(folder / RECORD), read_bytes(folder / SAMPLES)
+    head, samples = read_bytes(folder / RECORD), read_bytes(folder / SAMPLES)
     try:
-        return _evaluation(json.loads(record), samples.decode())
+        return _evaluation(json.loads(head), samples.decode())
     except (ValueError, TypeError, KeyError) as error:
         raise EvaluationError(f"{folder} holds no readable evaluation: {error}; run s2lic eval again") from error
 
@@ -187,12 +192,12 @@ def to_compressai(curve: Curve) -> dict[str, Any]:
     return {"name": curve.label, "description": curve.source, "results": results}
 
 
-def _evaluation(record: dict[str, Any], samples: str) -> Evaluation:
+def _evaluation(head: dict[str, Any], samples: str) -> Evaluation:
     rows = {"pictures": Picture, "comparisons": Comparison, "failures": Failure}
-    found: dict[str, Any] = {name: tuple(row(**values) for values in record[name]) for name, row in rows.items()}
-    found |= {name: tuple(map(_curve, record[name])) for name in ("curves", "published")}
+    found: dict[str, Any] = {name: tuple(row(**values) for values in head[name]) for name, row in rows.items()}
+    found |= {name: tuple(map(_curve, head[name])) for name in ("curves", "published")}
     found["samples"] = tuple(map(_sample, csv.DictReader(io.StringIO(samples))))
-    return Evaluation(**{**record, **found})
+    return Evaluation(**{**head, **found})
 
 
 def _curve(values: dict[str, Any]) -> Curve:

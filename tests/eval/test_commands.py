@@ -1,9 +1,8 @@
-"""`s2lic models` and `s2lic train`, and the script that measures a folder."""
+"""`s2lic models` and `s2lic train`."""
 
 from __future__ import annotations
 
 import json
-import runpy
 import sys
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from s2lic.train import start
 from s2lic.weights.store import load
 
 ROOT = Path(__file__).parents[2]
-TINY = ROOT / "tests/models/tiny.safetensors"
 NO_TIME = "0.00001"
 
 
@@ -119,33 +117,3 @@ def test_training_refuses_before_it_starts(
 def test_training_without_pictures_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(tmp_path) == 2
     assert "no pictures" in capsys.readouterr().err
-
-
-def measure(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["kodak_rd.py", *map(str, words)])
-    with pytest.raises(SystemExit) as exit_info:
-        runpy.run_path(str(ROOT / "scripts/kodak_rd.py"), run_name="__main__")
-    return int(exit_info.value.code or 0)
-
-
-def test_measuring_a_folder_writes_record_page_and_picture(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, page, plot = (tmp_path / "results" / name for name in ("r.json", "r.md", "rd.png"))
-    words = ("--model", TINY, "--qualities", "90,10", "--out", out, "--markdown", page, "--plot", plot)
-    assert measure(monkeypatch, photos, *words) == 0
-    record = json.loads(out.read_text())
-    assert [point["quality"] for point in record["points"]] == [10, 90]
-    assert record["pictures"] == 2
-    assert str(tmp_path) not in out.read_text() + page.read_text()
-    assert capsys.readouterr().out.strip() in page.read_text()
-    assert plot.stat().st_size > 10_000
-
-
-@pytest.mark.parametrize("folder", ["missing", "empty"])
-def test_a_folder_without_pictures_is_an_error_and_no_skip(
-    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "empty").mkdir()
-    assert measure(monkeypatch, tmp_path / folder) == 2
-    assert folder in capsys.readouterr().err

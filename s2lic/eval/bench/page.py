@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bench.case import STAGES, Case, Measured, Outcome, Timing
 from s2lic.eval.bench.speed import exponent, series
+from s2lic.eval.markdown import table
 from s2lic.eval.styles import style
 
 if TYPE_CHECKING:
@@ -19,12 +20,6 @@ STAGE_HEAD = ("codec", "side px", "threads", "", *STAGES)
 FIT_HEAD = ("codec", "threads", "encode", "decode")
 MIB = 2**20
 DASHES = ("-", "--", ":", "-.")
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown, numbers to the right."""
-    lines = [head, ["---:"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def to_markdown(outcomes: Sequence[Outcome]) -> str:

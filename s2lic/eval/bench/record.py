@@ -11,7 +11,8 @@ from typing import Any
 from s2lic.eval.bench.case import Outcome
 from s2lic.eval.bench.page import exponents, to_markdown, to_png
 from s2lic.eval.bench.speed import series
-from s2lic.eval.report import machine, put_into_page, today
+from s2lic.eval.machine import machine, today
+from s2lic.eval.markdown import put_into_page
 from s2lic.files import read_bytes, write_atomically
 
 NAME = "performance"

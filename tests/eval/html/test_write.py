@@ -41,7 +41,7 @@ class Page(HTMLParser):
         if self._inside:
             self.scripts[-1] += data
 
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
+    def handle_endtag(self, tag: str) -> None:
         self._inside = False
 
     @property

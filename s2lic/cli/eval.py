@@ -1,0 +1,205 @@
+"""`s2lic eval`: rate-distortion points of ours and other codecs, and how far they lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s2lic.cli.device import pick_device
+from s2lic.cli.jobs import Wanted, find_inputs
+from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet, Recursive
+from s2lic.cli.streams import print_json, print_note, stderr_is_watched
+from s2lic.errors import IncompleteEvaluationError, UsageError
+
+if TYPE_CHECKING:
+    from s2lic.eval.records import Evaluation
+    from s2lic.eval.run import Selection
+
+KODAK = "kodak"
+Sources = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Pictures and folders of them, or kodak for the Kodak pictures.")
+]
+CodecNames = Annotated[
+    str,
+    typer.Option("--codec", help="Codecs, by commas: s2lic, jpeg, webp, avif, jpeg2000, jxl, heif, vtm, compressai."),
+]
+Qualities = Annotated[
+    list[str] | None,
+    typer.Option("--qualities", help="By commas, of the first codec; of another as CODEC=LIST. May be given again."),
+]
+Baselines = Annotated[
+    str, typer.Option("--baseline", help="By commas: measured codecs, or published ones (published:NAME if both).")
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder of coded files and results; goes on where it was left.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many pictures to work on at a time.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="CODEC.NAME=VALUE, as vtm.encoder=PATH. May be given again.")
+]
+
+
+def eval(  # noqa: A001 the command's name
+    sources: Sources,
+    codec: CodecNames = "s2lic",
+    qualities: Qualities = None,
+    baseline: Baselines = "vtm",
+    out: Out = Path("eval"),
+    jobs: Jobs = 1,
+    model: Model = None,
+    device: Device = DeviceName.cpu,
+    settings: Settings = None,
+    recursive: Recursive = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure codecs on pictures: rate, distortion, time, memory, BD-rate."""
+    from s2lic.eval.records import record
+    from s2lic.eval.run import Request, check, evaluate
+
+    options = _options([*_own(model, device), *(settings or [])])
+    selections = _selections(codec.split(","), qualities or [], options)
+    request = Request(selections, tuple(baseline.split(",")), out, jobs)
+    check(request)
+    paths = _paths(sources, recursive)
+    words = _words(codec, qualities or [], baseline, model, settings or [], jobs)
+    with _bar(quiet) as done:
+        found = evaluate(paths, request, words, done)
+    text = write(found, out)
+    if as_json:
+        print_json(record(found))
+    elif not quiet:
+        typer.echo(text)
+    print_note(f"{out}: evaluation.json, samples.csv, results.md, rd.png, report.html, results/, files/", quiet)
+    _complain(found, out)
+
+
+def write(found: Evaluation, out: Path) -> str:
+    """Record, pages and plot into the folder; returns the page. Raises OutputUnwritableError, ExtraMissingError."""
+    from s2lic.eval import page
+    from s2lic.eval.html.write import write_report
+    from s2lic.eval.plot import rd_plot
+    from s2lic.eval.records import save
+    from s2lic.eval.viewing import views
+    from s2lic.files import write_atomically
+
+    save(found, out)
+    text = page.to_markdown(found)
+    write_atomically(out / page.NAME, text.encode(), force=True)
+    write_atomically(out / page.PLOT, rd_plot(found), force=True)
+    write_report(found, out, views(found, out))
+    return text
+
+
+def _complain(found: Evaluation, out: Path) -> None:
+    """Raises IncompleteEvaluationError if anything failed."""
+    for row in found.failures:
+        place = f", {row.codec} at {row.quality:g}" if row.codec else ""
+        print_note(f"s2lic: {row.picture}{place}: {row.error}: {row.message}", quiet=False)
+    if found.failures:
+        raise IncompleteEvaluationError(
+            f"{len(found.failures)} measurements failed, {len(found.samples)} are kept in {out}; "
+            "the same command tries the failed ones again"
+        )
+
+
+def _own(model: str | None, device: DeviceName) -> list[str]:
+    """`--model` and `--device` as settings of our codec."""
+    named = [] if model is None else [f"s2lic.model={model}"]
+    return named if device is DeviceName.cpu else [*named, f"s2lic.device={pick_device(device)}"]
+
+
+def _options(settings: Sequence[str]) -> dict[str, dict[str, str]]:
+    """By codec. Raises UsageError."""
+    found: dict[str, dict[str, str]] = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        codec, dot, key = name.partition(".")
+        if not (equals and dot):
+            raise UsageError(f"--set takes CODEC.NAME=VALUE, not {text!r}")
+        found.setdefault(codec, {})[key] = value
+    return found
+
+
+def _selections(
+    names: Sequence[str], qualities: Sequence[str], options: dict[str, dict[str, str]]
+) -> tuple[Selection, ...]:
+    """Raises UsageError."""
+    from s2lic.eval.codecs import row
+    from s2lic.eval.run import Selection
+
+    wanted = {codec: _numbers(numbers) for codec, numbers in (_of(names[0], text) for text in qualities)}
+    if strange := sorted({*wanted, *options} - {*names, "s2lic"}):
+        raise UsageError(f"there are qualities or settings for {', '.join(strange)}, which --codec does not name")
+    rows = [row(name) for name in dict.fromkeys(names)]
+    return tuple(
+        Selection(r.name, wanted.get(r.name, r.qualities), tuple(sorted(options.get(r.name, {}).items()))) for r in rows
+    )
+
+
+def _of(first: str, text: str) -> tuple[str, str]:
+    """The codec and its list in `LIST` or `CODEC=LIST`."""
+    codec, equals, numbers = text.partition("=")
+    return (codec, numbers) if equals else (first, text)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Raises UsageError."""
+    try:
+        return tuple(sorted({float(word) for word in text.split(",")}))
+    except ValueError as error:
+        raise UsageError(f"--qualities takes numbers with commas between, not {text!r}") from error
+
+
+def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
+    """Raises UsageError, InputMissingError, KodakMissingError, KodakChecksumError."""
+    from s2lic.eval.kodak import find_kodak
+    from s2lic.images import is_picture_name
+
+    wanted, found = Wanted("pictures", is_picture_name), []
+    for source in sources:
+        if source == KODAK:
+            found += find_kodak()
+        else:
+            found += [Path(job.source) for job in find_inputs([source], wanted, recursive).jobs]
+    return found
+
+
+def _words(
+    codec: str, qualities: Sequence[str], baseline: str, model: str | None, settings: Sequence[str], jobs: int
+) -> str:
+    """The command as another could give it: of paths on this machine, only the last name."""
+    words = ["--codec", codec, "--baseline", baseline]
+    words += [word for text in qualities for word in ("--qualities", text)]
+    words += ["--model", Path(model).name] if model else []
+    words += [word for text in settings for word in ("--set", _without_folder(text))]
+    return " ".join([*words, "-j", str(jobs)] if jobs > 1 else words)
+
+
+def _without_folder(setting: str) -> str:
+    name, _, value = setting.partition("=")
+    return f"{name}={','.join(Path(word).name for word in value.split(','))}"
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar if someone is looking; yields what sets it."""
+    if quiet or not stderr_is_watched():
+        yield lambda count, total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("measuring", total=None)
+        yield lambda count, total: bar.update(task, completed=count, total=total)

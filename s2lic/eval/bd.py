@@ -1,0 +1,136 @@
+"""Bjontegaard's differences between rate-distortion curves, and when they count.
+
+Curves are monotone cubic interpolations (pchip) of log rate over dB. A BD-rate counts only for at least six points that
+rise strictly and cover the metric's interval, or as much of it as the baseline's points cover. A published curve that
+begins or ends within the interval is compared for scale over the part that it covers. The interval is always told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from s2lic.errors import ExtraMissingError
+from s2lic.eval.records import MS_SSIM, PSNR, Comparison, Curve, Point
+
+POINTS_MIN = 6
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A scale in dB that curves are compared on, and the interval they are compared over."""
+
+    name: str
+    label: str
+    low: float
+    high: float
+
+    def of(self, point: Point) -> float:
+        """The point's level; not a number where it was not measured."""
+        level = point.psnr if self.name == PSNR else point.msssim_db
+        return math.nan if level is None else level
+
+
+# VTM's MS-SSIM runs from 10.9 to 19.5 dB where its PSNR runs from 28.5 to 37.5; published WebP begins at 11.3.
+METRICS = (Metric(PSNR, "PSNR", 28.5, 37.5), Metric(MS_SSIM, "MS-SSIM", 11.5, 19.5))
+
+
+def compare(curve: Curve, baseline: Curve, metric: Metric) -> Comparison:
+    """The differences in rate and in dB between two curves, or why there are none. Raises ExtraMissingError."""
+    low, high = _common(metric, baseline, curve if curve.published else baseline)
+    if reason := _fault(baseline, metric):
+        return not_comparable(curve, baseline, metric, f"the baseline has {reason}")
+    if reason := _fault(curve, metric) or _too_few(curve) or _uncovered(curve, metric, low, high):
+        return not_comparable(curve, baseline, metric, reason)
+    rate = _difference(_log_rate(curve, metric), _log_rate(baseline, metric), low, high)
+    gain = _gain(curve, baseline, metric, low, high)
+    return Comparison(curve.codec, baseline.codec, metric.name, low, high, 100 * math.expm1(rate), gain)
+
+
+def bpp_at(curve: Curve, metric: Metric, dbs: Sequence[float]) -> list[float | None]:
+    """Bits a pixel at each level; None beyond the curve's ends, and everywhere where it does not rise strictly."""
+    if _fault(curve, metric):
+        return [None] * len(dbs)
+    log_rate, (first, last) = _log_rate(curve, metric), _ends(curve, metric)
+    return [math.exp(log_rate(db)) if first <= db <= last else None for db in dbs]
+
+
+def first_fall(curve: Curve, metric: Metric) -> str:
+    """Where rate or level first fails to rise from point to point; empty if both rise strictly."""
+    for before, after in pairwise(curve.points):
+        if not (after.bpp > before.bpp and metric.of(after) > metric.of(before)):
+            return (
+                f"from {before.bpp:.4f} bpp, {metric.of(before):.3f} dB to {after.bpp:.4f} bpp, "
+                f"{metric.of(after):.3f} dB"
+            )
+    return ""
+
+
+def not_comparable(curve: Curve, baseline: Curve, metric: Metric, reason: str) -> Comparison:
+    """The comparison that cannot be made, with the reason."""
+    return Comparison(curve.codec, baseline.codec, metric.name, metric.low, metric.high, None, None, reason)
+
+
+def _common(metric: Metric, *curves: Curve) -> tuple[float, float]:
+    """The part of the metric's interval that all curves have points around."""
+    ends = [_ends(curve, metric) for curve in curves if curve.points]
+    return max([metric.low, *(low for low, _ in ends)]), min([metric.high, *(high for _, high in ends)])
+
+
+def _ends(curve: Curve, metric: Metric) -> tuple[float, float]:
+    return metric.of(curve.points[0]), metric.of(curve.points[-1])
+
+
+def _fault(curve: Curve, metric: Metric) -> str:
+    """Why these points are no curve; empty if they are one."""
+    if len(curve.points) < 2:
+        return f"{len(curve.points)} points"
+    if not all(math.isfinite(metric.of(point)) for point in curve.points):
+        return f"no finite {metric.label} at some points"
+    fall = first_fall(curve, metric)
+    return f"points that do not rise, {fall}" if fall else ""
+
+
+def _too_few(curve: Curve) -> str:
+    return f"{len(curve.points)} points, and {POINTS_MIN} are needed" if len(curve.points) < POINTS_MIN else ""
+
+
+def _uncovered(curve: Curve, metric: Metric, low: float, high: float) -> str:
+    first, last = _ends(curve, metric)
+    if first <= low < high <= last:
+        return ""
+    return f"{first:.2f} to {last:.2f} dB does not cover {low:.4g} to {high:.4g} dB"
+
+
+def _gain(curve: Curve, baseline: Curve, metric: Metric, low: float, high: float) -> float | None:
+    """The mean difference in dB over the rates that the baseline has within the interval, and the curve too."""
+    log_rate = _log_rate(baseline, metric)
+    begin = max(float(log_rate(low)), math.log(curve.points[0].bpp))
+    end = min(float(log_rate(high)), math.log(curve.points[-1].bpp))
+    return _difference(_level(curve, metric), _level(baseline, metric), begin, end) if begin < end else None
+
+
+def _difference(ours: Any, theirs: Any, low: float, high: float) -> float:
+    """The mean of ours - theirs over the interval."""
+    return float(ours.integrate(low, high) - theirs.integrate(low, high)) / (high - low)
+
+
+def _log_rate(curve: Curve, metric: Metric) -> Any:
+    return _pchip([metric.of(point) for point in curve.points], np.log([point.bpp for point in curve.points]))
+
+
+def _level(curve: Curve, metric: Metric) -> Any:
+    return _pchip(np.log([point.bpp for point in curve.points]), [metric.of(point) for point in curve.points])
+
+
+def _pchip(x: Any, y: Any) -> Any:
+    try:
+        from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ExtraMissingError("curves need scipy; install it with: pip install 's2lic[eval]'") from error
+    return PchipInterpolator(x, y)

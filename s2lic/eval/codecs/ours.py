@@ -1,0 +1,36 @@
+"""s2lic itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PIL import Image
+
+from s2lic.eval.codecs.row import CodecRow, Coder, Scale
+
+
+class OurCoder(Coder):
+    """`s2lic.Codec`, its files named by the hash of its weights."""
+
+    def __init__(self, model: str | None, device: str) -> None:
+        from s2lic import __version__
+        from s2lic.codec import Codec
+
+        self.codec = Codec(device=device) if model is None else Codec(model, device=device)
+        weights = self.codec.weights
+        self.identity = f"s2lic {__version__}, {weights.model.row.name}, weights {weights.model_id.hex()}, {device}"
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        return self.codec.encode(image, quality)
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
+        return self.codec.decode(data)
+
+
+def _open(options: Mapping[str, str]) -> Coder:
+    return OurCoder(options.get("model"), options.get("device", "cpu"))
+
+
+OPTIONS = {"model": "shipped weights by name, or a weights file", "device": "cpu or cuda"}
+QUALITIES = (0, 12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100)
+ROW = CodecRow("s2lic", "s2lic", ".s2lic", Scale(0, 100, whole=False), QUALITIES, _open, OPTIONS)

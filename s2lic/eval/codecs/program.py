@@ -1,0 +1,35 @@
+"""Running a program of the user's, with its peak memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from s2lic.errors import ProgramFailedError, ProgramMissingError
+
+LAST_WORDS = 300
+
+
+def find(program: str) -> str:
+    """The path of a program. Raises ProgramMissingError."""
+    found = shutil.which(program)
+    if found is None:
+        raise ProgramMissingError(f"there is no program {program} that can be run")
+    return str(Path(found).resolve())
+
+
+def run(words: Sequence[str | Path], product: Path) -> float:
+    """Run the program until it has written `product`; its peak memory in MiB. Raises ProgramFailedError."""
+    log = product.with_name(product.name + ".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen.wait it tells what the child used
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode or not product.exists():
+        said = log.read_text(errors="replace").strip()[-LAST_WORDS:] or "nothing"
+        how = f"with exit code {process.returncode}" if process.returncode else "without writing its output"
+        raise ProgramFailedError(f"{Path(words[0]).name} ended {how}; it said: {said}")
+    return usage.ru_maxrss / 1024

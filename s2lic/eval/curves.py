@@ -1,0 +1,71 @@
+"""From samples to curves, and from curves to comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence, Set
+from statistics import fmean, median
+
+from s2lic.eval import published
+from s2lic.eval.bd import METRICS, Metric, compare, not_comparable
+from s2lic.eval.records import Comparison, Curve, Point, Sample
+
+
+def mean_curve(codec: str, label: str, source: str, samples: Sequence[Sample], qualities: Sequence[float]) -> Curve:
+    """Means over those pictures that the codec finished at every quality, in order of the rate."""
+    done: dict[str, set[float]] = {}
+    for sample in samples:
+        done.setdefault(sample.picture, set()).add(sample.quality)
+    pictures = tuple(name for name, found in done.items() if found >= set(qualities))
+    counted = [sample for sample in samples if sample.picture in pictures]
+    points = [_mean([sample for sample in counted if sample.quality == quality]) for quality in qualities if counted]
+    return Curve(codec, label, source, tuple(sorted(points, key=lambda point: point.bpp)), pictures)
+
+
+def known_baseline(name: str, measured: Iterable[str]) -> str:
+    """The name of the baseline in an evaluation: that of a measured codec, else of a published curve.
+
+    Raises UsageError.
+    """
+    if name in measured:
+        return name
+    return published.curve(name.removeprefix(published.PREFIX)).codec
+
+
+def comparisons(
+    measured: Sequence[Curve], baselines: Iterable[str], pictures: Set[str], kodak: bool
+) -> list[Comparison]:
+    """Every measured curve, and for scale every published one if the pictures are Kodak's, against every baseline."""
+    beside = list(published.curves().values())
+    by_name = {curve.codec: curve for curve in (*measured, *beside)}
+    rows = [*measured, *(beside if kodak else [])]
+    pairs = [(curve, by_name[name]) for name in baselines for curve in rows if curve.codec != name]
+    return [_compare(curve, baseline, metric, pictures, kodak) for curve, baseline in pairs for metric in METRICS]
+
+
+def _compare(curve: Curve, baseline: Curve, metric: Metric, pictures: Set[str], kodak: bool) -> Comparison:
+    if baseline.published and not kodak:
+        reason = "published points hold for the 24 Kodak pictures only; take a measured codec as baseline"
+        return not_comparable(curve, baseline, metric, reason)
+    ours, theirs = (pictures if line.published else set(line.pictures) for line in (curve, baseline))
+    if ours != theirs:
+        reason = f"it is over {len(ours)} pictures, and the baseline over {len(theirs)}, not all the same"
+        return not_comparable(curve, baseline, metric, reason)
+    return compare(curve, baseline, metric)
+
+
+def _mean(samples: Sequence[Sample]) -> Point:
+    return Point(
+        bpp=fmean(sample.bpp for sample in samples),
+        psnr=fmean(sample.psnr for sample in samples),
+        msssim=_unless_none(fmean, [sample.msssim for sample in samples]),
+        quality=samples[0].quality,
+        encode_s=median(sample.encode_s for sample in samples),
+        decode_s=median(sample.decode_s for sample in samples),
+        encode_mib=_unless_none(max, [sample.encode_mib for sample in samples]),
+        decode_mib=_unless_none(max, [sample.decode_mib for sample in samples]),
+    )
+
+
+def _unless_none(reduce: Callable[[Iterable[float]], float], values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return reduce(known) if len(known) == len(values) else None

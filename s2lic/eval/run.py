@@ -1,0 +1,151 @@
+"""An evaluation from its request to its record: what is missing is measured, what failed is told."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from s2lic.eval import codecs, measure, published
+from s2lic.eval.curves import comparisons, known_baseline, mean_curve
+from s2lic.eval.kodak import is_kodak
+from s2lic.eval.machine import machine, today
+from s2lic.eval.measure import Task
+from s2lic.eval.pictures import read
+from s2lic.eval.records import Curve, Evaluation, Failure, Picture, Sample
+from s2lic.files import make_folder
+
+KODAK, FOLDER = "kodak", "DIR"
+Done = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A codec, the qualities to measure, and what to open it with."""
+
+    codec: str
+    qualities: tuple[float, ...]
+    options: measure.Options = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure, against what, where to, and with how many processes."""
+
+    selections: tuple[Selection, ...]
+    baselines: tuple[str, ...]
+    folder: Path
+    jobs: int = 1
+
+
+def check(request: Request) -> None:
+    """Open every codec, so that what cannot be had is told before any work.
+
+    Raises UsageError and its kinds: no such codec, baseline, option or quality, or a library or program is missing.
+    """
+    for selection in request.selections:
+        row = codecs.row(selection.codec)
+        row.check(dict(selection.options))
+        for quality in selection.qualities:
+            row.scale.check(row.name, quality)
+        measure.opened(selection.codec, selection.options)
+    for name in request.baselines:
+        known_baseline(name, [selection.codec for selection in request.selections])
+
+
+def evaluate(
+    paths: Sequence[Path], request: Request, words: str = "", done: Done = lambda count, of: None
+) -> Evaluation:
+    """Measure all pictures through all codecs; what is in the folder already is not measured again.
+
+    `words` are the command's behind its pictures; `done` hears how many samples of how many are there.
+    Raises what `check` raises, and InputMissingError.
+    """
+    check(request)
+    make_folder(request.folder)
+    pictures, failures = read(paths)
+    found = list(_results(_tasks(pictures, request), request.jobs, done))
+    samples = _in_order([item for item in found if isinstance(item, Sample)], pictures, request)
+    curves = [_curve(selection, samples) for selection in request.selections]
+    names = [known_baseline(name, [curve.codec for curve in curves]) for name in request.baselines]
+    kodak = is_kodak(pictures)
+    return Evaluation(
+        date=today(),
+        command=f"s2lic eval {KODAK if kodak else FOLDER} {words}".rstrip(),
+        machine=machine() + (f", {request.jobs} pictures at a time" if request.jobs > 1 else ""),
+        kodak=kodak,
+        pictures=tuple(pictures),
+        curves=tuple(curves),
+        published=tuple(published.curves().values()) if kodak else (),
+        comparisons=tuple(comparisons(curves, names, {picture.name for picture in pictures}, kodak)),
+        failures=(*failures, *(item for item in found if isinstance(item, Failure))),
+        samples=tuple(samples),
+        options={selection.codec: dict(selection.options) for selection in request.selections},
+    )
+
+
+def _tasks(pictures: Iterable[Picture], request: Request) -> list[Task]:
+    return [
+        Task(picture, selection.codec, selection.options, selection.qualities, request.folder)
+        for selection in request.selections
+        for picture in pictures
+    ]
+
+
+def _results(tasks: Sequence[Task], jobs: int, done: Done) -> Iterator[Sample | Failure]:
+    """Samples from earlier runs first, then the rest as it is measured."""
+    total, count = sum(len(task.qualities) for task in tasks), 0
+    missing = []
+    for task in tasks:
+        kept = {quality: task.place(quality).recall() for quality in task.qualities}
+        yield from filter(None, kept.values())
+        if rest := tuple(quality for quality, sample in kept.items() if sample is None):
+            missing.append(replace(task, qualities=rest))
+        count += len(kept) - len(rest)
+    done(count, total)
+    for results in _measured(missing, jobs):
+        yield from results
+        count += len(results)
+        done(count, total)
+
+
+def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[list[Sample | Failure]]:
+    if jobs == 1 or len(tasks) < 2:
+        yield from map(measure.run, tasks)
+        return
+    # A forked process would inherit torch's threads in a state that hangs it.
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _share_cores, (jobs,)) as pool:
+        futures = {pool.submit(measure.run, task): task for task in tasks}
+        for future in as_completed(futures):
+            yield _outcome(future, futures[future])
+
+
+def _outcome(future: Future[list[Sample | Failure]], task: Task) -> list[Sample | Failure]:
+    """What the process gave; one that died, for want of memory or by a codec's crash, is a failure of its task."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        return [measure.failure(task, quality, error) for quality in task.qualities]
+
+
+def _share_cores(jobs: int) -> None:
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+
+
+def _in_order(samples: Sequence[Sample], pictures: Sequence[Picture], request: Request) -> list[Sample]:
+    """By codec, picture and quality, whatever order they were measured in."""
+    codecs_ = [selection.codec for selection in request.selections]
+    names = [picture.name for picture in pictures]
+    return sorted(samples, key=lambda s: (codecs_.index(s.codec), names.index(s.picture), s.quality))
+
+
+def _curve(selection: Selection, samples: Sequence[Sample]) -> Curve:
+    row = codecs.row(selection.codec)
+    source = measure.opened(selection.codec, selection.options).identity
+    ours = [sample for sample in samples if sample.codec == selection.codec]
+    return mean_curve(row.name, row.label, source, ours, selection.qualities)

@@ -1,0 +1,54 @@
+"""Finished samples on disk, so that a run that was stopped goes on and a repeated one costs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from s2lic.errors import EvaluationError
+from s2lic.eval.records import FILES, Picture, Sample
+from s2lic.files import write_atomically
+
+POINTS = "points"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one sample of an evaluation's folder lies; equal inputs have equal places, other inputs others."""
+
+    folder: Path
+    picture: Picture
+    codec: str
+    identity: str
+    quality: float
+
+    @property
+    def key(self) -> str:
+        facts = [self.picture.sha256, self.codec, self.identity, self.quality]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    def file(self, extension: str) -> str:
+        """The coded file's path from the folder."""
+        return f"{FILES}/{self.codec}/{self.picture.name}-{self.quality:g}-{self.key}{extension}"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / POINTS / f"{self.key}.json"
+
+    def recall(self) -> Sample | None:
+        """The finished sample if its coded file is there too. Raises EvaluationError."""
+        if not self.record.exists():
+            return None
+        try:
+            sample = Sample(**json.loads(self.record.read_text()))
+        except (ValueError, TypeError) as error:
+            raise EvaluationError(f"{self.record} is damaged: {error}; remove it") from error
+        file = self.folder / sample.file
+        whole = file.is_file() and file.stat().st_size == sample.size
+        return replace(sample, picture=self.picture.name) if whole else None
+
+    def keep(self, sample: Sample) -> None:
+        self.record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.record, json.dumps(asdict(sample)).encode(), force=True)

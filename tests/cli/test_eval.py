@@ -1,0 +1,83 @@
+"""`s2lic eval` from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from s2lic.eval.records import load
+
+from .conftest import Result
+
+Run = Callable[..., Result]
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests/models/tiny.safetensors"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with Image.open(ROOT / "tests/pictures/portrait.png") as image:
+        image.convert("RGB").resize((180, 176)).save(folder / "one.png")
+    return folder
+
+
+def test_a_folder_gives_record_page_plot_and_report(run: Run, photos: Path) -> None:
+    words = ("--codec", "s2lic,jpeg", "--qualities", "90,10", "--qualities", "jpeg=20,40,60", "--model", TINY)
+    found = run("eval", photos, *words, "--baseline", "jpeg")
+    assert found.code == 0
+    evaluation = load(Path("eval"))
+    assert [(curve.codec, len(curve.points)) for curve in evaluation.curves] == [("s2lic", 2), ("jpeg", 3)]
+    for name in ("results.md", "rd.png", "report.html", "samples.csv", "results/s2lic.json", "results/jpeg.json"):
+        assert (Path("eval") / name).stat().st_size > 100
+    page = Path("eval/results.md").read_text()
+    assert page == found.out.decode().rstrip("\n") + "\n"
+    assert "s2lic eval DIR --codec s2lic,jpeg --baseline jpeg --qualities 90,10" in page
+    assert str(photos.parent) not in page
+    assert str(ROOT) not in page
+
+
+def test_json_is_the_record(run: Run, photos: Path) -> None:
+    record = json.loads(run("eval", photos, "--codec", "jpeg", "--qualities", "50", "--json").out)
+    assert record["curves"][0]["points"][0]["quality"] == 50
+    assert record["kodak"] is False
+
+
+def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run, photos: Path) -> None:
+    (photos / "two.png").write_bytes((photos / "one.png").read_bytes()[:500])
+    found = run("eval", photos, "--codec", "jpeg", "--qualities", "50")
+    assert found.code == 1
+    assert "two: NotAnImageError" in found.err
+    assert "1 measurements failed, 1 are kept in eval" in found.err
+    assert len(load(Path("eval")).samples) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("photos", "--codec", "nonsense"), "no codec 'nonsense'"),
+        (("photos", "--codec", "vtm"), "--set vtm.encoder=PATH"),
+        (("photos", "--qualities", "ten"), "--qualities takes numbers"),
+        (("photos", "--qualities", "webp=10"), "which --codec does not name"),
+        (("photos", "--set", "vtm"), "--set takes CODEC.NAME=VALUE"),
+        (("photos", "--codec", "jpeg", "--baseline", "nonsense"), "nonsense"),
+        (("empty", "--codec", "jpeg"), "no pictures in the folder empty"),
+        (("missing", "--codec", "jpeg"), "missing"),
+        (("kodak", "--codec", "jpeg"), "S2LIC_KODAK"),
+    ],
+    ids=["codec", "programs", "numbers", "other codec", "set", "baseline", "empty", "missing", "kodak"],
+)
+def test_a_request_at_fault_is_told_with_exit_code_2(
+    run: Run, photos: Path, words: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("S2LIC_KODAK", raising=False)
+    monkeypatch.setenv("HOME", str(photos))
+    (photos.parent / "empty").mkdir()
+    found = run("eval", *words)
+    assert found.code == 2
+    assert message in found.err

@@ -1,0 +1,28 @@
+"""The peak memory of one piece of work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from s2lic.eval import memory
+from s2lic.eval.memory import with_peak
+
+MIB = 2**20
+
+
+def test_the_peak_is_what_the_work_took_at_most_and_not_what_earlier_work_took() -> None:
+    if with_peak(lambda: None)[1] is None:  # elsewhere than on Linux there is nothing to ask
+        return
+    length, large = with_peak(lambda: len(np.ones(64 * MIB, np.uint8)))
+    _, small = with_peak(lambda: len(np.ones(16 * MIB, np.uint8)))
+    assert length == 64 * MIB
+    assert large == pytest.approx(64, abs=8)
+    assert small == pytest.approx(16, abs=8)
+
+
+def test_where_the_mark_cannot_be_reset_there_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "RESET", Path("/no/such/file"))
+    assert with_peak(lambda: 7) == (7, None)

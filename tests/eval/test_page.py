@@ -1,0 +1,99 @@
+"""The page and the picture of an evaluation."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from s2lic.eval.curves import comparisons
+from s2lic.eval.page import to_markdown
+from s2lic.eval.plot import rd_plot
+from s2lic.eval.published import curve, curves
+from s2lic.eval.records import Curve, Evaluation, Failure, Picture
+
+NAMES = tuple(f"kodim{i:02}" for i in range(1, 25))
+
+
+def evaluation(*measured: Curve, baselines: tuple[str, ...] = ("published:vtm",), kodak: bool = True) -> Evaluation:
+    return Evaluation(
+        date="2026-01-31",
+        command="s2lic eval kodak",
+        machine="a machine",
+        kodak=kodak,
+        pictures=tuple(Picture(name, f"{name}.png", "00", 768, 512) for name in NAMES),
+        curves=measured,
+        published=tuple(curves().values()) if kodak else (),
+        comparisons=tuple(comparisons(measured, baselines, set(NAMES), kodak)),
+        failures=(),
+        samples=(),
+        options={},
+    )
+
+
+def measured(codec: str, label: str, pictures: tuple[str, ...] = NAMES) -> Curve:
+    """A measurement that gave exactly the points of a published curve."""
+    return replace(curve(codec), codec=codec, label=label, source="a test", pictures=pictures)
+
+
+def rows(text: str, start: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(start)]
+
+
+def test_the_page_holds_verdicts_rates_points_and_sources() -> None:
+    text = to_markdown(evaluation(measured("webp", "WebP")))
+    assert rows(text, "| **WebP**")[0].startswith("| **WebP** | +86.2 % |")
+    assert "| HPCM-large (paper), published | -20.1 % (28.9 to 37.5 dB) |" in text
+    assert "| **WebP** | 0.247 | 0.369 | 0.574 | 0.828 |" in text
+    assert "| - | 0.2344 | 28.33 | 0.9257 | 11.29 | - | - | - | - |" in text
+    assert "- S2LIC (paper): digitised from the RD figure" in text
+    assert "    s2lic eval kodak\n" in text
+
+
+def test_rows_stand_in_order_of_the_first_baseline_which_stands_among_them() -> None:
+    text = to_markdown(evaluation(measured("jpeg", "JPEG")))
+    by_psnr = text.partition("## BD-rate by PSNR")[2].partition("## ")[0]
+    labels = [line.split("|")[1].strip() for line in rows(by_psnr, "| ")[2:]]
+    assert labels[0] == "HPCM-large (paper), published"
+    assert labels.index("ELIC (paper), published") < labels.index("VTM 9.1, published") < labels.index("**JPEG**")
+
+
+def test_a_measured_codec_is_a_baseline_before_the_published_one() -> None:
+    both = (measured("jpeg", "JPEG"), measured("webp", "WebP"))
+    text = to_markdown(evaluation(*both, baselines=("jpeg", "published:jpeg")))
+    assert "| against | **JPEG** | JPEG, published | dB at equal rate |" in text
+    webp, jpeg = rows(text, "| **WebP**")[0].split("|"), rows(text, "| **JPEG**")[0].split("|")
+    assert webp[2] == webp[3]
+    assert (jpeg[2].strip(), jpeg[3].strip()) == ("-", "+0.0 %")
+
+
+def test_what_cannot_be_compared_says_why_once_for_all_curves() -> None:
+    both = (measured("jpeg", "JPEG"), measured("webp", "WebP"))
+    text = to_markdown(evaluation(*both, kodak=False))
+    assert "- **JPEG**, **WebP** against published:vtm: published points hold for the 24 Kodak pictures only" in text
+    assert "24 pictures. Generated" in text
+
+
+def test_a_curve_that_lost_a_picture_is_not_set_against_curves_that_did_not() -> None:
+    failure = Failure("kodim24", "ProgramFailedError", "it ended", "webp", 50.0)
+    text = to_markdown(replace(evaluation(measured("webp", "WebP", NAMES[:-1])), failures=(failure,)))
+    assert "| **WebP** | not comparable |" in text
+    assert "it is over 23 pictures, and the baseline over 24" in text
+    assert "Over 23 of 24 pictures" in text
+    assert "- kodim24, webp at 50: ProgramFailedError: it ended" in text
+
+
+def test_a_curve_that_falls_says_where() -> None:
+    points = curve("webp").points
+    falling = replace(measured("webp", "WebP"), points=(*points, replace(points[-1], bpp=3.0)))
+    text = to_markdown(evaluation(falling))
+    assert "Rate and quality do not rise together from 2.9285 bpp, 41.759 dB to 3.0000 bpp, 41.759 dB." in text
+
+
+@pytest.mark.parametrize("kodak", [True, False])
+def test_the_curves_are_drawn_as_png(kodak: bool) -> None:
+    with Image.open(io.BytesIO(rd_plot(evaluation(measured("webp", "WebP"), kodak=kodak)))) as image:
+        assert image.format == "PNG"
+        assert image.width > 1000
