@@ -29,6 +29,15 @@ def read_bytes(path: str | Path) -> bytes:
         ) from error
 
 
+def check_input(path: str | Path) -> None:
+    """Refuse early what cannot be opened. Raises InputMissingError."""
+    try:
+        with Path(path).open("rb"):
+            pass
+    except OSError as error:
+        raise InputMissingError(f"cannot read {path}: {error.strerror}") from error
+
+
 def begins_with(path: Path, magic: bytes) -> bool:
     """Whether it is a file that can be read and begins so."""
     try:

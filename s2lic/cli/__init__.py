@@ -20,10 +20,14 @@ from s2lic.cli.models import models
 from s2lic.cli.report import reporting
 from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
+from s2lic.cli.weights import COMMANDS as WEIGHTS
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
 COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, demo, models, blocks, eval, train)
-GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {"bench": ("Measure this machine.", (speed,))}
+GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
+    "bench": ("Measure this machine.", (speed,)),
+    "weights": ("List, verify and export trained weights.", WEIGHTS),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

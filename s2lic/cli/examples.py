@@ -44,6 +44,18 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic train --data photos --minutes 90 --out run --resume", "go on"),
         ("s2lic train --data photos --out run --export own.safetensors", "and write weights"),
     ),
+    "weights list": (
+        ("s2lic weights list", "a table"),
+        ("s2lic weights list --json", "with all that is known of their training"),
+    ),
+    "weights verify": (
+        ("s2lic weights verify", "all that ship"),
+        ("s2lic weights verify own.safetensors", "a file of yours"),
+    ),
+    "weights export": (
+        ("s2lic weights export run/last.pt -o own.safetensors", "the result of s2lic train --out run"),
+        ("s2lic weights export run/last.pt -o own.safetensors --force", "again, after more training"),
+    ),
     "bench speed": (
         ("s2lic bench speed img.png --sizes 256,512 --peers none", "a picture of yours"),
         ("s2lic bench speed --out speed", "all of it, as files"),

@@ -126,7 +126,7 @@ def train(
     if export is not None:
         from s2lic.train.export import export_checkpoint
 
-        export_checkpoint(plan.out / "last.pt", config, export)
+        export_checkpoint(plan.out / "last.pt", export, force=True)
         print_note(f"{export}: weights", quiet)
     if as_json:
         print_json({**facts, "weights": export and str(export)})

@@ -48,9 +48,3 @@ def load(path: Path, config: str | None = None) -> dict[str, Any]:
     if config is not None and found != config:
         raise WeightsError(f"{path} is of the configuration '{found}', not '{config}': give another --out")
     return state
-
-
-def averaged(path: Path) -> dict[str, Tensor]:
-    """The averaged weights of a checkpoint."""
-    weights: dict[str, Tensor] = load(path)["average"]
-    return weights

@@ -10,6 +10,7 @@ import numpy as np
 from s2lic.entropy.likelihood import SIGMA_MIN
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import MIN_REACH
+from s2lic.errors import UnknownConfigError, WeightsError
 from s2lic.files import write_atomically
 from s2lic.model import build
 from s2lic.train import checkpoint
@@ -25,9 +26,16 @@ def gaussian_scales(row: EntropyRow) -> tuple[float, ...]:
     return tuple(np.geomspace(SIGMA_MIN, row.sigma_max, count).tolist())
 
 
-def export_checkpoint(source: Path, config: str, target: Path, reach: int = MIN_REACH) -> None:
-    """Writes the averaged weights of a checkpoint as a weights file."""
-    model = build(config)
-    model.load_state_dict(checkpoint.averaged(source))
-    data = export(model, gaussian_scales(model.row.entropy), reach)
-    write_atomically(target, data, force=True)
+def export_checkpoint(source: Path, target: Path, force: bool = False) -> None:
+    """Writes the averaged weights of a checkpoint as a weights file.
+
+    Raises WeightsError for a checkpoint that is damaged or of an older configuration, OutputExistsError unless `force`,
+    OutputUnwritableError.
+    """
+    state = checkpoint.load(source)
+    try:
+        model = build(state["config"])
+        model.load_state_dict(state["average"])
+    except (UnknownConfigError, RuntimeError, KeyError) as error:
+        raise WeightsError(f"{source} does not fit the configuration '{state['config']}': {error}") from error
+    write_atomically(target, export(model, gaussian_scales(model.row.entropy), MIN_REACH), force)

@@ -20,7 +20,7 @@ from .conftest import Result
 
 Run = Callable[..., Result]
 # These take long; that their words are understood is what is tested here.
-LONG = ("models", "eval", "train", "bench speed")
+LONG = ("models", "eval", "train", "bench speed", "weights verify", "weights export")
 
 GROUPED = [f"{group} {command.__name__}" for group, (_, commands) in GROUPS.items() for command in commands]
 NAMES = [command.__name__ for command in COMMANDS] + GROUPED

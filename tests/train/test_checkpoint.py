@@ -39,7 +39,7 @@ def test_what_is_saved_is_loaded_and_nothing_lies_beside_it(tmp_path: Path) -> N
     average = {"w": torch.arange(3.0)}
     checkpoint.save(path, {"config": "tiny", "average": average, "step": 5})
     assert checkpoint.load(path)["step"] == 5
-    assert torch.equal(checkpoint.averaged(path)["w"], average["w"])
+    assert torch.equal(checkpoint.load(path)["average"]["w"], average["w"])
     assert [p.name for p in path.parent.iterdir()] == ["last.pt"]
 
 

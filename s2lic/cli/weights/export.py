@@ -1,0 +1,34 @@
+"""`s2lic weights export`: the result of a training as a weights file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s2lic.cli.batch import Facts
+from s2lic.cli.jobs import Job
+from s2lic.cli.options import Force, Json, Quiet
+from s2lic.cli.streams import print_json, print_note
+from s2lic.cli.weights.verify import line, look
+from s2lic.files import check_input, check_output
+
+Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A training's last.pt.")]
+Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file, NAME.safetensors.")]
+
+
+def export(
+    checkpoint: Checkpoint, output: Target, force: Force = False, quiet: Quiet = False, as_json: Json = False
+) -> None:
+    """Write the averaged weights of a training as a weights file, and check it."""
+    check_input(checkpoint)
+    check_output(output, force)
+    from s2lic.train.export import export_checkpoint
+
+    export_checkpoint(checkpoint, output, force)
+    facts: Facts = look(Job(str(output)))
+    if as_json:
+        print_json({"output": str(output), **facts})
+    else:
+        print_note(line(str(output), facts), quiet)

@@ -1,0 +1,59 @@
+"""`s2lic weights list`: the sets that ship; loads neither weights nor torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from s2lic.cli.options import Json
+from s2lic.cli.streams import print_json
+
+if TYPE_CHECKING:
+    from s2lic.weights.manifest import RetiredRow, WeightsRow
+
+Facts = dict[str, Any]
+
+AT = "32"  # dB
+TABLE_HEAD = f"config  model id             MB  M params  minutes    steps  val {AT} dB  Kodak {AT} dB  BD-rate vtm"
+
+
+def list(as_json: Json = False) -> None:  # noqa: A001 the command's name
+    """Print the sets of weights that ship: size, training, bits a pixel at 32 dB and BD-rate in percent on Kodak."""
+    from s2lic.weights.manifest import retired, rows
+
+    shipped = {row.config: _facts(row) for row in rows()}
+    if as_json:
+        print_json({"shipped": [*shipped.values()], "retired": [asdict(row) for row in retired()]})
+        return
+    typer.echo(TABLE_HEAD)
+    for facts in shipped.values():
+        typer.echo(_line(facts))
+    for old in retired():
+        typer.echo(_old(old))
+
+
+def _facts(row: WeightsRow) -> Facts:
+    from s2lic.weights.facts import file_facts
+
+    return {**asdict(row), "model_id": row.model_id.hex(), **asdict(file_facts(row.path))}
+
+
+def _line(facts: Facts) -> str:
+    training, val, kodak = facts["training"], facts["rd"].get("val"), facts["rd"].get("kodak")
+    cells = (
+        f"{facts['config']:6}  {facts['model_id']} {facts['bytes'] / 1e6:6.2f}  {facts['parameters'] / 1e6:8.2f}",
+        f"{training.get('minutes', '-'):>7}  {training.get('steps', '-'):>7}",
+        f"{_figure(val, 'bpp_at_db', AT):>9}  {_figure(kodak, 'bpp_at_db', AT):>11}",
+        f"{_figure(kodak, 'bd_rate_percent', 'vtm'):>11}",
+    )
+    return "  ".join(cells)
+
+
+def _figure(found: Facts | None, kind: str, name: str) -> str:
+    return "-" if found is None else str(found[kind].get(name, "-"))
+
+
+def _old(row: RetiredRow) -> str:
+    return f"no longer: {row.model_id}, {row}"

@@ -1,0 +1,51 @@
+"""`s2lic weights verify`: are weights files whole, and do they make a model?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s2lic.cli.batch import Facts, Manner, Outcome, finish, run
+from s2lic.cli.jobs import Job, Wanted, find_inputs
+from s2lic.cli.options import Json, Quiet, Recursive, Verbose
+from s2lic.cli.report import one_line
+
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE...]", help="Weights files and folders. [default: all that ship]")
+]
+WEIGHTS = Wanted("weights files", lambda path: path.suffix == ".safetensors")
+
+
+def verify(
+    sources: Files = None,
+    recursive: Recursive = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check weights files: their hash if they ship, their structure, tables and configuration."""
+    from s2lic.weights.manifest import rows
+
+    batch = find_inputs(sources or [str(row.path) for row in rows()], WEIGHTS, recursive)
+
+    def show(outcome: Outcome) -> None:
+        if not quiet:
+            typer.echo(line(outcome.job.source, outcome.facts))
+
+    finish(run(batch, look, show, Manner(quiet, as_json, verbose), "verifying"))
+
+
+def look(job: Job) -> Facts:
+    """The facts of one file. Raises InputMissingError or WeightsError."""
+    from s2lic.weights.verify import verified
+
+    return asdict(verified(Path(job.source)))
+
+
+def line(source: str, facts: Facts) -> str:
+    """What a whole file is, in words."""
+    size = f"{facts['bytes']} bytes, {facts['parameters']} parameters"
+    return one_line(f"{source}: whole; {facts['config']}, model {facts['model_id']}, {size}, {facts['standing']}")

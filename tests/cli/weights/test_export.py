@@ -1,0 +1,78 @@
+"""`s2lic weights export`: a training's averaged weights as a file that was checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from s2lic.model import build
+from s2lic.train import checkpoint
+from s2lic.weights.store import load
+from tests.cli.conftest import Result
+
+Run = Callable[..., Result]
+AVERAGE = build("tiny", seed=1).state_dict()
+
+
+def saved(config: str, average: dict[str, Tensor]) -> Path:
+    """A checkpoint whose average is another model than the one that was training."""
+    checkpoint.save(Path("last.pt"), {"config": config, "model": build("tiny").state_dict(), "average": average})
+    return Path("last.pt")
+
+
+def test_the_average_becomes_a_file_that_says_what_it_is(run: Run) -> None:
+    facts = json.loads(run("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors", "--json").out)
+    path = Path("own.safetensors")
+    model = load(path).model
+    assert facts["model_id"] == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert (facts["config"], facts["standing"], facts["bytes"]) == ("tiny", "not one that ships", path.stat().st_size)
+    for name, weight in model.g_s.state_dict().items():
+        assert torch.equal(weight, AVERAGE[f"g_s.{name}"].half().float()), name
+
+
+def test_one_line_says_what_was_written(run: Run) -> None:
+    result = run("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors")
+    assert (result.code, result.out) == (0, b"")
+    assert result.err.startswith("own.safetensors: whole; tiny, model ")
+
+
+def test_a_file_that_is_there_is_kept_unless_forced(run: Run) -> None:
+    words = ("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors")
+    Path("own.safetensors").write_bytes(b"mine")
+    assert run(*words).code == 2
+    assert Path("own.safetensors").read_bytes() == b"mine"
+    assert run(*words, "--force").code == 0
+
+
+def test_a_checkpoint_that_is_not_there_is_the_callers_fault(run: Run) -> None:
+    result = run("weights", "export", "nowhere.pt", "-o", "own.safetensors")
+    assert result.code == 2
+    assert "nowhere.pt" in result.err
+
+
+@pytest.mark.parametrize(
+    ("config", "average"),
+    [("nano", AVERAGE), ("huge", AVERAGE), ("tiny", {**AVERAGE, "g_a.more": torch.zeros(1)})],
+    ids=["another", "unknown", "older"],
+)
+def test_a_checkpoint_that_fits_no_configuration_is_told_and_nothing_is_written(
+    run: Run, config: str, average: dict[str, Tensor]
+) -> None:
+    result = run("weights", "export", saved(config, average), "-o", "own.safetensors")
+    assert result.code == 1
+    assert f"last.pt does not fit the configuration '{config}'" in result.err
+    assert not Path("own.safetensors").exists()
+
+
+def test_a_damaged_checkpoint_is_told_and_nothing_is_written(run: Run) -> None:
+    Path("last.pt").write_bytes(b"no checkpoint")
+    result = run("weights", "export", "last.pt", "-o", "own.safetensors")
+    assert result.code == 1
+    assert "cannot be read as a checkpoint" in result.err
+    assert not Path("own.safetensors").exists()
