@@ -6,7 +6,8 @@
 
 facts.json holds what the manifest will: `training` (minutes, steps and more), `rd` (`val` and `kodak`, each null where
 it was not measured, or `bpp_at_db` and `bd_rate_percent`) and `data`, the note on licences. Needs a clone with git: the
-set before goes into `retired.json` with the commit that shipped it, unless it was never committed.
+set before goes into `retired.json` with the commit checked out, the last that ships it, unless it was never committed.
+So ship from a commit that stays, not from one still to be rebased.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def since(sha256: str) -> str:
 def retired_by(row: WeightsRow, committed: Sequence[WeightsRow], before: Sequence[RetiredRow]) -> list[RetiredRow]:
     """The retired sets once `row` ships: those before, and the committed set that it replaces; never itself."""
     replaced = [
-        RetiredRow(old.config, old.model_id.hex(), old.version, last_commit(old.file))
+        RetiredRow(old.config, old.model_id.hex(), s2lic.__version__, head())
         for old in committed
         if old.config == row.config
     ]
@@ -98,9 +99,9 @@ def committed_rows() -> list[WeightsRow]:
     return [WeightsRow(**values) for values in json.loads(_git("show", f"HEAD:./{SHIPPED}"))]
 
 
-def last_commit(file: str) -> str:
-    """The commit that brought a file of the weights' folder to its present state, which therefore reads it."""
-    return _git("log", "-1", "--format=%H", "--", file).strip()
+def head() -> str:
+    """The commit checked out: an earlier one may lack what files of the set have come to hold since."""
+    return _git("rev-parse", "HEAD").strip()
 
 
 def _git(*words: str) -> str:

@@ -83,16 +83,16 @@ def test_the_card_shows_the_facts_between_words_that_stay(folder: Path) -> None:
     assert "| Kodak | 0.3 bpp at 30 dB; BD-rate +12.3 % against vtm |" in lines
 
 
-def test_the_set_before_retires_with_the_commit_that_shipped_it(folder: Path, tmp_path: Path) -> None:
+def test_the_set_before_retires_with_the_last_commit_that_ships_it(folder: Path, tmp_path: Path) -> None:
     first = ship(MODEL, FACTS)
-    shipped_at = commit(folder)
-    (folder / "note.txt").write_text("a later commit")
     commit(folder)
+    (folder / "note.txt").write_text("a later commit, whose code may write more into a file")
+    last = commit(folder)
     second = ship(weights(tmp_path / "new.safetensors", 1), FACTS)
-    old = RetiredRow("tiny", first.model_id.hex(), s2lic.__version__, shipped_at)
+    old = RetiredRow("tiny", first.model_id.hex(), s2lic.__version__, last)
     assert manifest.rows() == (second,)
     assert manifest.retired() == (old,)
-    with pytest.raises(RetiredModelError, match=f"{first.model_id.hex()}.*'tiny'.*{s2lic.__version__}.*{shipped_at}"):
+    with pytest.raises(RetiredModelError, match=f"{first.model_id.hex()}.*'tiny'.*{s2lic.__version__}.*{last}"):
         manifest.by_id(first.model_id)
 
 
