@@ -3,7 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint format
+.PHONY: help demo test lint format results
+
+KODAK ?= kodak
+RESULTS ?= runs/kodak
+CODECS := s2lic,jpeg,webp,avif,jpeg2000,jxl
+BASELINES := vtm,vtm-9.1-strict,avif,published:webp,published:jpeg
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,6 +28,11 @@ lint: $(VENV)/.stamp-all ## ruff and mypy only
 format: $(VENV)/.stamp-all ## rewrite the tree as ruff wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+results: $(VENV)/.stamp-all ## measure Kodak (KODAK=DIR) beside other codecs, and write docs/results.md anew
+	$(BIN)/s2lic eval $(KODAK) --codec $(CODECS) --baseline $(BASELINES) --out $(RESULTS)
+	cp $(RESULTS)/results.md $(RESULTS)/rd.png docs/
+	cp $(RESULTS)/results/s2lic.json docs/results.json
 
 # The stamps make a second run start at once; a changed pyproject.toml installs again.
 $(VENV)/bin/python:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2lic.eval import codecs, measure, published
+from s2lic.eval.codecs.row import need
 from s2lic.eval.curves import comparisons, known_baseline, mean_curve
 from s2lic.eval.kodak import is_kodak
 from s2lic.eval.machine import machine, today
@@ -46,6 +47,8 @@ def check(request: Request) -> None:
 
     Raises UsageError and its kinds: no such codec, baseline, option or quality, or a library or program is missing.
     """
+    for module in ("matplotlib", "pytorch_msssim", "scipy"):
+        need(module, "an evaluation", "eval")
     for selection in request.selections:
         row = codecs.row(selection.codec)
         row.check(dict(selection.options))

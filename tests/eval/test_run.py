@@ -147,11 +147,14 @@ def test_what_cannot_be_done_is_told_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("module", "extra"), [("pillow_jxl", "jxl"), ("scipy", "eval"), ("matplotlib", "eval"), ("pytorch_msssim", "eval")]
+)
 def test_a_missing_library_is_told_before_any_work(
-    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, extra: str, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure.opened.cache_clear()
-    monkeypatch.setitem(sys.modules, "pillow_jxl", None)
-    with pytest.raises(ExtraMissingError, match=r"s2lic\[jxl\]"):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ExtraMissingError, match=rf"{module}.*s2lic\[{extra}\]"):
         evaluate(photos, request(tmp_path, JPEG, Selection("jxl", (50.0,))))
     assert not (tmp_path / "out").exists()
