@@ -44,7 +44,7 @@ CONFIGS = {
         ),
         Config(
             "nano",
-            TransformRow((32, 64, 96), (0, 1, 2), (1, 2, 3), 256, 8, 2, 2, 8),
+            TransformRow((32, 64, 96), (0, 3, 6), (1, 2, 3), 256, 8, 2, 2, 8, ("bottleneck",) * 3),
             _entropy(
                 256, (16, 16, 32, 64, 128), hyper=96, side=64, context=64, attention=32,
                 head_width=16, local=32, hidden=192, lrp=64,
