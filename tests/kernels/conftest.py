@@ -1,0 +1,48 @@
+"""Kernel tests run on a GPU where there is one, else in an interpreted process of their own.
+
+Triton decides when it is loaded whether it interprets, and other tests load it too, so without a GPU
+`test_interpreted.py` runs this folder again in a process that has TRITON_INTERPRET=1.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+OUTER = {"test_interpreted.py", "test_compile.py", "test_choice.py"}
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Each process collects what it can run: kernels themselves only where they can be launched."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    launches = collection_path.name not in OUTER
+    runs = (INTERPRETED or torch.cuda.is_available()) if launches else not INTERPRETED
+    return None if runs else True
+
+
+@pytest.fixture
+def device() -> torch.device:
+    return torch.device("cpu" if INTERPRETED else "cuda")
+
+
+@pytest.fixture(autouse=True)
+def poisoned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that nobody has written holds NaN, or the largest number of an integer type."""
+    monkeypatch.setattr(torch, "empty", poisoning(torch.empty))
+    monkeypatch.setattr(torch, "empty_like", poisoning(torch.empty_like))
+    monkeypatch.setattr(Tensor, "new_empty", poisoning(Tensor.new_empty))
+
+
+def poisoning(allocate: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def poisoned(*args: object, **kwargs: object) -> Tensor:
+        out = allocate(*args, **kwargs)
+        return out.fill_(torch.nan if out.is_floating_point() else torch.iinfo(out.dtype).max)
+
+    return poisoned
