@@ -71,7 +71,7 @@ def test_what_differs_in_nothing_has_no_suffix() -> None:
 def test_a_group_is_built_of_what_was_chosen() -> None:
     row = variant(NANO, ("halo",), gate="eca").transform
     group = residual_group(row, 2)
-    assert [type(block) for block in group.blocks] == [Layer, Layer]
+    assert [type(block) for block in group.blocks] == [Layer] * NANO.transform.depths[2]
     assert all(isinstance(block.attn, Halo) and isinstance(block.mlp, Mlp) for block in group.blocks)
-    assert [type(gate).__name__ for gate in group.gates] == ["Eca", "Eca"]
+    assert [type(gate).__name__ for gate in group.gates] == ["Eca"] * NANO.transform.depths[2]
     assert not [name for name in residual_group(NANO.transform, 2).state_dict() if name.startswith("gates")]

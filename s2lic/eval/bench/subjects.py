@@ -39,6 +39,7 @@ def ours(picture: Image.Image, threads: int, model: str | None) -> Subject:
     import torch
 
     import s2lic.codec as home
+    from s2lic import trials
     from s2lic.entropy.coder import SymbolReader, SymbolWriter
     from s2lic.entropy.model import EntropyModel
     from s2lic.transform.analysis import Analysis
@@ -53,7 +54,7 @@ def ours(picture: Image.Image, threads: int, model: str | None) -> Subject:
         Station("entropy nets", EntropyModel, "reconstruct"),
         *(Station("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_scaled", "finish")),
         *(Station("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_scaled", "finish")),
-        Station("container", home, "pack"),
+        Station("container", trials, "pack"),
         Station("container", home, "unpack"),
     )
     return Subject(partial(codec.encode, picture, QUALITY), codec.decode, len, stations)
