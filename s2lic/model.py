@@ -12,6 +12,7 @@ from s2lic.entropy.row import EntropyRow
 from s2lic.errors import UnknownConfigError
 from s2lic.transform.analysis import Analysis
 from s2lic.transform.choice import Choice, parse, suffix
+from s2lic.transform.context import Context
 from s2lic.transform.row import TransformRow
 from s2lic.transform.synthesis import Synthesis
 
@@ -105,10 +106,15 @@ class S2LIC(nn.Module):
         self.entropy = EntropyModel(row.entropy)
 
     def forward(self, x: Tensor, levels: Tensor) -> dict[str, Tensor]:
-        """x_hat (B, 3, H, W) unclipped, and bits of y and z a picture; levels (B,) in 0..10000."""
-        rated = self.entropy(self.g_a(x - 0.5), levels)
-        x_hat = self.g_s(rated.y_hat) + 0.5
-        return {"x_hat": x_hat, "y_bits": rated.y_bits, "z_bits": rated.z_bits}
+        """x_hat (B, 3, H, W) unclipped, and bits of y and z a picture; levels (B,) in 0..10000.
+
+        `block_loss` is what blocks want added to the loss in training, a mean over the batch.
+        """
+        context = Context()
+        rated = self.entropy(self.g_a(x - 0.5, context), levels)
+        x_hat = self.g_s(rated.y_hat, context) + 0.5
+        block_loss = sum(context.losses, x.new_zeros(()))
+        return {"x_hat": x_hat, "y_bits": rated.y_bits, "z_bits": rated.z_bits, "block_loss": block_loss}
 
 
 def build(row: str | Config, seed: int = 0) -> S2LIC:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.transform.context import Context
 from s2lic.transform.dense import DenseBlock
 from s2lic.transform.group import residual_group
 from s2lic.transform.row import TransformRow
@@ -44,9 +45,9 @@ class Analysis(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         features = self.dense(F.pixel_unshuffle(x, self.unshuffle))
         for down, group in zip(self.down, self.groups, strict=True):
-            features = group(down(features))
+            features = group(down(features), context)
         with torch.autocast(x.device.type, enabled=False):
             return self.last(features.to(x.dtype)) + self.linear(x)  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from s2lic.transform.blocks.table import block_row, create_block
+from s2lic.transform.context import Context, apply
 from s2lic.transform.layer import Layer
 from s2lic.transform.row import TransformRow
 
@@ -17,10 +18,10 @@ class ResidualGroup(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.gates = nn.ModuleList(gates or [nn.Identity() for _ in blocks])
 
-    def forward(self, x: Tensor) -> Tensor:
-        features = x
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
+        features, own = x, (context or Context()).of_group()
         for block, gate in zip(self.blocks, self.gates, strict=True):
-            features = gate(block(features))
+            features = apply(gate, apply(block, features, own), own)
         return x + features
 
 

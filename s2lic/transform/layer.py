@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from s2lic.transform.context import Context, apply
+
 
 class Layer(nn.Module):
     """x + LN(mixer(x)), then x + LN(mlp(x)), on (B, C, H, W)."""
+
+    in_context = True
 
     def __init__(self, dim: int, mixer: nn.Module, mlp: nn.Module) -> None:
         super().__init__()
@@ -15,8 +19,8 @@ class Layer(nn.Module):
         self.mlp = mlp
         self.norm2 = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + _over_channels(self.norm1, self.attn(x))
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
+        x = x + _over_channels(self.norm1, apply(self.attn, x, context or Context()))
         return x + _over_channels(self.norm2, self.mlp(x))
 
 

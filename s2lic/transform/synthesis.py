@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.transform.context import Context
 from s2lic.transform.dense import DenseBlock
 from s2lic.transform.group import residual_group
 from s2lic.transform.row import TransformRow
@@ -40,10 +41,10 @@ class Synthesis(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
-    def forward(self, y_hat: Tensor) -> Tensor:
+    def forward(self, y_hat: Tensor, context: Context | None = None) -> Tensor:
         features = y_hat * INPUT_SCALE
         for up, group in zip(self.up, self.groups, strict=True):
-            features = group(up(features))
+            features = group(up(features), context)
         features = self.last(features)
         with torch.autocast(y_hat.device.type, enabled=False):
             linear = F.pixel_unshuffle(self.linear(y_hat), self.unshuffle)

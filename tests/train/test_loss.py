@@ -22,15 +22,16 @@ def batch() -> tuple[dict[str, Tensor], Tensor]:
         "x_hat": (x + 0.1 * noise).requires_grad_(),
         "y_bits": torch.tensor([10.0, 40.0, 160.0], dtype=torch.float64, requires_grad=True),
         "z_bits": torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64, requires_grad=True),
+        "block_loss": torch.tensor(0.25, dtype=torch.float64),
     }
     return out, x
 
 
-def test_the_loss_is_bits_a_pixel_plus_lambda_255_squared_mse_weighted_by_the_root_of_lambda(
+def test_the_loss_is_bits_a_pixel_plus_lambda_255_squared_mse_weighted_by_the_root_of_lambda_and_what_blocks_add(
     batch: tuple[dict[str, Tensor], Tensor],
 ) -> None:
     out, x = batch
-    expected = 0.0
+    expected = 0.25
     for i, lam in enumerate(LAMBDAS):
         mse = ((out["x_hat"][i] - x[i]) ** 2).mean().item()
         bpp = (out["y_bits"][i].item() + out["z_bits"][i].item()) / 20
