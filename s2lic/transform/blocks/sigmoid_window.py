@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.swinv2 import BIAS_MAX, Rule, WindowAttention
+from s2lic.transform.blocks.rule import Rule
+from s2lic.transform.blocks.swinv2 import BIAS_MAX, WindowAttention
 from s2lic.transform.window import MASKED
 
 LAYER_SCALE = 1e-2

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.transform.blocks.heads import join_heads, split_heads
+from s2lic.transform.blocks.rule import Rule, Softmax
 from s2lic.transform.window import Grid, mask, merge, split
 
 MAX_LOGIT_SCALE = math.log(100.0)
@@ -23,24 +23,6 @@ def cosines(q: Tensor, k: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     The scale is multiplied onto the queries: they are far fewer than the logits.
     """
     return F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1)
-
-
-class Rule(nn.Module, ABC):
-    """What makes attention of queries and keys (..., tokens, width); a hidden key has a bias of `MASKED`."""
-
-    @abstractmethod
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor: ...
-
-    def macs(self, tokens: int, keys: int, dim: int) -> int:
-        """Of all queries in windows of so many keys."""
-        return 2 * tokens * keys * dim
-
-
-class Softmax(Rule):
-    """softmax(q k + bias) v."""
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-        return torch.softmax(q @ k.transpose(-2, -1) + bias, dim=-1).to(v.dtype) @ v
 
 
 def log_offsets(window: int) -> Tensor:

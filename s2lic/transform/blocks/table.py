@@ -9,10 +9,12 @@ from torch import nn
 
 from s2lic.errors import UnknownBlockError
 from s2lic.transform.blocks.aaren_scan import AarenScan
+from s2lic.transform.blocks.agg_attention import AggAttention
 from s2lic.transform.blocks.base_conv import BaseConv
 from s2lic.transform.blocks.bottleneck import Bottleneck
 from s2lic.transform.blocks.conv_glu import ConvGlu
 from s2lic.transform.blocks.davit_channel import DavitChannel
+from s2lic.transform.blocks.davit_dual import DavitDual
 from s2lic.transform.blocks.eca import Eca
 from s2lic.transform.blocks.gated_cnn import GatedCnn
 from s2lic.transform.blocks.halo import Halo
@@ -81,12 +83,20 @@ ROWS = {
             DavitChannel, ("heads",), whole_map=True,
         ),
         BlockRow(
+            "davit_dual", "Ding et al. 2022, DaViT, arXiv 2204.03645", "mixer", "smooth", "7x7 window, then the map",
+            DavitDual, ("heads",), whole_map=True,
+        ),
+        BlockRow(
             "aaren_scan", "Feng et al. 2024, Attention as an RNN, arXiv 2405.13956", "mixer", "smooth",
             "its row and column", AarenScan, ("heads",), whole_map=True,
         ),
         BlockRow(
             "magnet", "Kukleva et al. 2025, RefAM, arXiv 2509.22650", "mixer", "smooth", "window",
             magnet, WINDOWS, shifted=True,
+        ),
+        BlockRow(
+            "agg_attention", "Shi 2024, TransNeXt, arXiv 2311.17132", "mixer", "smooth", "3x3, and the map pooled",
+            AggAttention, ("heads",), whole_map=True,
         ),
         BlockRow(
             "mlp", "Vaswani et al. 2017, Attention Is All You Need, arXiv 1706.03762", "mlp", "smooth", "one place",

@@ -26,8 +26,10 @@ PARAMETERS = {
     "sigmoid_window": WINDOW_ATTENTION + DIM,
     "base_conv": DIM**2 + 51 * DIM,
     "davit_channel": 4 * DIM**2 + 4 * DIM + 20 * DIM + HEADS,
+    "davit_dual": 8 * DIM**2 + 8 * DIM + 40 * DIM + HEADS,
     "aaren_scan": 3 * DIM**2 + DIM,
     "magnet": WINDOW_ATTENTION + 4 * DIM,
+    "agg_attention": 5 * DIM**2 + 17 * DIM + 1536 + 532 * HEADS,
     "mlp": 8 * DIM**2 + 5 * DIM,
     "conv_glu": 3 * DIM * HIDDEN + 12 * HIDDEN + DIM,
 }

@@ -1,0 +1,67 @@
+"""Both halves of dual attention: places in windows, then channels over the map (Ding et al. 2022, DaViT)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from s2lic.transform.blocks.conv_glu import depthwise
+from s2lic.transform.blocks.davit_channel import DavitChannel
+from s2lic.transform.blocks.heads import join_heads, split_heads
+from s2lic.transform.blocks.rule import Rule, Softmax
+from s2lic.transform.window import Grid, mask, merge, split
+
+WINDOW = 7
+
+
+class DavitWindow(nn.Module):
+    """Attention in windows, without shift or position bias, between two 3x3 depth-wise convolutions with residuals.
+
+    (B, C, H, W); keys of the padding are hidden, which the published code does not do.
+    """
+
+    def __init__(
+        self, dim: int, heads: int = 1, window: int = WINDOW, positions: bool = True, rule: Rule | None = None
+    ) -> None:
+        super().__init__()
+        self.dim, self.heads, self.window = dim, heads, window
+        self.before = depthwise(dim, 3) if positions else None
+        self.after = depthwise(dim, 3) if positions else None
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.rule = rule or Softmax()
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.before is None else x + self.before(x)
+        grid = Grid(x.shape[2], x.shape[3], self.window, 0)
+        q, k, v = (split_heads(t, self.heads) for t in self.qkv(split(x.permute(0, 2, 3, 1), grid)).chunk(3, dim=-1))
+        bias = mask(grid, x.device).to(q.dtype) if grid.needs_mask else torch.zeros((), dtype=q.dtype, device=x.device)
+        out = self.rule(q * (1 / math.sqrt(q.shape[-1])), k, v, bias)
+        out = merge(self.proj(join_heads(out)), grid).permute(0, 3, 1, 2)
+        return out if self.after is None else out + self.after(out)  # type: ignore[no-any-return]
+
+    def macs(self, height: int, width: int) -> int:
+        """Products of one map, the padding's among them."""
+        tokens = math.prod(Grid(height, width, self.window, 0).padded)
+        positions = 0 if self.before is None else 18 * self.dim * height * width
+        return 4 * self.dim**2 * tokens + self.rule.macs(tokens, self.window**2, self.dim) + positions
+
+
+class DavitDual(nn.Module):
+    """The change that x + window(x), then + channel(of that), makes to x, (B, C, H, W)."""
+
+    def __init__(
+        self, dim: int, heads: int = 1, window: int = WINDOW, scale: str = "cosine", positions: bool = True
+    ) -> None:
+        super().__init__()
+        self.near = DavitWindow(dim, heads, window, positions)
+        self.channel = DavitChannel(dim, heads, scale, positions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        near = self.near(x)
+        return near + self.channel(x + near)  # type: ignore[no-any-return]
+
+    def macs(self, height: int, width: int) -> int:
+        return self.near.macs(height, width) + self.channel.macs(height, width)
