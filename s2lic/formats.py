@@ -33,6 +33,27 @@ def _in_tiff(metadata: Metadata) -> dict[str, Any]:
     return {**profile, "exif": tiff_tags(metadata)}
 
 
+class _Block(Image.Exif):
+    """A block that Pillow's writer of AVIF hands on as it is; it rewrites others to take the orientation out.
+
+    The box that turns an AVIF comes from the orientation in the block (libavif).
+    """
+
+    def __init__(self, block: bytes) -> None:
+        super().__init__()
+        self._block = block
+
+    def __bool__(self) -> bool:
+        return True
+
+    def tobytes(self, offset: int = 8) -> bytes:
+        return self._block
+
+
+def _in_avif(metadata: Metadata) -> dict[str, Any]:
+    return {**metadata, "exif": _Block(metadata["exif"])} if "exif" in metadata else dict(metadata)
+
+
 @dataclass(frozen=True)
 class Format:
     """Pillow's name of a format, how to save in it, whether it holds alpha, and how it takes metadata if it does."""
@@ -49,7 +70,7 @@ _PPM = Format("PPM", alpha=False, metadata=None)
 _TIFF = Format("TIFF", {"compression": "tiff_deflate"}, metadata=_in_tiff)
 FORMATS = {
     ".png": Format("PNG", metadata=_in_png),
-    ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}),
+    ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}, metadata=_in_avif),
     ".bmp": Format("BMP", alpha=False, metadata=None),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,

@@ -99,6 +99,14 @@ def test_metadata_arrive_byte_for_byte(extension: str, mode: str) -> None:
     assert found == METADATA
 
 
+@pytest.mark.parametrize("number", [1, 3, 6, 7])
+def test_an_avif_keeps_the_bytes_of_an_exif_that_turns_it(number: int) -> None:
+    block = exif({ORIENTATION: (3, number)})
+    opened = back(with_metadata(RGB.copy(), {"exif": block}), ".avif")
+    assert metadata_of(opened) == {"exif": block}
+    assert opened.getexif()[ORIENTATION] == number
+
+
 @pytest.mark.parametrize("extension", KEEPING)
 def test_a_picture_without_metadata_gets_none(extension: str) -> None:
     assert metadata_of(back(RGB, extension)) == {}
