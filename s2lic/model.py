@@ -84,8 +84,10 @@ def variant(
 ) -> Config:
     """The row with other blocks in g_a and g_s, named after them: `nano+block=swinv2,halo,halo+gate=eca`.
 
-    blocks: a key for all stages, or one each for strides 2, 4, 8. The entropy model takes no blocks, so that no
-    choice can stand in the decoder's way. Raises UnknownBlockError and BlockChoiceError.
+    blocks: a key for all stages, or one each for strides 2, 4, 8. The entropy model takes no blocks: a hard one may
+    pick otherwise on another machine, and no choice can stand in the decoder's way to the symbols.
+
+    Raises UnknownBlockError and BlockChoiceError.
     """
     return _chosen(row, Choice(blocks, mlp, gate))
 

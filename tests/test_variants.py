@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from torch import Tensor
 
 import s2lic.entropy
 from s2lic.codec import Codec
+from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import MIN_REACH
-from s2lic.errors import WeightsError
-from s2lic.model import CONFIGS, S2LIC, build, variant
+from s2lic.errors import UnknownConfigError, WeightsError
+from s2lic.model import CONFIGS, S2LIC, build, config, variant
 from s2lic.train.export import gaussian_scales
 from s2lic.train.loss import rd_loss
 from s2lic.transform.blocks import block_names, block_row
@@ -100,6 +102,16 @@ def test_weights_that_name_an_impossible_choice_are_refused(name: str, tmp_path:
 def test_weights_of_other_blocks_do_not_fit() -> None:
     with pytest.raises(RuntimeError, match="attn"):
         build("tiny+block=halo").load_state_dict(codec().weights.model.state_dict())
+
+
+@pytest.mark.parametrize("key", [key for key in block_names() if block_row(key).selection == "hard"])
+def test_a_hard_block_has_no_way_into_the_entropy_model(key: str) -> None:
+    """Neither by `variant`, which leaves its row as it is, nor by a name; and the row has no field for one."""
+    for row in CONFIGS.values():
+        assert variant(row, (key,)).entropy == row.entropy
+    assert not any("block" in f.name for f in fields(EntropyRow))
+    with pytest.raises(UnknownConfigError, match="the entropy model takes no blocks"):
+        config(f"tiny+entropy={key}")
 
 
 def test_the_entropy_model_cannot_reach_the_blocks() -> None:

@@ -12,10 +12,12 @@ from s2lic.entropy.quality import LAMBDA_MAX, LAMBDA_MIN, QUALITY_MAX
 from s2lic.entropy.slices import Slice
 from s2lic.model import S2LIC
 from s2lic.train.data import Source
+from s2lic.transform.blocks.routing import Routing
 from s2lic.transform.shortcut import OUTPUT_SCALE, STRIDE, principal_components
 
 PATCHES_FROM, PATCH_CROP = 256, 256
 SIGMA_START_MIN = 0.02
+STARTED_FROM = 4
 
 
 def quantiser_step() -> float:
@@ -40,6 +42,7 @@ def head_start(model: S2LIC, photos: Source, seed: int = 0) -> None:
         part.parameters_net.fc2.bias[part.channels :] = scale.log()
         first += part.channels
     _spread_side(model, x[:16])
+    _start_centroids(model, x[:STARTED_FROM])
 
 
 def _spread_side(model: S2LIC, x: Tensor) -> None:
@@ -48,3 +51,17 @@ def _spread_side(model: S2LIC, x: Tensor) -> None:
     nn.init.zeros_(last.bias)  # type: ignore[arg-type]
     z = model.entropy.hyper_analysis(model.g_a(x), model.entropy.quality(levels))
     last.weight.div_(z.std((0, 2, 3))[:, None, None, None])
+
+
+def _start_centroids(model: S2LIC, x: Tensor) -> None:
+    """Gives each routing its centroids from what reaches it in one pass."""
+    hooks = [m.register_forward_pre_hook(_init_centroids) for m in model.modules() if isinstance(m, Routing)]
+    if hooks:
+        model.g_s(model.g_a(x))
+    for hook in hooks:
+        hook.remove()
+
+
+def _init_centroids(routing: nn.Module, args: tuple[Tensor, ...]) -> None:
+    assert isinstance(routing, Routing)
+    routing.init_centroids(args[0])

@@ -38,7 +38,10 @@ def parse(words: Iterable[str]) -> Choice:
     pairs = {name: value for name, _, value in (word.partition("=") for word in words)}
     unknown = sorted(set(pairs) - set(WORDS))
     if unknown:
-        raise UnknownConfigError(f"'{unknown[0]}' in the name of a configuration; there are {'=, '.join(WORDS)}=")
+        known = "=, ".join(WORDS)
+        raise UnknownConfigError(
+            f"'{unknown[0]}' in the name of a configuration; there are {known}=, and the entropy model takes no blocks"
+        )
     blocks = tuple(pairs["block"].split(",")) if "block" in pairs else None
     return Choice(blocks, pairs.get("mlp"), pairs.get("gate"))
 

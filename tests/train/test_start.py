@@ -14,6 +14,7 @@ from s2lic.model import S2LIC, build
 from s2lic.train import start
 from s2lic.train.data import Photos
 from s2lic.train.start import SIGMA_START_MIN, head_start, quantiser_step
+from s2lic.transform.blocks.routing import Routing
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +92,17 @@ def test_the_same_photos_and_seed_give_the_same_start(photos: Photos, quick_star
     for net in (first, second):
         head_start(net, photos, seed=1)
     assert all(map(torch.equal, first.parameters(), second.parameters()))
+
+
+@torch.no_grad()
+def test_routing_starts_with_centroids_taken_from_what_reaches_it(photos: Photos, quick_start: None) -> None:
+    net = build("tiny+block=swinv2,swinv2,routing")
+    parts = [m for m in net.modules() if isinstance(m, Routing)]
+    before = [m.centroids.clone() for m in parts]
+    head_start(net, photos, seed=3)
+    assert len(parts) == 4  # two in g_a and two in g_s
+    for part, old in zip(parts, before, strict=True):
+        assert not torch.equal(part.centroids, old)
+        lengths = part.centroids.square().mean(-1)  # of normalised tokens: 1, less where one is nearly constant
+        assert (lengths <= 1 + 1e-5).all()
+        assert not part._forward_pre_hooks

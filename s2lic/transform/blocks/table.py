@@ -20,6 +20,7 @@ from s2lic.transform.blocks.gated_cnn import GatedCnn
 from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.magnet import magnet
 from s2lic.transform.blocks.mlp import Mlp
+from s2lic.transform.blocks.routing import Routing
 from s2lic.transform.blocks.sigmoid_window import sigmoid_window
 from s2lic.transform.blocks.swinv2 import WindowAttention
 
@@ -95,6 +96,10 @@ ROWS = {
             magnet, WINDOWS, shifted=True,
         ),
         BlockRow(
+            "routing", "Roy et al. 2021, Routing Transformer, arXiv 2003.05997", "mixer", "hard",
+            "window, and what is alike", Routing, WINDOWS, whole_map=True,
+        ),
+        BlockRow(
             "agg_attention", "Shi 2024, TransNeXt, arXiv 2311.17132", "mixer", "smooth", "3x3, and the map pooled",
             AggAttention, ("heads",), whole_map=True,
         ),
@@ -125,7 +130,8 @@ def block_row(key: str) -> BlockRow:
 def create_block(key: str, dim: int, heads: int = 1, window: int = 8, **options: object) -> nn.Module:
     """A module from (B, dim, H, W) to the same shape, for any H and W, with `macs(H, W)`.
 
-    A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. Raises UnknownBlockError.
+    A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. For g_a and g_s alone: the
+    entropy model takes no blocks. Raises UnknownBlockError.
     """
     row, sizes = block_row(key), {"heads": heads, "window": window}
     return row.make(dim, **{name: sizes[name] for name in row.takes}, **options)

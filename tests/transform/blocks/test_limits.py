@@ -1,0 +1,42 @@
+"""Blocks that look at the whole map: bounded up to their limit, refused beyond it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from s2lic.errors import MapTooLargeError
+from s2lic.eval.memory import with_peak
+from s2lic.transform.blocks import block_names, block_row, create_block
+
+LIMITS = {"routing": 2**17}
+PEAK_MIB = 1024
+
+limited = pytest.mark.parametrize("key", LIMITS)
+
+
+def test_every_hard_block_of_the_whole_map_says_its_limit() -> None:
+    hard = {key for key in block_names() if block_row(key).selection == "hard" and block_row(key).whole_map}
+    assert hard == set(LIMITS)
+
+
+@limited
+@torch.no_grad()
+def test_one_place_more_than_the_limit_is_refused(key: str) -> None:
+    with torch.device("meta"):
+        net, x = create_block(key, 16, 2), torch.zeros(1, 16, 1, LIMITS[key] + 1)
+    assert net.n_max == LIMITS[key]
+    with pytest.raises(MapTooLargeError, match=f"'{key}' takes maps of up to {LIMITS[key]:,} places"):
+        net(x)
+
+
+@limited
+@torch.no_grad()
+def test_at_the_limit_memory_and_products_stay_bounded(key: str) -> None:
+    """At 16 channels; products a place stay below a thirtieth of what dense attention over the map would take."""
+    net, height = create_block(key, 16, 2).eval(), 2 ** (LIMITS[key].bit_length() // 2)
+    x = torch.randn(1, 16, height, LIMITS[key] // height)
+    out, peak = with_peak(lambda: net(x))
+    assert out.isfinite().all()
+    assert peak is None or peak < PEAK_MIB
+    assert net.macs(*x.shape[2:]) / LIMITS[key] < 2 * LIMITS[key] * 16 / 30
