@@ -26,7 +26,7 @@ def alpha_of(
 
     Raises CorruptError.
     """
-    return unpack_alpha(boxes["alpha"], size).crop(corners) if "alpha" in boxes else None
+    return unpack_alpha(boxes["alpha"], size, corners) if "alpha" in boxes else None
 
 
 def give(colour: Image.Image, alpha: Image.Image | None, boxes: Mapping[str, bytes]) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -87,6 +88,25 @@ def test_a_mutated_box_gives_as_many_samples_or_is_refused_by_name(data: st.Data
         assert unpack_alpha(bytes(box), (30, 20)).size == (30, 20)
     except CorruptError:
         return
+
+
+@pytest.mark.parametrize("corners", [(0, 0, 30, 20), (3, 4, 9, 11), (0, 19, 1, 20), (29, 0, 30, 1)])
+def test_a_part_is_what_the_whole_has_there(corners: tuple[int, int, int, int]) -> None:
+    for box in (MASK, bytes([CONSTANT, 9])):
+        whole = unpack_alpha(box, (30, 20))
+        assert unpack_alpha(box, (30, 20), corners).tobytes() == whole.crop(corners).tobytes()
+
+
+def test_a_part_takes_only_what_leads_to_it() -> None:
+    size, behind = (1000, 30_000), lzma_of(bytes(30_000_000))
+    assert unpack_alpha(bytes([LZMA]) + behind[: len(behind) // 2], size, (0, 0, 1000, 3)).size == (1000, 3)
+    tracemalloc.start()
+    try:
+        part = unpack_alpha(bytes([LZMA]) + behind, size, (5, 29_998, 9, 30_000))
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert part.tobytes() == bytes(8)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
