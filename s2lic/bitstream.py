@@ -24,6 +24,8 @@ __all__ = ["Container", "Header", "Limits", "describe", "pack", "read_header", "
 MAGIC = b"\xb7S2L"
 VERSION = 1
 DEFAULT_MAX_PIXELS = 2**26
+# A stream is decoded as a whole, which takes far more memory a pixel than the picture does: as many as a tile may have.
+STREAM_PIXELS, STREAM_SHARE = 2**22, 16
 
 # Box ids are written by hand and never reused. Bit 7 marks a box that a reader may skip.
 HEADER, EXCEPTIONS, PAYLOAD, TILES = 0x01, 0x02, 0x03, 0x04
@@ -53,6 +55,12 @@ class Limits:
     """What a reader is ready to spend on a file that a stranger wrote; None means no limit."""
 
     max_pixels: int | None = DEFAULT_MAX_PIXELS
+
+    def pixels(self, tiled: bool) -> int | None:
+        """Those of a picture; in one stream a sixteenth of them, or 2^22 if that is more."""
+        if self.max_pixels is None or tiled:
+            return self.max_pixels
+        return min(self.max_pixels, max(STREAM_PIXELS, self.max_pixels // STREAM_SHARE))
 
 
 def pack(container: Container) -> bytes:
@@ -163,7 +171,7 @@ def _check_boxes(data: bytes) -> dict[int, tuple[int, int]]:
                 f"the file needs box 0x{box_id:02x}, which this release does not know: a newer s2lic is needed"
             )
         if start == stop and (box_id in EXTRAS or not box_id & OPTIONAL_BIT):
-            raise CorruptError(f"box 0x{box_id:02x} is empty")
+            raise CorruptError(f"box 0x{box_id:02x} is empty, as no encoder leaves one")
         spans[box_id] = (start, stop)
     if PAYLOAD not in spans:
         raise CorruptError("the file has no payload")
@@ -171,11 +179,13 @@ def _check_boxes(data: bytes) -> dict[int, tuple[int, int]]:
 
 
 def _check_limits(header: Header, limits: Limits) -> None:
-    pixels = header.width * header.height
-    if limits.max_pixels is not None and pixels > limits.max_pixels:
+    pixels, tiled = header.width * header.height, header.tiling == TILED
+    most = limits.pixels(tiled)
+    if most is not None and pixels > most:
+        enough = pixels if tiled or pixels <= STREAM_PIXELS else STREAM_SHARE * pixels
         raise PixelLimitError(
-            f"the picture has {header.width} x {header.height} pixels, more than the limit of "
-            f"{limits.max_pixels}; raise max_pixels (--max-pixels) if you trust the file"
+            f"the picture has {header.width} x {header.height} pixels{'' if tiled else ' in one stream'}, more than "
+            f"the limit of {most}; raise max_pixels (--max-pixels) to {enough} if you trust the file"
         )
 
 

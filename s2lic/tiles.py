@@ -132,9 +132,10 @@ def crop_box(crop: tuple[int, int, int, int], whole: Box) -> Box:
 
 
 def layout_of(width: int, height: int, side: int = SIDE) -> Layout:
-    """One stream while that takes no more memory than two tiles, then tiles of about `side` pixels squared."""
+    """One stream while that takes no more memory than two tiles of `side` pixels squared, then tiles of about that."""
     if width * height <= 2 * side**2:
         return one_stream(width, height)
+    side = min(side, SIDE_MAX)
     return Layout(width, height, _even(width, side), _even(height, side))
 
 

@@ -13,14 +13,17 @@ import dataclasses
 import json
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
 from s2lic import errors
+from s2lic.alpha import pack_alpha
 from s2lic.bitstream import Container, pack, unpack
 from s2lic.codec import Codec
 from s2lic.header import Header
+from s2lic.tiles import GRID, SIDE_MIN, Entry, pack_tiles, unpack_tiles
 from s2lic.varint import write_varint
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
@@ -32,6 +35,12 @@ PASSES = None
 def sound() -> bytes:
     with Image.open(TESTS / "pictures" / "portrait.png") as image:
         return Codec(MODEL).encode(image.crop((40, 30, 104, 94)), 10)
+
+
+def tiled() -> bytes:
+    """Two tiles, of 256 x 64 and 64 x 64 pixels."""
+    with Image.open(TESTS / "pictures" / "portrait.png") as image:
+        return Codec(MODEL, tile=GRID).encode(image.resize((SIDE_MIN + GRID, GRID)), 10)
 
 
 def header(good: bytes, **changes: int | bytes) -> bytes:
@@ -51,6 +60,19 @@ def exceptions(good: bytes, *numbers: int) -> bytes:
     return pack(Container(container.header, container.payload, b"".join(map(write_varint, numbers))))
 
 
+def extra(good: bytes, **boxes: bytes) -> bytes:
+    """The same file with boxes beside the symbols, by name."""
+    return pack(dataclasses.replace(unpack(good), extras=boxes))
+
+
+def listing(change: Callable[[list[Entry]], list[Entry]] = list, cut: int = 0, side: int = SIDE_MIN) -> bytes:
+    """The file of two tiles with another list of them."""
+    container = unpack(tiled())
+    layout, entries = unpack_tiles(container.tiles, SIDE_MIN + GRID, GRID, len(container.payload))
+    packed = pack_tiles(dataclasses.replace(layout, tile_width=side), change(entries))
+    return pack(dataclasses.replace(container, tiles=packed[: len(packed) - cut]))
+
+
 def stamp(data: bytes) -> bytes:
     return data[:-4] + zlib.crc32(data[:-4]).to_bytes(4, "little")
 
@@ -65,7 +87,7 @@ def replace(good: bytes, at: int, content: bytes) -> bytes:
 
 def corpus() -> dict[str, tuple[bytes, str, str | None]]:
     """Each file with its error when decoded and its error when looked at."""
-    return {name: (data, error.__name__, PASSES) for name, (data, error) in _symbols().items()} | {
+    return {name: (data, error.__name__, PASSES) for name, (data, error) in (_symbols() | _beside()).items()} | {
         name: (data, error.__name__, error.__name__) for name, (data, error) in _container().items()
     }
 
@@ -93,6 +115,9 @@ def _container() -> Broken:
         "unknown-required-box": (insert(good, first, b"\x11\x00"), errors.UnsupportedFeatureError),
         "two-headers": (insert(good, first, good[5:first]), errors.CorruptError),
         "no-payload": (stamp(good[:first] + b"\0\0\0\0"), errors.CorruptError),
+        "alpha-of-no-bytes": (insert(good, first, b"\x84\x00"), errors.CorruptError),
+        "tiles-that-the-header-denies": (insert(good, first, b"\x04\x01\x04"), errors.CorruptError),
+        "tiles-that-are-missing": (replace(good, 20, b"\x01"), errors.CorruptError),
         "box-longer-than-the-file": (replace(good, first + 1, b"\xff\x7f"), errors.CorruptError),
     }
 
@@ -104,7 +129,7 @@ def _symbols() -> Broken:
     return {
         "unknown-model": (header(good, model_id=b"nobody's"), errors.UnknownModelError),
         "more-pixels-than-the-limit": (header(good, width=2**15, height=2**15), errors.PixelLimitError),
-        "picture-larger-than-its-payload": (header(good, width=4096, height=4096), errors.CorruptError),
+        "picture-larger-than-its-payload": (header(good, width=2048, height=2048), errors.CorruptError),
         "picture-of-another-size": (header(good, width=80), errors.SymbolChecksumError),
         "another-quality": (header(good, quality=9000), errors.SymbolChecksumError),
         "wrong-symbol-checksum": (header(good, symbol_crc32=1), errors.SymbolChecksumError),
@@ -116,6 +141,27 @@ def _symbols() -> Broken:
         "exceptions-beyond-the-last-symbol": (exceptions(good, 0, 1, 5000, 4), errors.CorruptError),
         "exceptions-cut-off": (exceptions(good, 0, 3, 5, 4), errors.CorruptError),
         "exceptions-of-rows-in-z": (exceptions(good, 1, 0, 0, 3), errors.CorruptError),
+    }
+
+
+def _beside() -> Broken:
+    """What is wrong with alpha and tiles; `sound` has 64 x 64 pixels."""
+    good, mask = sound(), Image.linear_gradient("L").resize((64, 64))
+    packed = pack_alpha(mask)
+    return {
+        "alpha-of-no-known-way": (extra(good, alpha=b"\x02\x00"), errors.CorruptError),
+        "alpha-of-two-values": (extra(good, alpha=b"\x00\x01\x02"), errors.CorruptError),
+        "alpha-cut-off": (extra(good, alpha=packed[:-9]), errors.CorruptError),
+        "alpha-that-goes-on": (extra(good, alpha=packed + b"\x00"), errors.CorruptError),
+        "alpha-of-fewer-samples": (extra(good, alpha=pack_alpha(mask.crop((0, 0, 64, 63)))), errors.CorruptError),
+        "alpha-of-more-samples": (extra(good, alpha=pack_alpha(mask.resize((4096, 4096)))), errors.CorruptError),
+        "alpha-of-no-stream": (extra(good, alpha=b"\x01" + bytes(range(9, 60))), errors.CorruptError),
+        "tiles-cut-off": (listing(cut=3), errors.CorruptError),
+        "tiles-longer-than-the-payload": (listing(lambda e: [e[0], Entry(e[1].length + 4, 0)]), errors.CorruptError),
+        "tiles-of-no-payload": (listing(lambda e: [Entry(4, 0), *e[1:]]), errors.CorruptError),
+        "tiles-too-narrow": (listing(side=GRID), errors.CorruptError),
+        "tiles-of-another-width": (listing(side=SIDE_MIN + GRID), errors.CorruptError),
+        "tiles-swapped": (listing(lambda e: e[::-1]), errors.SymbolChecksumError),
     }
 
 

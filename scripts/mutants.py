@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from s2lic.bitstream import pack, unpack
 from s2lic.codec import Codec
+from s2lic.metadata import EXIF_MARK, with_metadata
 from s2lic.tiles import GRID, SIDE_MIN
 from s2lic.varint import write_varint
 
@@ -31,14 +32,24 @@ class Mutant:
 
 
 def seeds() -> list[bytes]:
-    """Valid files: both tracked pictures, colour and grey, at low, middle and high quality; two with tiles."""
+    """Valid files: both tracked pictures, colour and grey, at three qualities; some with tiles, alpha, metadata."""
     codec, tiled, files = Codec(MODEL), Codec(MODEL, tile=GRID), []
     for name in ("portrait", "shapes"):
         with Image.open(ROOT / "tests" / "pictures" / f"{name}.png") as image:
             crop = image.crop((20, 20, 84, 84))
         files += [codec.encode(crop.convert(mode), quality) for mode in ("RGB", "L") for quality in (5, 50, 95)]
         files.append(tiled.encode(crop.resize((SIDE_MIN + GRID, GRID)), 20))
+        files += [coder.encode(laden(crop.resize(size)), 20) for coder, size in ((codec, (64, 64)), (tiled, (320, 64)))]
     return files
+
+
+def laden(picture: Image.Image) -> Image.Image:
+    """The picture with alpha, a profile, and Exif that asks for turning it."""
+    picture.putalpha(picture.convert("L").point(lambda level: max(level - 60, 0)))
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation], tags[ExifTags.Base.Make] = 6, "maker"
+    boxes = {"icc_profile": b"no profile", "exif": tags.tobytes().removeprefix(EXIF_MARK), "xmp": b"<x/>"}
+    return with_metadata(picture, boxes)
 
 
 def mutant(files: list[bytes], seed: int, index: int) -> Mutant:
@@ -71,7 +82,7 @@ def _edit(data: bytes, kind: str, rng: np.random.Generator, attack: bool) -> byt
 
 
 def _claim(data: bytes, rng: np.random.Generator) -> bytes:
-    """Other sizes, quality or colour in a sound container, or a made-up list of exceptions."""
+    """Other sizes, quality or colour in a sound container, or a made-up list of exceptions or box of alpha."""
     container = unpack(data)
     width, height = (int(SIZES[i]) for i in rng.integers(len(SIZES), size=2))
     changes: list[dict[str, int]] = [
@@ -83,7 +94,9 @@ def _claim(data: bytes, rng: np.random.Generator) -> bytes:
     ]
     header = dataclasses.replace(container.header, **changes[rng.integers(5)])  # type: ignore[arg-type]
     exceptions = _exceptions(rng) if rng.random() < 0.4 else container.exceptions
-    return pack(dataclasses.replace(container, header=header, exceptions=exceptions))
+    alpha = {"alpha": bytes([rng.integers(3)]) + rng.bytes(1 + rng.integers(40))} if rng.random() < 0.2 else {}
+    extras = {**container.extras, **alpha}
+    return pack(dataclasses.replace(container, header=header, exceptions=exceptions, extras=extras))
 
 
 def _exceptions(rng: np.random.Generator) -> bytes:

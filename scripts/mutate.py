@@ -2,9 +2,10 @@
 
     python -m scripts.mutate [--count 10000] [--seed 0]
 
-Valid small files of the tests' frozen model, some in tiles, are flipped, cut and lengthened. Half of the results have
-both checksums right, as an attacker would; some of those claim other header fields or exceptions as well. One child
-process decodes them all, so that a crash is a result too. Exit 0 if every outcome was allowed.
+Valid small files of the tests' frozen model, some in tiles, some with alpha and metadata, are flipped, cut and
+lengthened. Half of the results have both checksums right, as an attacker would; some of those claim other header
+fields, exceptions or alpha as well. One child process decodes them all and saves what comes of it as PNG, so that a
+crash is a result too. Exit 0 if every outcome was allowed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import IO
 from s2lic.codec import Codec
 from s2lic.entropy import coding
 from s2lic.entropy.coder import SymbolReader
-from s2lic.errors import ArithmeticFaultError, BitstreamError
+from s2lic.errors import ArithmeticFaultError, BitstreamError, OutputFormatError
+from s2lic.formats import encode_image
 from scripts.mutants import KINDS, MODEL, ROOT, Mutant, mutant, seeds
 
 SECONDS_MAX = 10.0  # of the processor, for one file
@@ -64,8 +66,8 @@ class Decoder:
     def outcome(self, case: Mutant) -> str:
         coding.SymbolReader = Forgiving if case.restamped else SymbolReader  # type: ignore[misc]
         try:
-            self._codec.decode(case.data)
-        except (BitstreamError, ArithmeticFaultError) as error:
+            encode_image(self._codec.decode(case.data), ".png")
+        except (BitstreamError, ArithmeticFaultError, OutputFormatError) as error:
             return type(error).__name__
         except Exception as error:  # noqa: BLE001 whatever it is, it is what we look for
             return f"FAILED {type(error).__name__} {error}".splitlines()[0]

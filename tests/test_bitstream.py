@@ -228,6 +228,30 @@ def test_more_pixels_than_the_limit_are_refused_and_the_limit_can_be_raised() ->
     assert unpack(PLAIN_FILE, Limits(max_pixels=768 * 512)).header == PLAIN
 
 
+@pytest.mark.parametrize(
+    ("pixels", "limit", "fits"),
+    [
+        (2**22, 2**26, True),
+        (2**22 + 1, 2**26, False),
+        (2**22 + 1, 2**26 + 16, True),
+        (2**22 + 1, None, True),
+        (2**22, 2**22, True),
+        (2**21, 2**21 - 1, False),
+    ],
+)
+def test_one_stream_may_have_a_sixteenth_of_the_pixels_and_as_many_as_a_tile(
+    pixels: int, limit: int | None, fits: bool
+) -> None:
+    data = pack(Container(dataclasses.replace(PLAIN, width=pixels, height=1), b"1234"))
+    if fits:
+        assert unpack(data, Limits(limit)).header.width == pixels
+        return
+    with pytest.raises(errors.PixelLimitError, match="in one stream") as told:
+        unpack(data, Limits(limit))
+    enough = int(re.findall(r"to (\d+) if", str(told.value))[0])
+    assert unpack(data, Limits(enough)).header.width == pixels
+
+
 def test_an_unknown_optional_box_is_skipped() -> None:
     assert unpack(stamped(HEADER_BOX + box(0x90, b"") + PAYLOAD_BOX)).header == PLAIN
 

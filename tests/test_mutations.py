@@ -36,8 +36,9 @@ def test_a_mutant_is_the_same_each_time_and_never_the_original(files: list[bytes
         assert case.restamped == bool(index % 2)
 
 
-def test_some_of_the_files_have_tiles(files: list[bytes]) -> None:
-    assert [bool(unpack(data).tiles) for data in files].count(True) == 2
+def test_some_of_the_files_have_tiles_or_alpha_and_metadata_or_both(files: list[bytes]) -> None:
+    kinds = [(bool(unpack(data).tiles), len(unpack(data).extras)) for data in files]
+    assert [kinds.count(kind) for kind in ((False, 0), (True, 0), (False, 4), (True, 4))] == [12, 2, 2, 2]
 
 
 def test_an_attacker_gets_past_both_checksums(files: list[bytes]) -> None:
