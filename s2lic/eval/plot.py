@@ -1,10 +1,14 @@
-"""The picture of rate-distortion curves: PSNR and MS-SSIM, with the low rates enlarged."""
+"""The picture of rate-distortion curves: PSNR and MS-SSIM, each curve named at its end, the low rates enlarged."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bd import METRICS, Metric
@@ -13,53 +17,120 @@ from s2lic.eval.styles import first, label, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BPP_MAX = 2.0
-RANGES = {"psnr": (26.0, 42.0), "ms-ssim": (9.0, 23.0)}
-ZOOMS = {"psnr": ((0.1, 0.5), (28.5, 33.5)), "ms-ssim": ((0.1, 0.5), (11.0, 16.5))}
-INSET = (0.5, 0.06, 0.47, 0.42)
+# Where codecs are told apart: the rates of everyday photographs.
+ZOOM = (0.15, 0.55)
+INSET = (0.5, 0.06, 0.47, 0.35)
+# How far below the best curve a panel and its inset reach, in dB.
+DEPTH, INSET_DEPTH = 19.0, 6.5
+LABEL_STEP = 0.045
 
 
 def rd_plot(found: Evaluation) -> bytes:
-    """Measured curves drawn through, published ones dashed, as PNG. Raises ExtraMissingError."""
+    """`rd_figure` as PNG. Raises ExtraMissingError."""
+    buffer = io.BytesIO()
+    rd_figure(found).savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def rd_figure(found: Evaluation) -> Figure:
+    """A panel a metric: measured curves solid, published ones dashed with hollow marks. Raises ExtraMissingError."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ExtraMissingError("plots need matplotlib; install it with: pip install 's2lic[eval]'") from error
-    curves = [curve for curve in (*found.published, *found.curves) if first(curve)]
-    figure = Figure(figsize=(13, 6.2), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, 2), METRICS, strict=True):
-        _panel(axes, metric, curves)
-    what = "Kodak" if found.kodak else f"{len(found.pictures)} pictures"
-    figure.suptitle(f"{what}, {found.date}")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    everything = (*found.published, *found.curves)
+    curves = [curve for curve in everything if first(curve, everything)]
+    figure = Figure(figsize=(14, 6.2), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
+        _panel(axes, metric, [curve for curve in curves if _drawn(curve, metric)[0]], everything)
+    figure.suptitle(_title(found))
+    return figure
 
 
-def _panel(axes: Axes, metric: Metric, curves: Sequence[Curve]) -> None:
+def _title(found: Evaluation) -> str:
+    count = len(found.pictures)
+    what = f"{'Kodak, ' if found.kodak else ''}{count} picture{'s' * (count != 1)}, {found.date}"
+    return f"{what}; dashed: published" if found.published else what
+
+
+def _panel(axes: Axes, metric: Metric, curves: Sequence[Curve], everything: tuple[Curve, ...]) -> None:
+    axes.set(xlim=(0, BPP_MAX), ylim=_range(metric, curves, (0, BPP_MAX), DEPTH))
+    axes.set(xlabel="bits a pixel", ylabel=f"{metric.label} dB (RGB)")
     _draw(axes, metric, curves)
-    axes.set(xlim=(0, BPP_MAX), ylim=RANGES[metric.name], xlabel="bits a pixel", ylabel=f"{metric.label} dB (RGB)")
-    across, up = ZOOMS[metric.name]
-    inset = axes.inset_axes(INSET, xlim=across, ylim=up)
+    _name(axes, metric, curves, everything)
+    inset = axes.inset_axes(INSET, xlim=ZOOM, ylim=_range(metric, curves, ZOOM, INSET_DEPTH))
     inset.tick_params(labelsize=7)
     _draw(inset, metric, curves)
-    axes.indicate_inset_zoom(inset, edgecolor="#555555")
+    axes.indicate_inset_zoom(inset, edgecolor="#555555", alpha=0.3)
 
 
 def _draw(axes: Axes, metric: Metric, curves: Sequence[Curve]) -> None:
     for curve in curves:
         look = style(curve.codec)
         axes.plot(
-            [point.bpp for point in curve.points],
-            [metric.of(point) for point in curve.points],
-            "--" if curve.published else "-",
+            *_drawn(curve, metric),
+            linestyle=(0, (4, 2)) if curve.published else "-",
             color=look.colour,
             marker=look.marker,
-            markersize=4,
-            linewidth=2.2 if curve.codec == "s2lic" else 1.1,
-            label=label(curve, tuple(curves)),
+            markersize=4.5,
+            markerfacecolor="white" if curve.published else look.colour,
+            linewidth=1.1 if curve.published else 2.0,
         )
     axes.grid(alpha=0.3)
+
+
+def _drawn(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
+    """Rates and levels of the points that have both; none of a curve that begins beyond the axes."""
+    found = [(point.bpp, metric.of(point)) for point in curve.points if math.isfinite(metric.of(point))]
+    if found and found[0][0] > BPP_MAX:
+        return [], []
+    return [bpp for bpp, _ in found], [level for _, level in found]
+
+
+def _range(metric: Metric, curves: Sequence[Curve], rates: tuple[float, float], depth: float) -> tuple[float, float]:
+    """The levels of all curves between two rates, as far as `depth` below the best, with a little air."""
+    levels = [level for curve in curves for level in _within(*_drawn(curve, metric), *rates)]
+    low, high = (min(levels), max(levels)) if levels else (metric.low, metric.high)
+    low = max(low, high - depth)
+    air = max(0.04 * (high - low), 0.1)
+    return low - air, high + air
+
+
+def _within(rates: list[float], levels: list[float], begin: float, end: float) -> list[float]:
+    """The levels at the points between two rates, and where the curve crosses one of them."""
+    edges = [float(np.interp(bpp, rates, levels)) for bpp in (begin, end) if rates[0] <= bpp <= rates[-1]]
+    return edges + [level for bpp, level in zip(rates, levels, strict=True) if begin <= bpp <= end]
+
+
+def _name(axes: Axes, metric: Metric, curves: Sequence[Curve], everything: tuple[Curve, ...]) -> None:
+    """Each curve's label right of the axes, as near as it can be to the height where the curve ends or leaves."""
+    low, high = axes.get_ylim()
+    ends = sorted((_end(*_drawn(curve, metric)), i) for i, curve in enumerate(curves))
+    heights = spread(np.array([(level - low) / (high - low) for (level, _), _ in ends]), LABEL_STEP)
+    for ((level, bpp), i), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            label(curves[i], everything),
+            xy=(bpp, level),
+            xytext=(1.03, height),
+            textcoords="axes fraction",
+            va="center",
+            weight="normal" if curves[i].published else "bold",
+            arrowprops={"arrowstyle": "-", "color": style(curves[i].codec).colour, "linestyle": ":", "alpha": 0.7},
+        )
+
+
+def _end(rates: list[float], levels: list[float]) -> tuple[float, float]:
+    """(dB, bpp) of the last point, or of where the curve leaves the axes on the right."""
+    bpp = min(rates[-1], BPP_MAX)
+    return float(np.interp(bpp, rates, levels)), bpp
+
+
+def spread(heights: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
+    """Ascending heights moved as little as possible, in squares, until each is `step` above the one before."""
+    from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
+
+    steps = step * np.arange(len(heights))
+    return np.asarray(isotonic_regression(heights - steps).x + steps) if len(heights) else heights

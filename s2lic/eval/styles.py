@@ -44,7 +44,7 @@ STYLES = {
 }
 OTHERS = tuple(Style(colour, marker) for marker in "oD^vxs" for colour in (PURPLE, ORANGE, GREEN, BLUE))
 # The published curves that are shown first; a report offers the rest.
-FIRST = ("vtm", "av1", "mbt2018-mean", "elic2022", "s2lic-paper", "webp")
+FIRST = ("vtm", "av1", "mbt2018-mean", "elic2022", "s2lic-paper", "webp", "jpeg")
 
 
 def style(codec: str) -> Style:
@@ -55,10 +55,13 @@ def style(codec: str) -> Style:
 
 def label(curve: Curve, beside: tuple[Curve, ...]) -> str:
     """The curve's label, and that it is published where a measured one has the same."""
-    same = curve.published and any(other.label == curve.label and not other.published for other in beside)
-    return f"{curve.label}, published" if same else curve.label
+    return f"{curve.label}, published" if _measured_too(curve, beside) else curve.label
 
 
-def first(curve: Curve) -> bool:
-    """Whether a curve is shown before anyone chooses."""
-    return not curve.published or curve.codec.removeprefix(PUBLISHED) in FIRST
+def first(curve: Curve, beside: tuple[Curve, ...]) -> bool:
+    """Whether a curve is shown before anyone chooses: all measured ones, and published ones of other codecs."""
+    return not curve.published or (curve.codec.removeprefix(PUBLISHED) in FIRST and not _measured_too(curve, beside))
+
+
+def _measured_too(curve: Curve, beside: tuple[Curve, ...]) -> bool:
+    return curve.published and any(other.label == curve.label and not other.published for other in beside)

@@ -1,16 +1,11 @@
-"""The page and the picture of an evaluation."""
+"""The page of an evaluation."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-
-import pytest
-from PIL import Image
 
 from s2lic.eval.curves import comparisons
 from s2lic.eval.page import to_markdown
-from s2lic.eval.plot import rd_plot
 from s2lic.eval.published import curve, curves
 from s2lic.eval.records import Curve, Evaluation, Failure, Picture
 
@@ -90,10 +85,3 @@ def test_a_curve_that_falls_says_where() -> None:
     falling = replace(measured("webp", "WebP"), points=(*points, replace(points[-1], bpp=3.0)))
     text = to_markdown(evaluation(falling))
     assert "Rate and quality do not rise together from 2.9285 bpp, 41.759 dB to 3.0000 bpp, 41.759 dB." in text
-
-
-@pytest.mark.parametrize("kodak", [True, False])
-def test_the_curves_are_drawn_as_png(kodak: bool) -> None:
-    with Image.open(io.BytesIO(rd_plot(evaluation(measured("webp", "WebP"), kodak=kodak)))) as image:
-        assert image.format == "PNG"
-        assert image.width > 1000

@@ -28,7 +28,7 @@ def page_data(evaluation: Evaluation, views: Sequence[View]) -> dict[str, Any]:
         "facts": f"{evaluation.date}. {evaluation.machine}. {_pictures(evaluation)}.",
         "command": evaluation.command,
         "metrics": METRICS,
-        "curves": [_curve(curve, labels) for curve in curves],
+        "curves": [_curve(curve, curves) for curve in curves],
         "comparisons": [_comparison(row, labels) for row in evaluation.comparisons],
         "samples": [_sample(sample, labels) for sample in evaluation.samples],
         "failures": [_failure(row) for row in evaluation.failures] or ["Every picture was measured."],
@@ -49,14 +49,14 @@ def _pictures(evaluation: Evaluation) -> str:
     return f"Kodak, {what}" if evaluation.kodak else what
 
 
-def _curve(curve: Curve, labels: dict[str, str]) -> dict[str, Any]:
+def _curve(curve: Curve, beside: tuple[Curve, ...]) -> dict[str, Any]:
     look = style(curve.codec)
     return {
         "codec": curve.codec,
-        "label": labels[curve.codec],
+        "label": label(curve, beside),
         "source": curve.source,
         "published": curve.published,
-        "shown": first(curve),
+        "shown": first(curve, beside),
         "colour": "var(--ink)" if look.colour == INK else look.colour,
         "marker": look.marker,
         "dash": DASH if curve.published else "none",
