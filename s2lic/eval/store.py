@@ -26,7 +26,7 @@ class Place:
 
     @property
     def key(self) -> str:
-        facts = [self.picture.sha256, self.codec, self.identity, self.quality]
+        facts = [self.picture.sha256, self.codec, self.identity, float(self.quality)]  # 50 and 50.0 are one quality
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
     def file(self, extension: str) -> str:
