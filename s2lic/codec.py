@@ -22,6 +22,7 @@ from s2lic.pixels import pad, to_image, to_tensor
 from s2lic.rate_control import Kind, meet, target_of
 from s2lic.strips import windows
 from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box
+from s2lic.transform.context import Context
 from s2lic.trials import Trials
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
@@ -98,31 +99,31 @@ class Codec:
             size, stream = latent_size(layout.tile(*cell)), coded[cell[0] * layout.columns + cell[1]]
             return decode_latent(weights.model.entropy, weights.tables, [stream], levels, size).float()
 
-        grey = header.colour == GREY
+        grey, synthesise = header.colour == GREY, partial(self.synthesise, weights, level=header.quality)
         picture = Image.new("L" if grey else "RGB", (area.width, area.height))
-        for window, pixels in windows(layout, area, latent, partial(self.synthesise, weights), self.jobs):
+        for window, pixels in windows(layout, area, latent, synthesise, self.jobs):
             picture.paste(to_image(pixels, grey), (window.left - area.left, window.top - area.top))
         return give(picture, alpha, container.extras)
 
-    def latent(self, picture: Image.Image, layout: Layout, cell: Cell) -> Tensor:
+    def latent(self, picture: Image.Image, layout: Layout, cell: Cell, level: int) -> Tensor:
         """y of one tile, for which g_a has seen `HALO` pixels around it."""
         tile = layout.tile(*cell)
         seen = tile.grown(HALO, layout.whole)
-        y = self.analyse(self.weights, pad(to_tensor(picture.crop(seen.corners)).to(self.device)))
+        y = self.analyse(self.weights, pad(to_tensor(picture.crop(seen.corners)).to(self.device)), level)
         size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
         return y[:, :, top : top + size.height, left : left + size.width]
 
     @torch.inference_mode()
-    def analyse(self, weights: Weights, x: Tensor) -> Tensor:
-        """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32."""
+    def analyse(self, weights: Weights, x: Tensor, level: int) -> Tensor:
+        """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32; the level 0..10000 is for conditioned blocks."""
         with self._precision():
-            return weights.model.g_a(_fast_layout(x - 0.5))  # type: ignore[no-any-return]
+            return weights.model.g_a(_fast_layout(x - 0.5), _context(weights, x, level))  # type: ignore[no-any-return]
 
     @torch.inference_mode()
-    def synthesise(self, weights: Weights, y_hat: Tensor) -> Tensor:
+    def synthesise(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
         with self._precision():
-            x_hat = weights.model.g_s(_fast_layout(y_hat.float())) + 0.5
+            x_hat = weights.model.g_s(_fast_layout(y_hat.float()), _context(weights, y_hat, level)) + 0.5
         return x_hat.clamp(0, 1).mul(255).round().to(torch.uint8)  # type: ignore[no-any-return]
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
@@ -156,6 +157,10 @@ def quality_level(quality: float) -> int:
     if not 0 <= quality <= 100:
         raise QualityRangeError(f"quality {quality} is outside 0..100")
     return round(quality * QUALITY_MAX / 100)
+
+
+def _context(weights: Weights, x: Tensor, level: int) -> Context:
+    return weights.model.context(torch.full((len(x),), level, device=x.device))
 
 
 def _fast_layout(x: Tensor) -> Tensor:

@@ -75,6 +75,10 @@ class BlockChoiceError(UsageError):
     """A block was chosen for a place that its kind does not fit."""
 
 
+class ConditionMissingError(UsageError):
+    """A conditioned block ran without what it depends on."""
+
+
 class MapTooLargeError(UsageError):
     """A block that looks at the whole map was given one beyond its stated limit."""
 

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.quality import embedding
 from s2lic.entropy.row import EntropyRow
 from s2lic.errors import UnknownConfigError
 from s2lic.transform.analysis import Analysis
-from s2lic.transform.choice import Choice, parse, suffix
-from s2lic.transform.context import Context
+from s2lic.transform.choice import Choice, conditioned, parse, suffix
+from s2lic.transform.context import CONDITION_WIDTH, Context
 from s2lic.transform.row import TransformRow
 from s2lic.transform.synthesis import Synthesis
 
@@ -106,13 +107,18 @@ class S2LIC(nn.Module):
         self.g_a = Analysis(row.transform)
         self.g_s = Synthesis(row.transform)
         self.entropy = EntropyModel(row.entropy)
+        self.conditioned = conditioned(row.transform)
+
+    def context(self, levels: Tensor) -> Context:
+        """What g_a and g_s are told of pictures at these levels (B,): nothing, unless a block asks for it."""
+        return Context(condition=embedding(levels, CONDITION_WIDTH)) if self.conditioned else Context()
 
     def forward(self, x: Tensor, levels: Tensor) -> dict[str, Tensor]:
         """x_hat (B, 3, H, W) unclipped, and bits of y and z a picture; levels (B,) in 0..10000.
 
         `block_loss` is what blocks want added to the loss in training, a mean over the batch.
         """
-        context = Context()
+        context = self.context(levels)
         rated = self.entropy(self.g_a(x - 0.5, context), levels)
         x_hat = self.g_s(rated.y_hat, context) + 0.5
         block_loss = sum(context.losses, x.new_zeros(()))

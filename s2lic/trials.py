@@ -34,13 +34,16 @@ STATE_BITS = 32  # what a stream of its own costs a block
 
 
 class Trials:
-    """g_a does not see the quality, so it runs once for a picture in one stream; of tiles y is not kept."""
+    """g_a runs once for a picture in one stream, as it does not see the quality; of tiles y is not kept.
+
+    Where a block of g_a is conditioned on the quality it runs at every level that is tried.
+    """
 
     def __init__(self, codec: Codec, picture: Image.Image, extras: Mapping[str, bytes]) -> None:
         self._codec, self._picture, self._extras = codec, picture, extras
         self._layout = layout_of(picture.width, picture.height, codec.tile)
-        self._only: Tensor | None = None
-        self._blocks: tuple[Tensor, Tensor] | None = None
+        self._only: tuple[int, Tensor] | None = None
+        self._blocks: tuple[int, Tensor, Tensor] | None = None
 
     def plain(self, level: int) -> bytes:
         """The file at a level 0..10000."""
@@ -62,7 +65,7 @@ class Trials:
             coded[cell], y_hat = self._code(cell, level)
             return y_hat.float()
 
-        synthesise = partial(self._codec.synthesise, self._codec.weights)
+        synthesise = partial(self._codec.synthesise, self._codec.weights, level=level)
         for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._codec.jobs):
             error += self._squared_error(window, pixels)
         count = self._layout.width * self._layout.height * len(self._picture.getbands())
@@ -70,38 +73,44 @@ class Trials:
 
     def sample_rate(self, level: int) -> float:
         """About the logarithm of bits a pixel."""
-        _, y = self._sample()
+        _, y = self._sample(level)
         coded, _ = self._code_latent(y, level)
         bits = sum(8 * len(block.payload) - STATE_BITS for block in coded)
         return math.log(max(bits, 1) / (len(coded) * BLOCK**2))
 
     def sample_psnr(self, level: int) -> float:
         """About the PSNR, by the middle of each block."""
-        x, y = self._sample()
+        x, y = self._sample(level)
         _, y_hat = self._code_latent(y, level)
-        back = self._codec.synthesise(self._codec.weights, y_hat)
+        back = self._codec.synthesise(self._codec.weights, y_hat, level)
         middle = slice(RIM, BLOCK - RIM)
         difference = back[:, :, middle, middle].float() - 255 * x[:, :, middle, middle]
         return decibels(float(difference.square().mean()))
 
-    def _sample(self) -> tuple[Tensor, Tensor]:
+    def _told(self, level: int) -> int:
+        """What g_a is told of the level: equal for all of them, unless it is conditioned."""
+        return level if self._codec.weights.model.conditioned else 0
+
+    def _sample(self, level: int) -> tuple[Tensor, Tensor]:
         """Blocks of the picture and their y, as if each were a picture."""
-        if self._blocks is None:
+        told = self._told(level)
+        if self._blocks is None or self._blocks[0] != told:
             boxes = blocks(self._layout.width, self._layout.height)
             x = torch.cat([to_tensor(self._picture.crop(box.corners)) for box in boxes]).to(self._codec.device)
-            self._blocks = x, self._codec.analyse(self._codec.weights, x)
-        return self._blocks
+            self._blocks = told, x, self._codec.analyse(self._codec.weights, x, told)
+        return self._blocks[1:]
 
     def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
-        (coded,), y_hat = self._code_latent(self._latent(cell), level)
+        (coded,), y_hat = self._code_latent(self._latent(cell, level), level)
         return coded, y_hat
 
-    def _latent(self, cell: Cell) -> Tensor:
+    def _latent(self, cell: Cell, level: int) -> Tensor:
+        told = self._told(level)
         if self._layout.rows * self._layout.columns > 1:
-            return self._codec.latent(self._picture, self._layout, cell)
-        if self._only is None:
-            self._only = self._codec.latent(self._picture, self._layout, cell)
-        return self._only
+            return self._codec.latent(self._picture, self._layout, cell, told)
+        if self._only is None or self._only[0] != told:
+            self._only = told, self._codec.latent(self._picture, self._layout, cell, told)
+        return self._only[1]
 
     def _code_latent(self, y: Tensor, level: int) -> tuple[list[Coded], Tensor]:
         weights, levels = self._codec.weights, torch.full((len(y),), level, device=self._codec.device)

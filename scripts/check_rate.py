@@ -60,10 +60,11 @@ def main(
     codec, worst, most, misses, count = Codec(model), 0.0, 0, 0, 0
     for path in files:
         picture = open_image(path, strip=True)
-        y = codec.analyse(codec.weights, pad(to_tensor(picture)))
         for quality in map(float, qualities.split(",")):
             data = codec.encode(picture, quality)
-            parts, ideal = unpack(data), ideal_bytes(codec.weights, y, quality_level(quality))
+            level = quality_level(quality)
+            y = codec.analyse(codec.weights, pad(to_tensor(picture)), level)
+            parts, ideal = unpack(data), ideal_bytes(codec.weights, y, level)
             coded = len(parts.payload) + len(parts.exceptions)
             share = abs(coded - ideal) / (0.005 * ideal + 16)
             worst, most = max(worst, share), max(most, len(data) - coded)

@@ -35,7 +35,7 @@ def inside(weights: Weights, image: Image.Image, level: int) -> tuple[Tensor, Te
     """(z symbols, y_hat, what each half saw) of the encoder itself."""
     net, levels = weights.model.entropy, torch.tensor([level])
     with torch.inference_mode():
-        y = codec().analyse(weights, pad(to_tensor(image))).double()
+        y = codec().analyse(weights, pad(to_tensor(image)), level).double()
         quality = net.quality(levels)
         z = torch.round(net.hyper_analysis(y, quality) - net.resting(quality))
         quantise, record = encoder(y * net.gains(quality)[0])
@@ -51,7 +51,7 @@ def test_the_decoded_picture_is_what_the_encoder_expects(mode: str, size: tuple[
     assert (decoded.mode, decoded.size) == (mode, size)
     weights = coder.weights
     _, y_hat, _ = inside(weights, image, 7000)
-    pixels = coder.synthesise(weights, y_hat)[0, :, : size[1], : size[0]].permute(1, 2, 0).numpy()
+    pixels = coder.synthesise(weights, y_hat, 7000)[0, :, : size[1], : size[0]].permute(1, 2, 0).numpy()
     expected = Image.fromarray(pixels).convert(mode)
     assert abs(np.asarray(decoded, int) - np.asarray(expected, int)).max() <= 1
 

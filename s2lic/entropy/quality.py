@@ -40,6 +40,16 @@ def quality_lambda(levels: Tensor) -> Tensor:
     return LAMBDA_MIN * torch.exp(levels.double() / QUALITY_MAX * span)
 
 
+def embedding(levels: Tensor, width: int) -> Tensor:
+    """levels (B,) -> (B, width) float32: sines and cosines of log lambda, from half a turn over its range to 16.
+
+    Computed in float64, so that encoder and decoder have the same numbers.
+    """
+    turns = torch.logspace(-1, 4, width // 2, base=2, dtype=torch.float64, device=levels.device)
+    angle = 2 * math.pi * turns * levels.double()[:, None] / QUALITY_MAX  # log lambda is linear in the level
+    return torch.cat([angle.sin(), angle.cos()], dim=1).float()
+
+
 class Gains(nn.Module):
     """Per-channel gains of y and their inverses, exponentially interpolated (Cui et al. 2021, sections 3.2, 3.3)."""
 

@@ -65,11 +65,11 @@ def _flops(model: S2LIC) -> dict[str, int]:
     """Floating-point operations by class of the modules that coding calls; a MAC is two."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        quality = model.entropy.quality(torch.zeros(1))
-        y = model.g_a(torch.zeros(1, 3, HEIGHT, WIDTH))
+        quality, context = model.entropy.quality(torch.zeros(1)), model.context(torch.zeros(1))
+        y = model.g_a(torch.zeros(1, 3, HEIGHT, WIDTH), context)
         z = model.entropy.hyper_analysis(y, quality)
         size = (HEIGHT // STRIDE, WIDTH // STRIDE)
-        model.g_s(model.entropy.reconstruct(z, quality, size, lambda mu, *_: mu))
+        model.g_s(model.entropy.reconstruct(z, quality, size, lambda mu, *_: mu), context)
     return {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
 
 

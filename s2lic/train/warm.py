@@ -54,5 +54,6 @@ def fit_prior(model: S2LIC, photos: Source, seed: int) -> None:
 def _side(model: S2LIC, photos: Source, seed: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """z of one batch, its pictures spread over all qualities, and their nearest anchors."""
     x = photos.batch(FIT_BATCH, min(FIT_CROP, photos.least), seed).cpu()
-    quality = model.entropy.quality(torch.linspace(0, QUALITY_MAX, len(x)))
-    return model.entropy.hyper_analysis(model.g_a(x - 0.5), quality), quality.nearest
+    levels = torch.linspace(0, QUALITY_MAX, len(x))
+    quality, y = model.entropy.quality(levels), model.g_a(x - 0.5, model.context(levels))
+    return model.entropy.hyper_analysis(y, quality), quality.nearest

@@ -52,6 +52,11 @@ def suffix(base: TransformRow, chosen: TransformRow) -> str:
     return "".join(f"+{name}={value}" for name, value in _words(chosen).items() if value != plain[name])
 
 
+def conditioned(row: TransformRow) -> bool:
+    """Whether g_a and g_s depend on more than the picture."""
+    return any(block_row(key).needs_cond for key in (*row.blocks, row.mlp, row.gate) if key)
+
+
 def _words(row: TransformRow) -> dict[str, str]:
     return dict(zip(WORDS, (",".join(row.blocks), row.mlp, row.gate), strict=True))
 

@@ -6,17 +6,20 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
 
+CONDITION_WIDTH = 128
+
 
 @dataclass(frozen=True)
 class Context:
     """One call of g_a or g_s.
 
     kept: what a block of a group left for the later ones. losses: what blocks want added to the loss in training,
-    each a mean over the batch.
+    each a mean over the batch. condition: what is known beside the picture, (B, CONDITION_WIDTH), if anything is.
     """
 
     kept: dict[str, Tensor] = field(default_factory=dict)
     losses: list[Tensor] = field(default_factory=list)
+    condition: Tensor | None = None
 
     def of_group(self) -> Context:
         """The same for one group: its blocks begin with nothing kept."""

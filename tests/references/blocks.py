@@ -8,14 +8,26 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from s2lic.transform.blocks import create_block
+from s2lic.transform.blocks import block_row, create_block
+from s2lic.transform.context import CONDITION_WIDTH, Context
 from tests.references.weights import shaken
 
 
 def made(key: str, dim: int = 16, heads: int = 2, std: float = 0.3, **options: object) -> nn.Module:
     """A block in float64, in eval mode, none of its weights at rest."""
     torch.manual_seed(0)
-    return shaken(create_block(key, dim, heads, **options).double().eval(), std)
+    return told(key, shaken(create_block(key, dim, heads, **options).double().eval(), std))
+
+
+def told(key: str, net: nn.Module) -> nn.Module:
+    """The block, which is given a condition by itself if it needs one."""
+    if block_row(key).needs_cond:
+        net.register_forward_pre_hook(lambda _, args: (args[0], condition(len(args[0]))) if len(args) == 1 else None)
+    return net
+
+
+def condition(pictures: int, seed: int = 5) -> Context:
+    return Context(condition=draw(pictures, CONDITION_WIDTH, seed=seed))
 
 
 def draw(*shape: int, seed: int = 1) -> Tensor:

@@ -21,6 +21,7 @@ from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.magnet import magnet
 from s2lic.transform.blocks.mlp import Mlp
 from s2lic.transform.blocks.routing import Routing
+from s2lic.transform.blocks.sentence_gate import SentenceGate
 from s2lic.transform.blocks.sigmoid_window import sigmoid_window
 from s2lic.transform.blocks.swinv2 import WindowAttention
 
@@ -62,6 +63,10 @@ ROWS = {
         BlockRow(
             "eca", "Wang et al. 2020, ECA-Net, arXiv 1910.03151", "gate", "smooth", "channels, mean of the map",
             Eca, whole_map=True,
+        ),
+        BlockRow(
+            "sentence_gate", "Khoshsirat and Kambhamettu 2023, Sentence Attention Blocks, arXiv 2309.11593", "gate",
+            "smooth", "one place, and the quality", SentenceGate, needs_cond=True,
         ),
         BlockRow(
             "gated_cnn", "Yu and Wang 2025, MambaOut, arXiv 2405.07992", "mixer_mlp", "smooth", "7x7",

@@ -10,10 +10,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from s2lic.errors import UnknownBlockError
 from s2lic.transform import window
 from s2lic.transform.blocks import block_names, block_row, create_block
+from tests.references.blocks import told
 from tests.references.weights import shaken
 
 SIZES = [(8, 8), (16, 24), (13, 9), (1, 1), (5, 64)]
-DIM, HEADS, BIAS = 16, 2, 64
+DIM, HEADS, BIAS, WIDTH = 16, 2, 64, 128
 HIDDEN = 8 * DIM // 3
 
 WINDOW_ATTENTION = 4 * DIM**2 + 3 * DIM + HEADS + (3 * BIAS + HEADS * BIAS)
@@ -21,6 +22,7 @@ PARAMETERS = {
     "swinv2": WINDOW_ATTENTION,
     "bottleneck": DIM**2 + 9 * DIM**2 // 4 + 2 * DIM,
     "eca": 3,
+    "sentence_gate": 2 * WIDTH**2 + 2 * WIDTH * DIM + 6 * WIDTH + DIM,
     "gated_cnn": 3 * DIM * HIDDEN + 2 * HIDDEN + 50 * DIM + 3 * DIM,
     "halo": 4 * DIM**2 + 2 * 27 * DIM // HEADS,
     "sigmoid_window": WINDOW_ATTENTION + DIM,
@@ -41,7 +43,7 @@ every_size = pytest.mark.parametrize(("height", "width"), SIZES, ids=str)
 
 def made(key: str) -> nn.Module:
     torch.manual_seed(0)
-    return shaken(create_block(key, DIM, HEADS).double().eval(), 0.3)
+    return told(key, shaken(create_block(key, DIM, HEADS).double().eval(), 0.3))
 
 
 def draw(*shape: int) -> Tensor:
@@ -97,7 +99,7 @@ def test_macs_are_what_a_counter_of_products_and_convolutions_sees(key: str, hei
 @torch.no_grad()
 def test_a_block_loaded_from_its_state_does_the_same(key: str) -> None:
     net, x = made(key), draw(1, DIM, 9, 10)
-    other = create_block(key, DIM, HEADS).double().eval()
+    other = told(key, create_block(key, DIM, HEADS).double().eval())
     other.load_state_dict(net.state_dict())
     assert torch.equal(other(x), net(x))
 

@@ -1,0 +1,102 @@
+"""A model whose blocks are told the quality: in training, in coding, in rate control and in tiles."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from s2lic.bitstream import unpack
+from s2lic.codec import Codec
+from s2lic.entropy.coding import encode_and_decode
+from s2lic.entropy.quality import embedding
+from s2lic.entropy.tables import MIN_REACH
+from s2lic.errors import ConditionMissingError
+from s2lic.model import CONFIGS, build, variant
+from s2lic.pixels import to_tensor
+from s2lic.tiles import SIDE_MIN
+from s2lic.train.export import gaussian_scales
+from s2lic.trials import decibels
+from s2lic.weights.store import export
+from tests.frozen import codec, picture
+from tests.references.weights import shaken
+
+ROW = variant(CONFIGS["tiny"], gate="sentence_gate")
+
+
+@cache
+def weights_file() -> bytes:
+    """The frozen model with gates that the quality moves."""
+    model = shaken(build(ROW), 0.01)
+    model.load_state_dict(codec().weights.model.state_dict(), strict=False)
+    return export(model, gaussian_scales(model.row.entropy), MIN_REACH)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Codec:
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(weights_file())
+    return Codec(path, tile=SIDE_MIN)
+
+
+def fidelity(image: Image.Image, decoded: Image.Image) -> float:
+    """PSNR in dB."""
+    return decibels(float(255**2 * (to_tensor(image) - to_tensor(decoded)).square().mean()))
+
+
+def test_the_embedding_tells_levels_apart_and_lies_between_minus_1_and_1() -> None:
+    rows = embedding(torch.arange(0, 10_001, 100), 128).double()
+    assert rows.shape == (101, 128)
+    assert rows.abs().max() <= 1
+    apart = torch.cdist(rows, rows) + 100 * torch.eye(101, dtype=torch.float64)
+    assert apart.min() > 0.1
+    torch.testing.assert_close(rows.square().sum(1), torch.full((101,), 64.0).double(), rtol=0, atol=1e-5)
+
+
+def test_g_a_and_g_s_see_the_quality_and_other_models_do_not(own: Codec) -> None:
+    x = to_tensor(picture("portrait", size=(32, 32)))
+    low, high = (own.analyse(own.weights, x, level) for level in (0, 10_000))
+    assert (low - high).abs().max() > 1e-3
+    assert not torch.equal(own.synthesise(own.weights, low, 0), own.synthesise(own.weights, low, 10_000))
+    plain = codec()
+    assert torch.equal(plain.analyse(plain.weights, x, 0), plain.analyse(plain.weights, x, 10_000))
+    assert plain.weights.model.context(torch.zeros(1)).condition is None
+
+
+def test_a_model_without_the_quality_is_an_error(own: Codec) -> None:
+    with pytest.raises(ConditionMissingError, match="give the quality to g_a and g_s"):
+        own.weights.model.g_a(torch.zeros(1, 3, 16, 16))
+
+
+def test_a_file_is_decoded_at_the_quality_in_its_header(own: Codec) -> None:
+    image = picture("portrait", size=(32, 32))
+    y = own.analyse(own.weights, to_tensor(image), 7000)
+    data = own.encode(image, 70)
+    assert unpack(data).header.quality == 7000
+    decoded = to_tensor(own.decode(data))
+    _, y_hat = encode_and_decode(own.weights.model.entropy, own.weights.tables, y, torch.tensor([7000]))
+    pixels = own.synthesise(own.weights, y_hat, 7000)
+    assert (decoded * 255 - pixels).abs().max() <= 1
+
+
+def test_a_target_gives_the_file_that_its_quality_gives(own: Codec) -> None:
+    """g_a must run anew at every level that rate control tries: no latent of another level may be kept."""
+    image = picture("portrait", size=(96, 64))
+    finer = own.encode(image, 75)
+    for wanted in ({"target_size": len(finer)}, {"target_psnr": fidelity(image, own.decode(finer))}):
+        data = own.encode(image, **wanted)
+        level = unpack(data).header.quality
+        assert level != 5000
+        assert data == own.encode(image, level / 100)
+
+
+def test_tiles_are_coded_at_the_quality_too(own: Codec) -> None:
+    image = picture("portrait", size=(2 * SIDE_MIN + 40, SIDE_MIN + 8))
+    data = own.encode(image, 30)
+    assert unpack(data).tiles
+    decoded = own.decode(data)
+    assert decoded.size == image.size
+    assert own.decode(data, crop=(200, 100, 120, 60)).tobytes() == decoded.crop((200, 100, 320, 160)).tobytes()
