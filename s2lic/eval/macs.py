@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -49,16 +49,18 @@ class Cost:
 
 @cache
 def cost(config: str) -> Cost:
-    """Counted on one picture of 768 x 512 by torch's flop counter, which sees products and convolutions only.
+    """The cost of a configuration by its name. Raises UnknownConfigError."""
+    return count(lambda: build(config))
 
-    Raises UnknownConfigError.
-    """
+
+def count(make: Callable[[], S2LIC]) -> Cost:
+    """Counted on one picture of 768 x 512 by torch's flop counter, which sees products and convolutions only."""
     with _without_data():
-        model = build(config).eval()
+        model = make().eval()
         flops = _flops(model)
     parts = {part: model.get_submodule(path) for part, path in PARTS.items()}
     kmac = {part: flops[type(module).__name__] / 2 / 1000 / (HEIGHT * WIDTH) for part, module in parts.items()}
-    return Cost(config, _parameters(model), {part: _parameters(module) for part, module in parts.items()}, kmac)
+    return Cost(model.row.name, _parameters(model), {part: _parameters(module) for part, module in parts.items()}, kmac)
 
 
 def _flops(model: S2LIC) -> dict[str, int]:
