@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from s2lic.entropy.quality import QUALITY_MAX
-from s2lic.model import build
+from s2lic.model import S2LIC, build
 from s2lic.train import checkpoint, log
 from s2lic.train.data import Prefetch, Source
 from s2lic.train.guard import Guard
@@ -35,7 +35,7 @@ class Run:
     def __init__(self, plan: Plan, photos: Source, ranks: Ranks = ONE) -> None:
         self.plan, self.photos, self.ranks = plan, photos, ranks
         self.batches = Prefetch(photos, plan.batch, plan.crop, plan.seed, ranks.rows)
-        self.model = build(plan.config, plan.seed)
+        self.model = self._model()
         self.step, self.minutes, self.stopping, self.guard = 0, 0.0, False, Guard()
         self.fresh = 0  # the step at which the optimiser began: a new one needs its warm-up
         if not self.path.exists():
@@ -52,6 +52,9 @@ class Run:
     @property
     def path(self) -> Path:
         return self.plan.out / "last.pt"
+
+    def _model(self) -> S2LIC:
+        return build(self.plan.config, self.plan.seed)
 
     def _start(self) -> None:
         head_start(self.model, self.photos, self.plan.seed)
@@ -140,15 +143,17 @@ class Run:
         return told
 
     def _losses(self) -> dict[str, Tensor]:
-        """The loss of this rank's share of the step's batch, its qualities spread evenly over the range."""
+        """The loss of this rank's share of the step's batch."""
         plan, ranks = self.plan, self.ranks
-        count = plan.batch
-        spread = (torch.randperm(count) + torch.rand(count)) / count
-        levels = ranks.share(spread * QUALITY_MAX).to(ranks.device)
+        levels = ranks.share(self._levels(plan.batch)).to(ranks.device)
         x = self.batches(self.step).to(ranks.device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(ranks.device.type, torch.bfloat16, enabled=plan.bf16):
             out = self.network(x, levels)
         return rd_loss({k: v.float() for k, v in out.items()}, x, levels)
+
+    def _levels(self, count: int) -> Tensor:
+        """The qualities of a batch, spread evenly over the range in random order."""
+        return (torch.randperm(count) + torch.rand(count)) / count * QUALITY_MAX
 
     def _log(self, progress: float, parts: dict[str, float], speed: float, watch: log.Watcher | None) -> None:
         if not self.ranks.first:
