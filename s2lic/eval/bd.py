@@ -1,8 +1,9 @@
 """Bjontegaard's differences between rate-distortion curves, and when they count.
 
 Curves are monotone cubic interpolations (pchip) of log rate over dB. A BD-rate counts only for at least six points that
-rise strictly and cover the metric's interval, or as much of it as the baseline's points cover. A published curve that
-begins or ends within the interval is compared for scale over the part that it covers. The interval is always told.
+rise strictly and cover the metric's interval, or as much of it as the baseline's points cover. A curve that covers less
+is not comparable: it is told why, and beside that what comes out over the part that both curves cover. Published curves
+that begin or end within the interval are compared for scale over what they cover. The interval is always told.
 """
 
 from __future__ import annotations
@@ -45,11 +46,15 @@ def compare(curve: Curve, baseline: Curve, metric: Metric) -> Comparison:
     low, high = _common(metric, baseline, curve if curve.published else baseline)
     if reason := _fault(baseline, metric):
         return not_comparable(curve, baseline, metric, f"the baseline has {reason}")
-    if reason := _fault(curve, metric) or _too_few(curve) or _uncovered(curve, metric, low, high):
+    if reason := _fault(curve, metric) or _too_few(curve):
         return not_comparable(curve, baseline, metric, reason)
+    if reason := _uncovered(curve, metric, low, high):
+        low, high = _common(metric, baseline, curve)
+        if low >= high:
+            return not_comparable(curve, baseline, metric, reason)
     rate = _difference(_log_rate(curve, metric), _log_rate(baseline, metric), low, high)
     gain = _gain(curve, baseline, metric, low, high)
-    return Comparison(curve.codec, baseline.codec, metric.name, low, high, 100 * math.expm1(rate), gain)
+    return Comparison(curve.codec, baseline.codec, metric.name, low, high, 100 * math.expm1(rate), gain, reason)
 
 
 def bpp_at(curve: Curve, metric: Metric, dbs: Sequence[float]) -> list[float | None]:
@@ -104,7 +109,7 @@ def _uncovered(curve: Curve, metric: Metric, low: float, high: float) -> str:
     first, last = _ends(curve, metric)
     if first <= low < high <= last:
         return ""
-    return f"{first:.2f} to {last:.2f} dB does not cover {low:.4g} to {high:.4g} dB"
+    return f"its points run from {first:.2f} to {last:.2f} dB and do not cover all of {low:.4g} to {high:.4g} dB"
 
 
 def _gain(curve: Curve, baseline: Curve, metric: Metric, low: float, high: float) -> float | None:

@@ -24,7 +24,8 @@ Rates between points: monotone cubic interpolation (pchip) of log bpp over dB. B
 equal quality, over {intervals}. It counts only for at
 least six strictly monotone points that cover the interval, or as much of it as the baseline covers. Published curves
 that begin or end within it are compared over the part they cover. Where the interval is another one, the cell tells it.
-Less is better."""
+"Not comparable" are curves that break this rule: it is said how, and what comes out over the part that both curves
+cover, which is another interval and no BD-rate to quote. Less is better."""
 
 
 def to_markdown(found: Evaluation) -> str:
@@ -93,13 +94,21 @@ def _notes(found: Evaluation, rows: Iterable[Comparison]) -> str:
     """A line a reason, with the curves that it holds for."""
     curves: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        curves.setdefault((row.baseline, row.reason), []).append(_label(found, row.codec))
-    lines = (f"- {', '.join(names)} against {_label(found, which[0])}: {which[1]}." for which, names in curves.items())
+        curves.setdefault((row.baseline, f"{row.reason}.{_common(row)}"), []).append(_label(found, row.codec))
+    lines = (f"- {', '.join(names)} against {_label(found, which[0])}: {which[1]}" for which, names in curves.items())
     return "\n".join(lines)
 
 
+def _common(row: Comparison) -> str:
+    """What comes out over the part that both curves cover, called so."""
+    if row.rate_percent is None:
+        return ""
+    gain = "" if row.gain_db is None else f", {row.gain_db:+.2f} dB at equal rate"
+    return f" Over what both cover, {row.low:.2f} to {row.high:.2f} dB: {row.rate_percent:+.1f} %{gain}."
+
+
 def _rate(row: Comparison | None) -> float:
-    """The order of rows: a baseline stands where it would, what has no figure stands last."""
+    """The order of rows: a baseline stands where it would, also by part of the interval; without a figure last."""
     if row is None:
         return 0.0
     return float("inf") if row.rate_percent is None else row.rate_percent
@@ -110,12 +119,14 @@ def _percent(row: Comparison | None, metric: Metric) -> str:
         return "-"
     if row.rate_percent is None:
         return "not comparable"
+    if row.reason:
+        return f"not comparable ({row.rate_percent:+.1f} % over {row.low:.2f} to {row.high:.2f} dB)"
     whole = (row.low, row.high) == (metric.low, metric.high)
     return f"{row.rate_percent:+.1f} %" + ("" if whole else f" ({row.low:.1f} to {row.high:.1f} dB)")
 
 
 def _gain(row: Comparison | None) -> str:
-    return "-" if row is None or row.gain_db is None else f"{row.gain_db:+.2f}"
+    return "-" if row is None or row.gain_db is None or row.reason else f"{row.gain_db:+.2f}"
 
 
 def _label(found: Evaluation, codec: str) -> str:

@@ -104,7 +104,8 @@ class Comparison:
     """A curve against a baseline by one metric (`psnr` or `ms-ssim`), over [low, high] dB of that metric.
 
     `rate_percent` is the mean difference in rate at equal dB (less is better), `gain_db` the mean difference in dB
-    at equal rate (more is better). Where they are None, `reason` says why; else it is empty or qualifies them.
+    at equal rate (more is better). They count where there is no `reason`. With one the curves are not comparable: the
+    figures are then of the part that both curves cover, or None.
     """
 
     codec: str

@@ -104,18 +104,28 @@ def test_db_are_compared_over_the_rates_that_both_have() -> None:
     ("points", "reason"),
     [
         (straight(count=5), "5 points, and 6 are needed"),
-        (straight(low=28.6), "28.60 to 38.00 dB does not cover 28.5 to 37.5"),
-        (straight(high=37.4), "28.00 to 37.40 dB does not cover"),
+        (straight(low=37.6), "run from 37.60 to 38.00 dB and do not cover all of 28.5 to 37.5 dB"),
         (of(*straight().points, Point(9.0, 38.0)), "points that do not rise"),
         (of(*straight().points, Point(9.0, math.inf)), "no finite PSNR"),
         (of(), "0 points"),
     ],
-    ids=["few", "high start", "low end", "flat", "lossless", "none"],
+    ids=["few", "beyond", "flat", "lossless", "none"],
 )
 def test_what_is_not_comparable_says_why(points: Curve, reason: str) -> None:
     found = compare(points, straight(), PSNR)
     assert found.rate_percent is found.gain_db is None
     assert reason in found.reason
+
+
+@pytest.mark.parametrize(("low", "high", "interval"), [(28.6, 38, (28.6, 37.5)), (28, 37.4, (28.5, 37.4))])
+def test_a_curve_that_covers_too_little_is_told_over_what_both_cover(
+    low: float, high: float, interval: tuple[float, float]
+) -> None:
+    found = compare(straight(0.8, low=low, high=high), straight(), PSNR)
+    assert f"run from {low:.2f} to {high:.2f} dB and do not cover all of 28.5 to 37.5 dB" in found.reason
+    assert (found.low, found.high) == interval
+    assert found.rate_percent == pytest.approx(-20)
+    assert found.gain_db is not None
 
 
 def test_a_baseline_that_is_no_curve_says_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from s2lic.eval.bd import METRICS, compare
 from s2lic.eval.curves import comparisons
 from s2lic.eval.page import to_markdown
 from s2lic.eval.published import curve, curves
@@ -69,6 +70,18 @@ def test_what_cannot_be_compared_says_why_once_for_all_curves() -> None:
     text = to_markdown(evaluation(*both, kodak=False))
     assert "- **JPEG**, **WebP** against published:vtm: published points hold for the 24 Kodak pictures only" in text
     assert "24 pictures. Generated" in text
+
+
+def test_a_curve_that_covers_too_little_says_why_and_stands_where_it_would_with_its_interval() -> None:
+    late = replace(measured("webp", "WebP"), points=curve("webp").points[1:])
+    found, text = compare(late, curve("vtm"), METRICS[0]), to_markdown(evaluation(late))
+    assert found.rate_percent is not None
+    figure, interval = f"{found.rate_percent:+.1f} %", f"{late.points[0].psnr:.2f} to 37.50 dB"
+    (row, _) = rows(text, "| **WebP** | not comparable")
+    assert row == f"| **WebP** | not comparable ({figure} over {interval}) | - |"
+    assert "do not cover all of 28.5 to 37.5 dB." in text
+    assert f"Over what both cover, {interval}: {figure}, {found.gain_db:+.2f} dB at equal rate." in text
+    assert text.index(row) < text.index("| JPEG 2000, published | +95.4 %")
 
 
 def test_a_curve_that_lost_a_picture_is_not_set_against_curves_that_did_not() -> None:

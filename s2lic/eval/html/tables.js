@@ -22,11 +22,13 @@ function row(cells, name = "td") {
 
 function bdCells(found) {
   if (!found) return ["–", "–"];
-  const interval = `${text(found.low, 1)} to ${text(found.high, 1)}`;
-  if (found.rate_percent === null) return [element("td", { class: "reason" }, `not comparable: ${found.reason}`), "–"];
+  const digits = found.reason ? 2 : 1;
+  const interval = found.rate_percent === null ? "–" : `${text(found.low, digits)} to ${text(found.high, digits)}`;
   const gain = found.gain_db === null ? "" : ` (${signed(found.gain_db, 2)} dB)`;
-  const note = found.reason ? element("span", { title: found.reason }, " *") : "";
-  return [element("td", {}, `${signed(found.rate_percent, 1)} %${gain}`, note), interval];
+  const figure = found.rate_percent === null ? "" : `${signed(found.rate_percent, 1)} %${gain}`;
+  if (!found.reason) return [figure, interval];
+  const common = figure && `. Over what both cover: ${figure}`;
+  return [element("td", { class: "reason" }, `not comparable: ${found.reason}${common}`), interval];
 }
 
 function drawBd() {
