@@ -21,7 +21,7 @@ import typer
 
 from s2lic.cli.device import pick_device
 from s2lic.cli.options import DeviceName
-from s2lic.cli.train import stopping
+from s2lic.cli.signals import stopping
 from s2lic.train import checkpoint
 from s2lic.train.data import Photos, Source
 from s2lic.train.loop import Run
@@ -104,7 +104,7 @@ def main(
             if time.monotonic() > ends:
                 run.stop()
 
-        with stopping(run):
+        with stopping(run.stop):
             run.go(watch)
     if ranks.first:
         keep_log(work / "log.csv", out / "log.csv")

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from s2lic.cli.device import pick_device
 from s2lic.cli.options import Device, DeviceName, Json, Quiet
+from s2lic.cli.signals import stopping
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import ExtraMissingError, UsageError
 from s2lic.files import check_output
 
 if TYPE_CHECKING:
     from s2lic.train.log import Watcher
-    from s2lic.train.loop import Run
     from s2lic.train.plan import Plan
 
 STRIDE = 16  # as s2lic.model has it, which imports torch
@@ -165,7 +163,7 @@ def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: 
         source = Resident.of(photos, ranks.device) if device == "cuda" else photos
         run, quiet = Run(plan, source, ranks), quiet or not ranks.first
         print_note(f"from step {run.step}, minute {run.minutes:.1f}; the log is {plan.out}/log.csv", quiet)
-        with stopping(run), watching(plan, quiet) as watch:
+        with stopping(run.stop), watching(plan, quiet) as watch:
             run.go(watch)
         if ranks.first:
             draw_log(plan.out)
@@ -180,24 +178,6 @@ def draw_log(out: Path) -> None:
     log = out / "log.csv"
     if log.exists() and importlib.util.find_spec("matplotlib") is not None:
         plot(log, out / "log.png")
-
-
-@contextmanager
-def stopping(run: Run) -> Iterator[None]:
-    """While it lasts, Ctrl-C and SIGTERM end the run after its step, with everything saved; a second one kills."""
-    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, _: FrameType | None) -> None:
-        run.stop()
-        signal.signal(number, before[number])
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
