@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from s2lic.cli.device import open_codec
-from s2lic.cli.options import Device, DeviceName, Json, Model
+from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet
 from s2lic.cli.streams import print_json
 from s2lic.errors import UsageError
 
@@ -23,6 +24,7 @@ def demo(
     qualities: Qualities = "5,25,50,75,95",
     model: Model = None,
     device: Device = DeviceName.cpu,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Encode and decode a photograph at several qualities; print a table, write a picture."""
@@ -35,10 +37,10 @@ def demo(
     if as_json:
         print_json([row.facts() for row in rows])
         return
-    typer.echo(f"{image.width} x {image.height} pixels, beside JPEG of about equal size")
-    typer.echo(TABLE_HEAD)
-    for line in rows:
-        typer.echo(line)
+    head = (f"{image.width} x {image.height} pixels, beside JPEG of about equal size", TABLE_HEAD)
+    for line in chain(head, rows):
+        if not quiet:
+            typer.echo(line)
 
 
 def _numbers(text: str) -> list[float]:

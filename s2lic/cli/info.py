@@ -7,15 +7,26 @@ import typer
 from s2lic.bitstream import EXTRAS, VERSION, Limits, describe, unpack
 from s2lic.cli.batch import Facts, Manner, Outcome, finish, run
 from s2lic.cli.jobs import Job, find_inputs
-from s2lic.cli.options import Inputs, Json, Recursive, Verbose
+from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
 from s2lic.cli.report import one_line
 from s2lic.cli.streams import CODED, read_input
 
 
-def info(sources: Inputs, recursive: Recursive = False, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Print what the headers of files say."""
+def info(
+    sources: Inputs,
+    recursive: Recursive = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print what the headers of files say; with --quiet only see whether the files are whole."""
+
+    def print_facts(outcome: Outcome) -> None:
+        if not quiet:
+            show(outcome)
+
     batch = find_inputs(sources, CODED, recursive)
-    finish(run(batch, look, show, Manner(as_json=as_json, verbose=verbose), "reading"))
+    finish(run(batch, look, print_facts, Manner(quiet, as_json, verbose), "reading"))
 
 
 def look(job: Job) -> Facts:

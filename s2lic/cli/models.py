@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.options import Json
+from s2lic.cli.options import Json, Quiet
 from s2lic.cli.streams import print_json
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ HIDDEN = ("tiny",)
 TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  of it entropy"
 
 
-def models(everything: All = False, as_json: Json = False) -> None:
+def models(everything: All = False, quiet: Quiet = False, as_json: Json = False) -> None:
     """Print parameters and multiply-accumulates a pixel of each model."""
     from s2lic.eval.macs import cost
     from s2lic.model import CONFIGS
@@ -27,9 +27,9 @@ def models(everything: All = False, as_json: Json = False) -> None:
     if as_json:
         print_json({row.config: _facts(row) for row in costs})
         return
-    typer.echo(TABLE_HEAD)
-    for row in costs:
-        typer.echo(_line(row))
+    if not quiet:
+        for line in (TABLE_HEAD, *map(_line, costs)):
+            typer.echo(line)
 
 
 def _line(row: Cost) -> str:

@@ -42,6 +42,12 @@ def test_the_rows_are_json_for_programs(run: Run, photo: Path) -> None:
 
 
 @pytest.mark.usefixtures("fake_codec")
+def test_quiet_leaves_the_files_alone_to_speak(run: Run, photo: Path) -> None:
+    assert run("demo", photo, "--qualities", "90,10", "--quiet") == Result(0, b"", "")
+    assert Path("demo/q90.s2lic").is_file()
+
+
+@pytest.mark.usefixtures("fake_codec")
 def test_the_sample_photograph_is_shown_by_default(run: Run) -> None:
     result = run("demo", "--qualities", "50")
     assert result.code == 0

@@ -72,6 +72,14 @@ def test_a_truncated_file_is_told(run: Run, coded: Path) -> None:
     assert result.err.startswith("s2lic: the file is cut off")
 
 
+def test_quiet_tells_whole_files_from_others_by_the_exit_code(run: Run, coded: Path) -> None:
+    assert run("info", coded, "--quiet") == Result(0, b"", "")
+    coded.write_bytes(coded.read_bytes()[:-1])
+    result = run("info", coded, "--quiet")
+    assert (result.code, result.out) == (1, b"")
+    assert "cut off" in result.err
+
+
 def test_info_imports_neither_torch_nor_numpy_nor_pillow_nor_rich(coded: Path) -> None:
     script = (
         "import sys, atexit\n"

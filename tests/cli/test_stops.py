@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,12 +85,34 @@ def test_a_stop_that_is_ignored_stays_so(photo: Path) -> None:
     assert (photo.parent / "a.bin").is_file()
 
 
-def test_no_room_for_the_output_is_told_and_leaves_nothing(photo: Path) -> None:
-    with start(FULL, photo.parent, "encode", photo, "-o", "a.bin") as process:
+@pytest.mark.parametrize("command", ["encode", "decode"])
+@pytest.mark.parametrize("old", [None, b"old"], ids=["new output", "old output"])
+def test_no_room_for_the_output_is_told_and_leaves_the_folder_as_it_was(
+    photo: Path, command: str, old: bytes | None
+) -> None:
+    with start("", photo.parent, "encode", photo, "-o", "b.bin") as process:
+        process.communicate(timeout=30)
+    source, target = {"encode": ("photo.png", "a.bin"), "decode": ("b.bin", "a.png")}[command]
+    if old is not None:
+        (photo.parent / target).write_bytes(old)
+    before = {path.name: path.read_bytes() for path in photo.parent.iterdir()}
+    with start(FULL, photo.parent, command, source, "-o", target, "--force") as process:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert err == "s2lic: cannot write a.bin: File too large; free some space, or name another place\n"
-    assert [path.name for path in photo.parent.iterdir()] == [photo.name]
+    assert err == f"s2lic: cannot write {target}: File too large; free some space, or name another place\n"
+    assert {path.name: path.read_bytes() for path in photo.parent.iterdir()} == before
+
+
+def test_a_disk_that_fills_up_fails_the_files_that_do_not_fit_and_no_other(photo: Path) -> None:
+    folder = photo.parent / "photos"
+    folder.mkdir()
+    shutil.move(photo, folder / "large.png")
+    Image.new("RGB", (2, 2)).save(folder / "small.png")
+    with start(FULL.replace("100", "800"), photo.parent, "encode", "photos", "--outdir", "out", "-q", 95) as process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "out/large.s2lic: File too large" in err
+    assert [path.name for path in (photo.parent / "out").iterdir()] == ["small.s2lic"]
 
 
 def test_no_room_behind_stdout_is_told(photo: Path) -> None:
