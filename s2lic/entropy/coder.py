@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from s2lic.entropy.ans import load_ans
 from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
+from s2lic.entropy.ladder import count_below
 from s2lic.entropy.tables import INT16, Tables
 from s2lic.errors import (
     ArithmeticFaultError,
@@ -56,11 +57,7 @@ def gaussian_index(
     Shapes as sigma's; the margin is relative. Raises UsageError unless sigma is float64, and
     ArithmeticFaultError unless it is finite and positive.
     """
-    if sigma.dtype != np.float64:
-        raise UsageError(f"scales choose their rows in float64, not {sigma.dtype}")
-    if not ((sigma > 0) & (sigma < np.inf)).all():
-        raise ArithmeticFaultError("the network gave a scale that is not finite and positive")
-    rows = np.searchsorted(thresholds, sigma)
+    rows = _rows(sigma, thresholds)
     edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
     near = np.minimum(sigma - edges[rows], edges[rows + 1] - sigma) <= margin * sigma
     return rows, near
@@ -169,7 +166,7 @@ class SymbolReader:
 
         Raises as `gaussian_index` does, and CorruptError beyond the last symbol declared.
         """
-        rows, _ = gaussian_index(sigma.ravel(), self._tables.thresholds)
+        rows = _rows(sigma.ravel(), self._tables.thresholds)
         where, values = self._exceptions_within(ROW, rows.size)
         rows[where] = values
         return self._read(rows + self._tables.gaussian_first).reshape(sigma.shape)
@@ -209,6 +206,14 @@ def check_capacity(size: int, least_bits: float) -> None:
     """
     if least_bits > 8 * size * CAPACITY_SLACK:
         raise CorruptError(f"{size} bytes cannot hold a picture that takes {least_bits / 8:.0f} bytes or more")
+
+
+def _rows(sigma: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+    if sigma.dtype != np.float64:
+        raise UsageError(f"scales choose their rows in float64, not {sigma.dtype}")
+    if not ((sigma > 0) & (sigma < np.inf)).all():
+        raise ArithmeticFaultError("the network gave a scale that is not finite and positive")
+    return count_below(sigma, thresholds)
 
 
 def _factorised(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
