@@ -21,6 +21,7 @@ from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.magnet import magnet
 from s2lic.transform.blocks.mlp import Mlp
 from s2lic.transform.blocks.routing import Routing
+from s2lic.transform.blocks.seer_gate import SeerGate
 from s2lic.transform.blocks.sentence_gate import SentenceGate
 from s2lic.transform.blocks.sigmoid_window import sigmoid_window
 from s2lic.transform.blocks.swinv2 import WindowAttention
@@ -103,6 +104,10 @@ ROWS = {
         BlockRow(
             "routing", "Roy et al. 2021, Routing Transformer, arXiv 2003.05997", "mixer", "hard",
             "window, and what is alike", Routing, WINDOWS, whole_map=True,
+        ),
+        BlockRow(
+            "seer_gate", "Gao et al. 2024, SeerAttention, arXiv 2410.13276", "mixer", "hard",
+            "8 cells of the map", SeerGate, WINDOWS, whole_map=True,
         ),
         BlockRow(
             "agg_attention", "Shi 2024, TransNeXt, arXiv 2311.17132", "mixer", "smooth", "3x3, and the map pooled",
