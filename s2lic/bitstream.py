@@ -28,8 +28,8 @@ DEFAULT_MAX_PIXELS = 2**26
 STREAM_PIXELS, STREAM_SHARE = 2**22, 16
 
 # Box ids are written by hand and never reused. Bit 7 marks a box that a reader may skip.
-HEADER, EXCEPTIONS, PAYLOAD, TILES = 0x01, 0x02, 0x03, 0x04
-REQUIRED = (HEADER, EXCEPTIONS, PAYLOAD, TILES)
+HEADER, EXCEPTIONS, PAYLOAD, TILES, ROI = 0x01, 0x02, 0x03, 0x04, 0x05
+REQUIRED = (HEADER, EXCEPTIONS, PAYLOAD, TILES, ROI)
 OPTIONAL_BIT = 0x80
 
 # What comes with a picture besides its symbols; Pillow's names for it.
@@ -41,13 +41,16 @@ _CHECKSUM_BYTES = 4
 
 @dataclass(frozen=True)
 class Container:
-    """A whole file: the header, the rANS words, the lists of exceptions and of tiles, the boxes of `EXTRAS` by name."""
+    """A whole file: the header, the rANS words, the lists of exceptions and of tiles, the boxes of `EXTRAS` by name,
+    and the map of regions.
+    """
 
     header: Header
     payload: bytes
     exceptions: bytes = b""
     tiles: bytes = b""
     extras: Mapping[str, bytes] = field(default_factory=dict)
+    roi: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ def pack(container: Container) -> bytes:
     boxes += [_box(box_id, container.extras[name]) for box_id, name in EXTRAS.items() if name in container.extras]
     if container.tiles:
         boxes.append(_box(TILES, container.tiles))
+    if container.roi:
+        boxes.append(_box(ROI, container.roi))
     if container.exceptions:
         boxes.append(_box(EXCEPTIONS, container.exceptions))
     boxes.append(_box(PAYLOAD, container.payload))
@@ -96,9 +101,9 @@ def unpack(data: bytes, limits: Limits = Limits()) -> Container:
     _check_limits(header, limits)
     if (TILES in spans) != (header.tiling == TILED):
         raise CorruptError("the header and the list of tiles contradict each other")
-    exceptions, tiles = (data[slice(*spans.get(box, (0, 0)))] for box in (EXCEPTIONS, TILES))
+    exceptions, tiles, roi = (data[slice(*spans.get(box, (0, 0)))] for box in (EXCEPTIONS, TILES, ROI))
     extras = {name: data[slice(*spans[box_id])] for box_id, name in EXTRAS.items() if box_id in spans}
-    return Container(header, data[slice(*spans[PAYLOAD])], exceptions, tiles, extras)
+    return Container(header, data[slice(*spans[PAYLOAD])], exceptions, tiles, extras, roi)
 
 
 def read_header(data: bytes) -> Header:

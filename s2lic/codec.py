@@ -17,9 +17,10 @@ from s2lic.errors import QualityRangeError, UsageError
 from s2lic.extras import alpha_of, give, take
 from s2lic.images import ImageLike, as_image
 from s2lic.model import STRIDE
-from s2lic.parts import GREY, check_claims, latent_size, scatter
+from s2lic.parts import GREY, check_claims, fineness, latent_size, scatter
 from s2lic.pixels import pad, to_image, to_tensor
 from s2lic.rate_control import Kind, meet, target_of
+from s2lic.roi import roi_of, unpack_roi
 from s2lic.strips import windows
 from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box
 from s2lic.transform.context import Context
@@ -63,16 +64,21 @@ class Codec:
         target_bpp: float | None = None,
         target_size: int | None = None,
         target_psnr: float | None = None,
+        roi: ImageLike | None = None,
     ) -> bytes:
         """The file of a picture (Pillow image, array or path) at quality 0..100, 50 if nothing is said.
 
         Instead of a quality, one target: bits a pixel, bytes of the file, or dB of PSNR without alpha. `strip` leaves
         out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something before it is coded.
+        `roi` is a grey picture of what matters, stretched over this one: white is coded finer, black coarser, mid-grey
+        as ever, in cells of 64 pixels.
         Raises QualityRangeError, TargetRangeError, UsageError, or what `s2lic.images.as_image` raises.
         """
         level = quality_level(50.0 if quality is None else quality)
         picture, extras = take(as_image(image, self.max_pixels, strict), strip)
-        target, trials = target_of(target_bpp, target_size, target_psnr, picture.size), Trials(self, picture, extras)
+        target = target_of(target_bpp, target_size, target_psnr, picture.size)
+        regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
+        trials = Trials(self, picture, extras, regions)
         if target is None:
             return trials.plain(level)
         if quality is not None:
@@ -93,11 +99,15 @@ class Codec:
         layout, coded = scatter(container, weights.model.row.entropy)
         area = layout.whole if crop is None else crop_box(crop, layout.whole)
         check_claims(weights.model.entropy, weights.tables, coded, levels, layout)
+        regions = unpack_roi(container.roi, (header.width, header.height)) if container.roi else None
         alpha = alpha_of(container.extras, (header.width, header.height), area.corners)
 
         def latent(cell: Cell) -> Tensor:
-            size, stream = latent_size(layout.tile(*cell)), coded[cell[0] * layout.columns + cell[1]]
-            return decode_latent(weights.model.entropy, weights.tables, [stream], levels, size).float()
+            tile, stream = layout.tile(*cell), coded[cell[0] * layout.columns + cell[1]]
+            finer = fineness(regions, [tile])
+            return decode_latent(
+                weights.model.entropy, weights.tables, [stream], levels, latent_size(tile), finer
+            ).float()
 
         grey, synthesise = header.colour == GREY, partial(self.synthesise, weights, level=header.quality)
         picture = Image.new("L" if grey else "RGB", (area.width, area.height))

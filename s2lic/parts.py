@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from s2lic.bitstream import Container, Header
@@ -17,6 +19,7 @@ from s2lic.entropy.tables import Tables
 from s2lic.errors import CorruptError
 from s2lic.header import ONE_STREAM, TILED
 from s2lic.model import STRIDE
+from s2lic.roi import Roi
 from s2lic.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
 
 FLOAT64 = 1
@@ -66,6 +69,13 @@ def check_claims(entropy: EntropyModel, tables: Tables, coded: list[Coded], leve
     for tile, stream in zip(layout.tiles(), coded, strict=True):
         (least,) = least_bits(entropy.row, tables, quality, latent_size(tile))
         check_capacity(len(stream.payload), least)
+
+
+def fineness(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
+    """How much finer the places of y under boxes of one size are coded, (B, h, w) float64; None without regions."""
+    if regions is None:
+        return None
+    return torch.from_numpy(np.stack([regions.fineness(box) for box in boxes]))
 
 
 def latent_size(tile: Box) -> LatentSize:

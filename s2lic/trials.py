@@ -16,9 +16,10 @@ from torch import Tensor
 from s2lic.bitstream import pack
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import encode_and_decode
-from s2lic.parts import gather
+from s2lic.parts import fineness, gather
 from s2lic.pixels import to_image, to_tensor
 from s2lic.rate_control import Trial
+from s2lic.roi import Roi
 from s2lic.strips import crew, windows
 from s2lic.tiles import Box, Cell, layout_of
 
@@ -39,10 +40,14 @@ class Trials:
     Where a block of g_a is conditioned on the quality it runs at every level that is tried.
     """
 
-    def __init__(self, codec: Codec, picture: Image.Image, extras: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, codec: Codec, picture: Image.Image, extras: Mapping[str, bytes], regions: Roi | None = None
+    ) -> None:
         self._codec, self._picture, self._extras = codec, picture, extras
+        self._regions = None if regions is None or regions.neutral else regions
         self._layout = layout_of(picture.width, picture.height, codec.tile)
         self._only: tuple[int, Tensor] | None = None
+        self._sampled = blocks(picture.width, picture.height)
         self._blocks: tuple[int, Tensor, Tensor] | None = None
 
     def plain(self, level: int) -> bytes:
@@ -74,14 +79,14 @@ class Trials:
     def sample_rate(self, level: int) -> float:
         """About the logarithm of bits a pixel."""
         _, y = self._sample(level)
-        coded, _ = self._code_latent(y, level)
+        coded, _ = self._code_latent(y, level, self._sampled)
         bits = sum(8 * len(block.payload) - STATE_BITS for block in coded)
         return math.log(max(bits, 1) / (len(coded) * BLOCK**2))
 
     def sample_psnr(self, level: int) -> float:
         """About the PSNR, by the middle of each block."""
         x, y = self._sample(level)
-        _, y_hat = self._code_latent(y, level)
+        _, y_hat = self._code_latent(y, level, self._sampled)
         back = self._codec.synthesise(self._codec.weights, y_hat, level)
         middle = slice(RIM, BLOCK - RIM)
         difference = back[:, :, middle, middle].float() - 255 * x[:, :, middle, middle]
@@ -95,13 +100,12 @@ class Trials:
         """Blocks of the picture and their y, as if each were a picture."""
         told = self._told(level)
         if self._blocks is None or self._blocks[0] != told:
-            boxes = blocks(self._layout.width, self._layout.height)
-            x = torch.cat([to_tensor(self._picture.crop(box.corners)) for box in boxes]).to(self._codec.device)
+            x = torch.cat([to_tensor(self._picture.crop(box.corners)) for box in self._sampled]).to(self._codec.device)
             self._blocks = told, x, self._codec.analyse(self._codec.weights, x, told)
         return self._blocks[1:]
 
     def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
-        (coded,), y_hat = self._code_latent(self._latent(cell, level), level)
+        (coded,), y_hat = self._code_latent(self._latent(cell, level), level, [self._layout.tile(*cell)])
         return coded, y_hat
 
     def _latent(self, cell: Cell, level: int) -> Tensor:
@@ -112,14 +116,16 @@ class Trials:
             self._only = told, self._codec.latent(self._picture, self._layout, cell, told)
         return self._only[1]
 
-    def _code_latent(self, y: Tensor, level: int) -> tuple[list[Coded], Tensor]:
+    def _code_latent(self, y: Tensor, level: int, boxes: list[Box]) -> tuple[list[Coded], Tensor]:
         weights, levels = self._codec.weights, torch.full((len(y),), level, device=self._codec.device)
-        return encode_and_decode(weights.model.entropy, weights.tables, y, levels)
+        finer = fineness(self._regions, boxes)
+        return encode_and_decode(weights.model.entropy, weights.tables, y, levels, fineness=finer)
 
     def _file(self, level: int, coded: list[Coded]) -> bytes:
         grey = self._picture.mode == "L"
         container = gather(self._layout, coded, self._codec.weights.model_id, level, grey)
-        return pack(replace(container, extras=self._extras))
+        roi = b"" if self._regions is None else self._regions.pack()
+        return pack(replace(container, extras=self._extras, roi=roi))
 
     def _squared_error(self, window: Box, pixels: Tensor) -> float:
         back = np.asarray(to_image(pixels, self._picture.mode == "L"), np.float32)

@@ -125,6 +125,7 @@ def _container() -> Broken:
 def _symbols() -> Broken:
     """What only the decoder can tell."""
     good = sound()
+    first = 7 + good[6]
     words = unpack(good).payload
     return {
         "unknown-model": (header(good, model_id=b"nobody's"), errors.UnknownModelError),
@@ -140,6 +141,8 @@ def _symbols() -> Broken:
         "exceptions-of-no-row": (exceptions(good, 1, 0, 100, 999), errors.CorruptError),
         "exceptions-beyond-the-last-symbol": (exceptions(good, 0, 1, 5000, 4), errors.CorruptError),
         "exceptions-cut-off": (exceptions(good, 0, 3, 5, 4), errors.CorruptError),
+        "regions-coded-in-no-known-way": (insert(good, first, b"\x05\x09\x08" + bytes(8)), errors.CorruptError),
+        "regions-without-words": (insert(good, first, b"\x05\x01\x00"), errors.TruncatedError),
         "exceptions-of-rows-in-z": (exceptions(good, 1, 0, 0, 3), errors.CorruptError),
     }
 

@@ -36,6 +36,16 @@ class Case:
     box: tuple[int, int, int, int]
     quality: float
     mode: str = "RGB"
+    region: tuple[int, int, int, int] | None = None
+
+    @property
+    def roi(self) -> Image.Image | None:
+        """White in the region, black elsewhere."""
+        if self.region is None:
+            return None
+        mask = Image.new("L", self.source().size)
+        mask.paste(255, self.region)
+        return mask
 
     def source(self) -> Image.Image:
         with Image.open(TESTS / "pictures" / f"{self.picture}.png") as image:
@@ -49,6 +59,7 @@ CASES = (
     Case("shapes-75", "shapes", (64, 48, 144, 112), 75),
     Case("grey-40", "portrait", (40, 20, 105, 85), 40, "L"),
     Case("one-pixel-50", "shapes", (30, 30, 31, 31), 50),
+    Case("portrait-region-60", "portrait", (0, 0, 160, 120), 60, region=(64, 0, 128, 64)),
 )
 
 
@@ -71,7 +82,7 @@ def manifest() -> dict[str, dict[str, Any]]:
 
 def make() -> dict[str, bytes]:
     codec = Codec(MODEL)
-    return {case.name: codec.encode(case.source(), case.quality) for case in CASES}
+    return {case.name: codec.encode(case.source(), case.quality, roi=case.roi) for case in CASES}
 
 
 def write(files: dict[str, bytes]) -> None:

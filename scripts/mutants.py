@@ -32,13 +32,14 @@ class Mutant:
 
 
 def seeds() -> list[bytes]:
-    """Valid files: both tracked pictures, colour and grey, at three qualities; some with tiles, alpha, metadata."""
+    """Valid files: both tracked pictures, colour and grey, at three qualities; some with tiles, regions, alpha."""
     codec, tiled, files = Codec(MODEL), Codec(MODEL, tile=GRID), []
     for name in ("portrait", "shapes"):
         with Image.open(ROOT / "tests" / "pictures" / f"{name}.png") as image:
             crop = image.crop((20, 20, 84, 84))
         files += [codec.encode(crop.convert(mode), quality) for mode in ("RGB", "L") for quality in (5, 50, 95)]
-        files.append(tiled.encode(crop.resize((SIDE_MIN + GRID, GRID)), 20))
+        roi = None if name == "portrait" else crop.resize((5, 1))
+        files.append(tiled.encode(crop.resize((SIDE_MIN + GRID, GRID)), 20, roi=roi))
         files += [coder.encode(laden(crop.resize(size)), 20) for coder, size in ((codec, (64, 64)), (tiled, (320, 64)))]
     return files
 

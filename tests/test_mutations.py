@@ -39,6 +39,7 @@ def test_a_mutant_is_the_same_each_time_and_never_the_original(files: list[bytes
 def test_some_of_the_files_have_tiles_or_alpha_and_metadata_or_both(files: list[bytes]) -> None:
     kinds = [(bool(unpack(data).tiles), len(unpack(data).extras)) for data in files]
     assert [kinds.count(kind) for kind in ((False, 0), (True, 0), (False, 4), (True, 4))] == [12, 2, 2, 2]
+    assert [bool(unpack(data).roi) for data in files].count(True) == 1
 
 
 def test_an_attacker_gets_past_both_checksums(files: list[bytes]) -> None:

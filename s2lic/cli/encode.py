@@ -41,6 +41,10 @@ Quality = Annotated[
 TargetBpp = Annotated[float | None, typer.Option("--target-bpp", help="Bits a pixel to meet, instead of a quality.")]
 TargetSize = Annotated[int | None, typer.Option("--target-size", help="Bytes to meet, instead of a quality.")]
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
+RoiMap = Annotated[
+    str | None,
+    typer.Option("--roi", metavar="MAP", help="A grey picture of what matters: white is coded finer, black coarser."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
 
 
@@ -53,6 +57,7 @@ def encode(
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
     target_psnr: TargetPsnr = None,
+    roi: RoiMap = None,
     strip: Strip = False,
     strict: Strict = False,
     model: Model = None,
@@ -74,6 +79,7 @@ def encode(
         raise UsageError("-q, --target-bpp, --target-size and --target-psnr exclude one another; give one of them")
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
+    regions = {} if roi is None else {"roi": read_image(roi, max_pixels).image}
     codec = shared_codec(device, model, max_pixels, jobs)
 
     def work(job: Job) -> Facts:
@@ -86,7 +92,8 @@ def encode(
         for note in notes:
             print_note(f"s2lic: note: {job.source}: {note}", quiet)
         coder, start = codec(), time.perf_counter()
-        data = coder.encode(image, **(targets or {"quality": 50.0 if quality is None else quality}))  # type: ignore[arg-type]
+        wanted = targets or {"quality": 50.0 if quality is None else quality}
+        data = coder.encode(image, **wanted, **regions)  # type: ignore[arg-type]
         seconds = time.perf_counter() - start
         write_output(target, data, force or skip_existing)
         bpp = 8 * len(data) / (image.width * image.height)

@@ -7,6 +7,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic encode img.png -o img.bin", "one picture"),
         ("s2lic encode img.png -q 80", "finer, to img.s2lic"),
         ("s2lic encode img.png -o half.bin --target-bpp 0.5", "to a size; also --target-size, --target-psnr"),
+        ("s2lic encode img.png -o face.bin --roi map.png", "finer where map.png is white, coarser where it is black"),
         ("s2lic encode photos -r --outdir coded -j 2", "a folder, two at a time"),
         ("s2lic encode photos --outdir coded --skip-existing", "go on with a stopped run"),
         ("s2lic encode - -o piped.bin <img.png", "from a pipe"),

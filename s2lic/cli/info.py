@@ -43,6 +43,7 @@ def look(job: Job) -> Facts:
         **describe(header),
         "payload_bytes": len(container.payload),
         "exceptions_bytes": len(container.exceptions),
+        "roi_bytes": len(container.roi),
         **{f"{name}_bytes": len(container.extras.get(name, b"")) for name in EXTRAS.values()},
     }
 

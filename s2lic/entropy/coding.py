@@ -67,10 +67,16 @@ def encode_latent(
 
 @torch.inference_mode()
 def encode_and_decode(
-    model: EntropyModel, tables: Tables, y: Tensor, levels: Tensor, margin: float = MARGIN
+    model: EntropyModel,
+    tables: Tables,
+    y: Tensor,
+    levels: Tensor,
+    margin: float = MARGIN,
+    fineness: Tensor | None = None,
 ) -> tuple[list[Coded], Tensor]:
     """Code y (B, M, h, w) at quality levels (B,); `model` is in float64. The y_hat of a decoder comes with it.
 
+    fineness: (B, h, w) float64, how much finer the steps of each place are; none where they are all 1.
     Raises ArithmeticFaultError if a mean or scale is not finite or a symbol does not fit 16 bits.
     """
     quality, size = model.quality(levels), LatentSize(y.shape[2], y.shape[3])
@@ -81,21 +87,30 @@ def encode_and_decode(
     for writer, rows, z in zip(writers, z_rows(model.row, quality, size), z_symbols, strict=True):
         writer.write_rows(whole(z), rows)
     gained = (y * model.gains(quality)[0]).flatten(2).transpose(1, 2)
+    finer = _by_place(fineness, y.shape[0], size, y.device)
 
     def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
-        q = torch.round(gained[:, at, first : first + mu.shape[2]] - mu)
-        for writer, symbols, scale in zip(writers, q, sigma, strict=True):
+        q = torch.round((gained[:, at, first : first + mu.shape[2]] - mu) * finer[:, at])
+        for writer, symbols, scale in zip(writers, q, sigma * finer[:, at], strict=True):
             writer.write_scaled(whole(symbols.T), scale.T.cpu().numpy())
-        return q + mu
+        return q / finer[:, at] + mu
 
     y_hat = model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise)
     return [writer.finish() for writer in writers], y_hat
 
 
 @torch.inference_mode()
-def decode_latent(model: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, size: LatentSize) -> Tensor:
+def decode_latent(
+    model: EntropyModel,
+    tables: Tables,
+    coded: list[Coded],
+    levels: Tensor,
+    size: LatentSize,
+    fineness: Tensor | None = None,
+) -> Tensor:
     """y_hat (B, M, h, w) float64, as the encoder's g_s would have seen it; `model` is in float64.
 
+    fineness: what the encoder had, (B, h, w).
     Raises CorruptError, TruncatedError, SymbolChecksumError or ArithmeticFaultError.
     """
     quality, count = model.quality(levels), size.symbols(model.row)
@@ -106,16 +121,25 @@ def decode_latent(model: EntropyModel, tables: Tables, coded: list[Coded], level
     rows = z_rows(model.row, quality, size)
     z = [numbers(reader.read_rows(row)) for reader, row in zip(readers, rows, strict=True)]
 
-    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
-        scales = sigma.transpose(1, 2).cpu().numpy()
-        q = [numbers(r.read_scaled(scale)) for r, scale in zip(readers, scales, strict=True)]
-        return torch.stack(q).to(device).transpose(1, 2) + mu
-
     z_hat = torch.stack(z).to(device) + model.resting(quality)
+    finer = _by_place(fineness, len(coded), size, device)
+
+    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
+        scales = (sigma * finer[:, at]).transpose(1, 2).cpu().numpy()
+        q = [numbers(r.read_scaled(scale)) for r, scale in zip(readers, scales, strict=True)]
+        return torch.stack(q).to(device).transpose(1, 2) / finer[:, at] + mu
+
     y_hat = model.reconstruct(z_hat, quality, (size.height, size.width), quantise)
     for reader, picture in zip(readers, coded, strict=True):
         reader.finish(picture.symbol_crc)
     return y_hat
+
+
+def _by_place(fineness: Tensor | None, pictures: int, size: LatentSize, device: torch.device) -> Tensor:
+    """(B, h * w, 1) of y's places; ones change no bit of what they multiply or divide."""
+    if fineness is None:
+        return torch.ones(pictures, size.height * size.width, 1, dtype=torch.float64, device=device)
+    return fineness.to(device).flatten(1).unsqueeze(2)
 
 
 def whole(x: Tensor) -> NDArray[np.int64]:

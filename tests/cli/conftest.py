@@ -23,7 +23,13 @@ class FakeCodec:
     def __init__(self, model: str = "fake", device: str = "cpu", max_pixels: int | None = None) -> None:
         self.model, self.device, self.max_pixels = model, device, max_pixels
 
-    def encode(self, image: Image.Image, quality: float = 50.0, target_bpp: float | None = None) -> bytes:
+    def encode(
+        self,
+        image: Image.Image,
+        quality: float = 50.0,
+        target_bpp: float | None = None,
+        roi: Image.Image | None = None,
+    ) -> bytes:
         buffer = io.BytesIO()
         image.save(buffer, format="JPEG", quality=int(quality))
         header = Header(*image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0)

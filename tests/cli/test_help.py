@@ -61,6 +61,7 @@ def test_the_examples_run_one_after_the_other(run: Run, photo: Path) -> None:
     Path("photos").mkdir()
     with Image.open("img.png") as image:
         image.save("photos/one.png")
+        image.save("map.png")
     for name in NAMES:
         for line, _ in EXAMPLES[name]:
             words, stdin = split(line)

@@ -44,6 +44,7 @@ def test_the_header_is_printed_however_large_the_picture(run: Run, coded: Path) 
         "symbol crc32      77",
         "payload bytes     4",
         "exceptions bytes  1",
+        "roi bytes         0",
         "icc profile bytes 0",
         "exif bytes        0",
         "xmp bytes         0",

@@ -1,0 +1,101 @@
+"""Regions of interest: how finely each cell of a picture is coded, and the box that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from s2lic.entropy.coder import SymbolReader, SymbolWriter
+from s2lic.entropy.tables import TOTAL, Tables
+from s2lic.errors import CorruptError
+from s2lic.model import STRIDE
+from s2lic.tiles import GRID, Box
+
+LEVELS, NEUTRAL = 8, 4
+# Steps of y are this much finer; the level and not the number stands in the file.
+FINENESS: NDArray[np.float64] = 2.0 ** ((np.arange(LEVELS) - NEUTRAL) / 4)
+# How likely a level is that of the cell above: all but 7 / 8 of 2^-t, for t = 0 to 7. The first byte of the box.
+TRUSTS = 8
+
+Levels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Roi:
+    """A level 0 to 7 for each cell of 64 x 64 pixels, (rows, columns); 4 codes as if there were no map."""
+
+    levels: Levels
+
+    @property
+    def neutral(self) -> bool:
+        return bool((self.levels == NEUTRAL).all())
+
+    def fineness(self, box: Box) -> NDArray[np.float64]:
+        """How much finer the steps of y are, for each place of y under a box of pixels, (h, w)."""
+        rows = _cells(box.top, box.bottom, self.levels.shape[0])
+        columns = _cells(box.left, box.right, self.levels.shape[1])
+        finer: NDArray[np.float64] = FINENESS[self.levels[rows[:, None], columns]]
+        return finer
+
+    def pack(self) -> bytes:
+        """The content of the box, the shortest of all ways to write it."""
+        return min((_coded(self.levels, trust) for trust in range(TRUSTS)), key=len)
+
+
+def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
+    """Means over the cells of a picture of `size`: black is level 0, mid-grey 4, white 7; the mask is
+    stretched to it.
+    """
+    grey = mask.convert("L")
+    if grey.size != size:
+        grey = grey.resize(size, Image.Resampling.BOX)
+    means = np.asarray(grey.reduce(GRID), np.uint16)
+    return Roi(((means * (LEVELS - 1) + 127) // 255).astype(np.uint8))
+
+
+def unpack_roi(box: bytes, size: tuple[int, int]) -> Roi:
+    """The map of a picture of `size`. Raises CorruptError for a box that `Roi.pack` does not give."""
+    width, height = (-(-side // GRID) for side in size)
+    trust = box[0]
+    if trust >= TRUSTS:
+        raise CorruptError(f"the map of regions is coded in no known way: {trust}")
+    reader, levels = SymbolReader(_tables(), box[1:], (), width * height), np.zeros((height, width), np.uint8)
+    above = np.full(width, NEUTRAL)
+    for row in levels:
+        row[:] = above = reader.read_rows(trust * LEVELS + above)
+    if _coded(levels, trust) != box:
+        raise CorruptError("the map of regions is not coded as a writer codes it")
+    return Roi(levels)
+
+
+def _cells(start: int, stop: int, count: int) -> NDArray[np.int64]:
+    """The cell of each place of y, by its middle; beyond the picture the last one."""
+    middles = np.arange(start + STRIDE // 2, start + STRIDE // 2 + max(stop - start, 1), STRIDE)
+    return np.minimum(middles // GRID, count - 1)
+
+
+def _coded(levels: Levels, trust: int) -> bytes:
+    above = np.concatenate([np.full((1, levels.shape[1]), NEUTRAL), levels[:-1]])
+    writer = SymbolWriter(_tables())
+    writer.write_rows(levels, trust * LEVELS + above)
+    return bytes([trust]) + writer.finish().payload
+
+
+@cache
+def _tables() -> Tables:
+    """A row for each trust and level above, and the Gaussian row that every table has."""
+    rows = [[TOTAL >> (trust + 3)] * LEVELS for trust in range(TRUSTS) for _ in range(LEVELS)]
+    for index, row in enumerate(rows):
+        row[index % LEVELS] = TOTAL - (LEVELS - 1) * row[0]
+    return Tables.from_arrays(
+        {
+            "widths": np.array([*np.ravel(rows), TOTAL // 2, TOTAL // 2], np.uint16),
+            "slots": np.array([LEVELS] * len(rows) + [2], np.int32),
+            "offsets": np.zeros(len(rows) + 1, np.int32),
+            "thresholds": np.zeros(0, np.float64),
+        }
+    )
