@@ -1,40 +1,85 @@
-"""Views of an evaluation for its report: our file, and those of other codecs that are nearest to it in size."""
+"""Views of an evaluation: the first codec's files, and the other codecs as near to their sizes as they come."""
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+from functools import cache
 from pathlib import Path
 
+from PIL import Image
+
 from s2lic.eval import measure
-from s2lic.eval.html.views import Version, View, middle
+from s2lic.eval.codecs.row import Coder
+from s2lic.eval.codecs.through_pillow import PillowCoder
+from s2lic.eval.html.views import Version, View, crop_size, middle
+from s2lic.eval.metrics import psnr
 from s2lic.eval.pictures import open_rgb
-from s2lic.eval.records import Evaluation, Picture, Sample
+from s2lic.eval.records import Curve, Evaluation, Sample
+from s2lic.files import read_bytes
 
 BPP = 0.4
-VIEWS = 6
+VIEWS = 4
 
 
 def views(found: Evaluation, folder: Path) -> list[View]:
-    """The first pictures through every codec: the first codec nearest to `BPP`, the others nearest to its rate.
+    """Pictures from the easiest to code to the hardest, at the first codec's quality whose mean is nearest to `BPP`.
 
-    Decodes the files in the folder. Raises what opening and decoding raise.
+    Decodes files of the folder; quick codecs code anew at the size to match. Raises what opening and decoding raise.
     """
-    return [_view(found, picture, folder) for picture in found.pictures[:VIEWS]]
+    lead = next((curve for curve in found.curves if curve.points), None)
+    return [] if lead is None else [_view(found, lead, sample, folder) for sample in _chosen(found, lead)]
 
 
-def _view(found: Evaluation, picture: Picture, folder: Path) -> View:
+def _chosen(found: Evaluation, lead: Curve) -> list[Sample]:
+    """The leading codec's samples at that quality, evenly from the fewest bits a pixel to the most."""
+    quality = min(lead.points, key=lambda point: abs(math.log(point.bpp / BPP))).quality
+    samples = [s for s in found.samples if (s.codec, s.quality) == (lead.codec, quality)]
+    samples.sort(key=lambda sample: sample.bpp)
+    last = len(samples) - 1
+    return [samples[i] for i in sorted({round(last * k / max(VIEWS - 1, 1)) for k in range(VIEWS)})]
+
+
+def _view(found: Evaluation, lead: Curve, sample: Sample, folder: Path) -> View:
+    (picture,) = (picture for picture in found.pictures if picture.name == sample.picture)
     original = open_rgb(picture.path)
-    versions, bpp = [Version("Original", "original", middle(original))], BPP
-    for curve in found.curves:
-        samples = [s for s in found.samples if (s.codec, s.picture) == (curve.codec, picture.name)]
-        if not samples:
-            continue
-        nearest = min(samples, key=lambda sample: abs(sample.bpp - bpp))
-        bpp = nearest.bpp if len(versions) == 1 else bpp
-        versions.append(_version(found, curve.label, nearest, original.size, folder))
-    return View(picture.name, *original.size, tuple(versions))
+    versions = [Version("Original", "Original", middle(original))]
+    for curve in (lead, *(curve for curve in found.curves if curve is not lead)):
+        measured = [s for s in found.samples if (s.codec, s.picture) == (curve.codec, picture.name)]
+        if measured:
+            coder = measure.opened(curve.codec, tuple(sorted(found.options[curve.codec].items())))
+            quality, data = _matched(coder, original, measured, sample.size, folder)
+            versions.append(_version(coder, curve.label, original, quality, data))
+    return View(picture.name, *crop_size(original), tuple(versions))
 
 
-def _version(found: Evaluation, label: str, sample: Sample, size: tuple[int, int], folder: Path) -> Version:
-    coder = measure.opened(sample.codec, tuple(sorted(found.options[sample.codec].items())))
-    decoded = coder.decode((folder / sample.file).read_bytes(), size)
-    return Version(label, f"{label}: {sample.bpp:.3f} bpp, {sample.psnr:.2f} dB", middle(decoded.convert("RGB")))
+def _version(coder: Coder, label: str, original: Image.Image, quality: float, data: bytes) -> Version:
+    decoded = coder.decode(data, original.size).convert("RGB")
+    bpp = 8 * len(data) / (original.width * original.height)
+    told = f"{label}: {bpp:.3f} bpp, {psnr(original, decoded):.2f} dB (quality {quality:g})"
+    return Version(label, told, middle(decoded))
+
+
+def _matched(
+    coder: Coder, original: Image.Image, measured: list[Sample], size: int, folder: Path
+) -> tuple[float, bytes]:
+    """The quality whose file comes nearest to `size` bytes by ratio, and that file.
+
+    One of those measured; through Pillow, which is quick, also a quality between the two of them that are around it.
+    """
+    measured = sorted(measured, key=lambda sample: sample.size)
+    above = bisect_left(measured, size, key=lambda sample: sample.size)
+    if 0 < above < len(measured) and isinstance(coder, PillowCoder):
+        return nearest(coder, original, size, *(int(sample.quality) for sample in measured[above - 1 : above + 1]))
+    best = min(measured, key=lambda sample: abs(math.log(sample.size / size)))
+    return best.quality, read_bytes(folder / best.file)
+
+
+def nearest(coder: Coder, original: Image.Image, size: int, low: int, high: int) -> tuple[int, bytes]:
+    """The whole quality from `low` to `high`, the way that files grow, whose file is nearest to `size` by ratio."""
+    encode = cache(lambda quality: coder.encode(original, quality))
+    qualities = range(low, high + 1) if low < high else range(low, high - 1, -1)
+    above = bisect_left(qualities, size, key=lambda quality: len(encode(quality)))
+    around = qualities[max(above - 1, 0) : above + 1]
+    best = min(around, key=lambda quality: abs(math.log(len(encode(quality)) / size)))
+    return best, encode(best)

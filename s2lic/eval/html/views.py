@@ -22,7 +22,7 @@ class Version:
 
 @dataclass(frozen=True)
 class View:
-    """The versions of one picture, all of one size, the original first."""
+    """The versions of one picture, all of `width` x `height`, the original first."""
 
     picture: str
     width: int
@@ -30,8 +30,13 @@ class View:
     versions: tuple[Version, ...]
 
 
+def crop_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of what is shown of a picture, at most `CROP`."""
+    return min(CROP[0], image.width), min(CROP[1], image.height)
+
+
 def middle(image: Image.Image) -> bytes:
     """The middle of a picture, at most `CROP`, as lossless WebP. Raises OutputFormatError."""
-    width, height = (min(pair) for pair in zip(CROP, image.size, strict=True))
+    width, height = crop_size(image)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return encode_image(image.crop((left, top, left + width, top + height)), ".webp")
