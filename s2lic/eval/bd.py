@@ -41,6 +41,11 @@ class Metric:
 METRICS = (Metric(PSNR, "PSNR", 28.5, 37.5), Metric(MS_SSIM, "MS-SSIM", 11.5, 19.5))
 
 
+def intervals() -> str:
+    """What curves are compared over, in words."""
+    return " and ".join(f"{metric.low:g} to {metric.high:g} dB of {metric.label}" for metric in METRICS)
+
+
 def compare(curve: Curve, baseline: Curve, metric: Metric) -> Comparison:
     """The differences in rate and in dB between two curves, or why there are none. Raises ExtraMissingError."""
     low, high = _common(metric, baseline, curve if curve.published else baseline)

@@ -1,8 +1,8 @@
 // The curves: an SVG drawn anew whenever a choice changes, and a legend of buttons that toggle.
 
-const WIDTH = 960, HEIGHT = 520;
-const FRAME = { left: 56, right: WIDTH - 170, top: 14, bottom: HEIGHT - 46 };
 const LABEL_STEP = 14;
+const LABELS = 170;
+const NARROW = 560;
 const REACHES = [0.5, 1, 2, 4];
 const shown = new Set(data.curves.filter((curve) => curve.shown).map((curve) => curve.codec));
 
@@ -14,6 +14,14 @@ const MARKS = {
   v: "M0 4.6L4.4 -3.4H-4.4z",
   x: "M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5",
 };
+
+// As wide as the column is, so that words keep their size on any screen; where it is narrow the legend alone names curves.
+function makeFrame() {
+  const width = Math.max(byId("chart").clientWidth, 280);
+  const height = Math.min(Math.max(0.55 * width, 300), 600);
+  const named = width >= NARROW;
+  return { width, height, named, left: 56, right: width - (named ? LABELS : 14), top: 14, bottom: height - 46 };
+}
 
 function mark(curve, x, y) {
   return drawn("path", { class: "mark", d: MARKS[curve.marker], transform: `translate(${x} ${y})`, "stroke-dasharray": "none" });
@@ -43,39 +51,39 @@ function outline(curve, reach) {
 function ticks(low, high, count) {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw);
   const first = Math.ceil(low / step - 1e-9);
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
 }
 
-function axes(scale) {
+function axes(scale, frame) {
   const group = drawn("g");
-  for (const value of ticks(scale.low, scale.high, 8)) {
+  for (const value of ticks(scale.low, scale.high, frame.height / 60)) {
     const y = scale.y(value);
-    group.append(drawn("line", { class: "grid", x1: FRAME.left, x2: FRAME.right, y1: y, y2: y }));
-    group.append(drawn("text", { x: FRAME.left - 8, y: y + 4, "text-anchor": "end" }, String(+value.toPrecision(6))));
+    group.append(drawn("line", { class: "grid", x1: frame.left, x2: frame.right, y1: y, y2: y }));
+    group.append(drawn("text", { x: frame.left - 8, y: y + 4, "text-anchor": "end" }, String(+value.toPrecision(6))));
   }
-  for (const value of ticks(0, scale.reach, 8)) {
+  for (const value of ticks(0, scale.reach, (frame.right - frame.left) / 90)) {
     const x = scale.x(value);
-    group.append(drawn("line", { class: "grid", x1: x, x2: x, y1: FRAME.top, y2: FRAME.bottom }));
-    group.append(drawn("text", { x, y: FRAME.bottom + 18, "text-anchor": "middle" }, String(+value.toPrecision(6))));
+    group.append(drawn("line", { class: "grid", x1: x, x2: x, y1: frame.top, y2: frame.bottom }));
+    group.append(drawn("text", { x, y: frame.bottom + 18, "text-anchor": "middle" }, String(+value.toPrecision(6))));
   }
-  const middle = (FRAME.left + FRAME.right) / 2;
-  group.append(drawn("text", { x: middle, y: HEIGHT - 8, "text-anchor": "middle" }, "bits a pixel"));
+  const middle = (frame.left + frame.right) / 2;
+  group.append(drawn("text", { x: middle, y: frame.height - 8, "text-anchor": "middle" }, "bits a pixel"));
   const name = byId("metric").selectedOptions[0].textContent;
-  const turn = `translate(14 ${(FRAME.top + FRAME.bottom) / 2}) rotate(-90)`;
+  const turn = `translate(14 ${(frame.top + frame.bottom) / 2}) rotate(-90)`;
   group.append(drawn("text", { transform: turn, "text-anchor": "middle" }, name));
   return group;
 }
 
-function makeScale(curves, reach) {
+function makeScale(curves, reach, frame) {
   const levels = curves.flatMap((curve) => outline(curve, reach).map(([, db]) => db));
   const low = levels.length ? Math.floor(Math.min(...levels)) : 0;
   const high = levels.length ? Math.max(low + 1, Math.ceil(Math.max(...levels))) : 1;
   return {
     reach, low, high,
-    x: (bpp) => FRAME.left + (bpp / reach) * (FRAME.right - FRAME.left),
-    y: (db) => FRAME.bottom - ((db - low) / (high - low)) * (FRAME.bottom - FRAME.top),
+    x: (bpp) => frame.left + (bpp / reach) * (frame.right - frame.left),
+    y: (db) => frame.bottom - ((db - low) / (high - low)) * (frame.bottom - frame.top),
   };
 }
 
@@ -97,31 +105,40 @@ function drawCurve(curve, scale) {
   return group;
 }
 
-// A label beside where each curve ends or leaves, pushed down where it would cover the one above.
-function labels(curves, scale) {
+// Heights from the top down, each at least a step below the one before and none below the frame.
+function spread(heights, bottom) {
+  const placed = [...heights];
+  for (let i = 1; i < placed.length; i++) placed[i] = Math.max(placed[i], placed[i - 1] + LABEL_STEP);
+  for (let i = placed.length - 1, last = bottom; i >= 0; i--, last -= LABEL_STEP) placed[i] = Math.min(placed[i], last);
+  return placed;
+}
+
+// A label beside where each curve ends or leaves.
+function labels(curves, scale, frame) {
   const ends = curves.map((curve) => ({ curve, end: outline(curve, scale.reach).at(-1) })).filter((row) => row.end);
   const rows = ends.map(({ curve, end: [bpp, db] }) => ({ curve, x: scale.x(bpp), y: scale.y(db) })).sort((a, b) => a.y - b.y);
-  let last = -Infinity;
-  return rows.map(({ curve, x, y }) => {
-    last = Math.max(y + 4, last + LABEL_STEP);
-    const line = drawn("line", { class: "grid", x1: x + 6, y1: y, x2: FRAME.right + 6, y2: last - 4, "stroke-dasharray": "1 3" });
-    const word = drawn("text", { x: FRAME.right + 10, y: last, "data-label": curve.codec }, curve.label);
-    return drawn("g", {}, line, word);
+  const heights = spread(rows.map(({ y }) => y), frame.bottom);
+  return rows.map(({ curve, x, y }, i) => {
+    const line = drawn("line", { class: "grid", x1: x + 6, y1: y, x2: frame.right + 6, y2: heights[i], "stroke-dasharray": "1 3" });
+    const place = { x: frame.right + 10, y: heights[i] + 4, "data-label": curve.codec };
+    return drawn("g", {}, line, drawn("text", curve.published ? place : { ...place, class: "strong" }, curve.label));
   });
 }
 
 function drawChart() {
   const reach = Number(byId("reach").value);
   const curves = data.curves.filter((curve) => shown.has(curve.codec));
-  const scale = makeScale(curves, reach);
+  const frame = makeFrame();
+  const scale = makeScale(curves, reach, frame);
   const words = `Curves of ${curves.map((curve) => curve.label).join(", ")}`;
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": words });
-  svg.append(axes(scale), ...labels(curves, scale), ...curves.map((curve) => drawCurve(curve, scale)));
+  const svg = drawn("svg", { viewBox: `0 0 ${frame.width} ${frame.height}`, role: "img", "aria-label": words });
+  const names = frame.named ? labels(curves, scale, frame) : [];
+  svg.append(axes(scale, frame), ...names, ...curves.map((curve) => drawCurve(curve, scale)));
   byId("chart").replaceChildren(svg);
 }
 
 function legendButton(curve) {
-  const swatch = drawn("svg", { viewBox: "0 0 30 12", "aria-hidden": "true" });
+  const swatch = drawn("svg", { viewBox: "0 0 30 12", "aria-hidden": "true", class: curve.published ? "published" : "measured" });
   swatch.append(drawn("path", { d: "M0 6H30", "stroke-dasharray": curve.dash }), mark(curve, 15, 6));
   swatch.style.setProperty("--colour", curve.colour);
   const button = element("button", { type: "button", "data-codec": curve.codec }, swatch, curve.label);
@@ -145,4 +162,5 @@ byId("metric").addEventListener("change", drawChart);
 byId("reach").addEventListener("change", drawChart);
 byId("show-all").addEventListener("click", () => show(() => true));
 byId("show-measured").addEventListener("click", () => show((_, curve) => !curve.published));
+window.addEventListener("resize", drawChart);
 show((codec) => shown.has(codec));

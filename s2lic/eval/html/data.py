@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from s2lic.eval.bd import METRICS, Metric
 from s2lic.eval.html.views import CROP, View
 from s2lic.eval.metrics import decibels
 from s2lic.eval.records import MS_SSIM, PSNR, Comparison, Curve, Evaluation, Failure, Point, Sample
 from s2lic.eval.styles import INK, PUBLISHED, first, label, style
 
-METRICS = (
-    {"metric": PSNR, "key": "psnr", "label": "PSNR dB"},
-    {"metric": MS_SSIM, "key": "msssim_db", "label": "MS-SSIM dB"},
-)
+KEYS = {PSNR: "psnr", MS_SSIM: "msssim_db"}
 DASH = "6 4"
+LOOK = (
+    f"The middle {CROP[0]} x {CROP[1]} pixels at most, without further loss; rates and dB are of the whole picture. "
+    "Every codec is at its quality of about the same rate."
+)
 
 
 def page_data(evaluation: Evaluation, views: Sequence[View]) -> dict[str, Any]:
@@ -27,13 +29,13 @@ def page_data(evaluation: Evaluation, views: Sequence[View]) -> dict[str, Any]:
     found = {
         "facts": f"{evaluation.date}. {evaluation.machine}. {_pictures(evaluation)}.",
         "command": evaluation.command,
-        "metrics": METRICS,
+        "metrics": [_metric(metric) for metric in METRICS],
         "curves": [_curve(curve, curves) for curve in curves],
         "comparisons": [_comparison(row, labels) for row in evaluation.comparisons],
         "samples": [_sample(sample, labels) for sample in evaluation.samples],
         "failures": [_failure(row) for row in evaluation.failures] or ["Every picture was measured."],
         "views": [_view(view) for view in views],
-        "look": f"The middle {CROP[0]} x {CROP[1]} pixels, without further loss; rates are of the whole picture.",
+        "look": LOOK,
     }
     return _without_infinity(found)  # type: ignore[no-any-return]
 
@@ -47,6 +49,12 @@ def _pictures(evaluation: Evaluation) -> str:
     count = len(evaluation.pictures)
     what = f"{count} picture{'s' * (count != 1)}"
     return f"Kodak, {what}" if evaluation.kodak else what
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    """`key` is the attribute of a point; [low, high] dB is what a BD-rate asks for."""
+    facts = {"metric": metric.name, "key": KEYS[metric.name], "name": metric.label, "label": f"{metric.label} dB"}
+    return {**facts, "low": metric.low, "high": metric.high}
 
 
 def _curve(curve: Curve, beside: tuple[Curve, ...]) -> dict[str, Any]:

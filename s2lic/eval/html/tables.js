@@ -1,93 +1,128 @@
-// The tables: BD-rates by baseline and metric, and every sample, sorted by a click on a column's head.
+// The tables: BD-rates against a baseline, and every sample. A click on a column's head sorts by it, another turns it round.
 
+// A column: its key and head, what of a row it sorts by, and what it shows of it.
+const words = (key, head) => ({ key, head, word: true, value: (row) => row[key], cell: (row) => row[key] });
+const figures = (key, head, digits) => ({ key, head, value: (row) => number(row[key]), cell: (row) => text(row[key], digits) });
 const COLUMNS = [
-  { key: "picture", head: "picture", word: true },
-  { key: "codec", head: "codec", word: true },
-  { key: "quality", head: "quality", digits: 2 },
-  { key: "size", head: "bytes", digits: 0 },
-  { key: "bpp", head: "bpp", digits: 4 },
-  { key: "psnr", head: "PSNR dB", digits: 2 },
-  { key: "msssim", head: "MS-SSIM", digits: 4 },
-  { key: "msssim_db", head: "MS-SSIM dB", digits: 2 },
-  { key: "encode_s", head: "encode s", digits: 3 },
-  { key: "decode_s", head: "decode s", digits: 3 },
-  { key: "encode_mib", head: "encode MiB", digits: 0 },
-  { key: "decode_mib", head: "decode MiB", digits: 0 },
+  words("picture", "picture"),
+  words("codec", "codec"),
+  { ...figures("quality", "quality"), cell: (row) => String(row.quality) },
+  figures("size", "bytes", 0),
+  figures("bpp", "bpp", 4),
+  figures("psnr", "PSNR dB", 2),
+  figures("msssim", "MS-SSIM", 4),
+  figures("msssim_db", "MS-SSIM dB", 2),
+  figures("encode_s", "encode s", 3),
+  figures("decode_s", "decode s", 3),
+  figures("encode_mib", "encode MiB", 0),
+  figures("decode_mib", "decode MiB", 0),
 ];
-const order = { key: null, down: false };
-
-function row(cells, name = "td") {
-  return element("tr", {}, ...cells.map((cell) => (cell instanceof Node ? cell : element(name, {}, cell))));
-}
-
-function bdCells(found) {
-  if (!found) return ["–", "–"];
-  const digits = found.reason ? 2 : 1;
-  const interval = found.rate_percent === null ? "–" : `${text(found.low, digits)} to ${text(found.high, digits)}`;
-  const gain = found.gain_db === null ? "" : ` (${signed(found.gain_db, 2)} dB)`;
-  const figure = found.rate_percent === null ? "" : `${signed(found.rate_percent, 1)} %${gain}`;
-  if (!found.reason) return [figure, interval];
-  const common = figure && `. Over what both cover: ${figure}`;
-  return [element("td", { class: "reason" }, `not comparable: ${found.reason}${common}`), interval];
-}
-
-function drawBd() {
-  const heads = ["codec", "against", ...data.metrics.flatMap(({ label }) => [label, "over dB"])];
-  const pairs = new Map(data.comparisons.map((found) => [`${found.codec} ${found.baseline}`, found]));
-  const rows = [...pairs.values()].map(({ codec, baseline }) => {
-    const mine = data.comparisons.filter((found) => found.codec === codec && found.baseline === baseline);
-    const cells = data.metrics.flatMap(({ metric }) => bdCells(mine.find((found) => found.metric === metric)));
-    return row([element("th", { scope: "row" }, codec), element("td", { class: "word" }, baseline), ...cells]);
-  });
-  const head = row(heads.map((name) => element("th", { scope: "col" }, name)));
-  byId("bd-table").replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
-}
 
 // What has no value comes last, whichever way the column is sorted.
-function compare(a, b) {
-  const [x, y] = [number(a[order.key]), number(b[order.key])];
-  if (x === y) return 0;
-  if (x === null || y === null) return x === null ? 1 : -1;
-  const way = typeof x === "string" ? x.localeCompare(y, "en", { numeric: true }) : x - y;
-  return order.down ? -way : way;
+function compare(a, b, down) {
+  if (a === b) return 0;
+  if (a === null || b === null) return a === null ? 1 : -1;
+  const way = typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b;
+  return down ? -way : way;
 }
 
-function sampleRow(sample) {
-  const cell = ({ key, word, digits }) =>
-    word ? element("td", { class: "word" }, sample[key]) : element("td", {}, text(sample[key], digits));
-  return row(COLUMNS.map(cell));
+function tableRow(columns, found) {
+  const cells = columns.map((column) => {
+    const cell = column.cell(found);
+    return cell instanceof Node ? cell : element("td", column.word ? { class: "word" } : {}, cell);
+  });
+  return element("tr", found.strong ? { class: "strong" } : {}, ...cells);
 }
 
-function drawSamples() {
+// Fills the table, and returns what draws it anew; `rows` gives what is to be shown.
+function sortable(table, columns, rows, first) {
+  const order = { by: columns.find(({ key }) => key === first), down: false };
+  const body = element("tbody");
+  function draw() {
+    const sorted = rows().sort((a, b) => compare(order.by.value(a), order.by.value(b), order.down));
+    body.replaceChildren(...sorted.map((found) => tableRow(columns, found)));
+    for (const head of table.tHead.rows[0].cells) {
+      if (head.dataset.key === order.by.key) head.setAttribute("aria-sort", order.down ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    }
+  }
+  const heads = columns.map((column) => {
+    const button = element("button", { type: "button" }, column.head);
+    button.addEventListener("click", () => {
+      order.down = order.by === column && !order.down;
+      order.by = column;
+      draw();
+    });
+    return element("th", { scope: "col", "data-key": column.key, ...(column.word ? { class: "word" } : {}) }, button);
+  });
+  table.replaceChildren(element("thead", {}, element("tr", {}, ...heads)), body);
+  draw();
+  return draw;
+}
+
+// In brackets stands what does not count, as it is of a part of the interval; the notes tell which.
+function figureColumn(metric, key, head, write) {
+  const value = (row) => row[metric]?.[key] ?? null;
+  const cell = (row) => {
+    if (value(row) === null) return "–";
+    return row[metric].reason ? element("td", { class: "quiet" }, `(${write(value(row))})`) : write(value(row));
+  };
+  return { key: `${metric} ${key}`, head, value, cell };
+}
+
+function bdNote(row) {
+  return data.metrics.flatMap(({ metric, name, low, high }) => {
+    const found = row[metric];
+    if (!found || (found.rate_percent === null && !row.strong)) return [];
+    const interval = `${text(found.low, 2)} to ${text(found.high, 2)} dB`;
+    const part = found.rate_percent === null ? "" : `; in brackets over what both cover, ${interval}`;
+    if (found.reason) return [`${name} not comparable: ${found.reason}${part}.`];
+    return found.low === low && found.high === high ? [] : [`${name} over ${interval}.`];
+  }).join(" ");
+}
+
+function bdRows() {
+  const rows = new Map();
+  for (const found of data.comparisons.filter(({ baseline }) => baseline === byId("bd-baseline").value)) {
+    const published = data.curves.some(({ label, published }) => label === found.codec && published);
+    const row = rows.get(found.codec) ?? { codec: found.codec, strong: !published };
+    rows.set(found.codec, { ...row, [found.metric]: found });
+  }
+  const worth = (row) => row.strong || data.metrics.some(({ metric }) => row[metric] && row[metric].rate_percent !== null);
+  return [...rows.values()].filter(worth).map((row) => ({ ...row, note: bdNote(row) }));
+}
+
+const bdColumns = [
+  words("codec", "codec"),
+  ...data.metrics.flatMap(({ metric, name }) => [
+    figureColumn(metric, "rate_percent", `rate, equal ${name}`, (value) => `${signed(value, 1)} %`),
+    figureColumn(metric, "gain_db", `${name}, equal rate`, (value) => `${signed(value, 2)} dB`),
+  ]),
+  { ...words("note", "notes"), cell: (row) => element("td", { class: "reason" }, row.note) },
+];
+
+function startBd() {
+  const baselines = [...new Set(data.comparisons.map(({ baseline }) => baseline))];
+  fillSelect(byId("bd-baseline"), baselines.map((name) => [name, name]), baselines[0]);
+  byId("bd-baseline").addEventListener("change", sortable(byId("bd-table"), bdColumns, bdRows, `${data.metrics[0].metric} rate_percent`));
+}
+
+function samples() {
   const codec = byId("samples-codec").value;
   const name = byId("samples-name").value.toLowerCase();
-  const found = data.samples.filter(
-    (sample) => (codec === "" || sample.codec === codec) && sample.picture.toLowerCase().includes(name),
-  );
+  const found = data.samples.filter((row) => (codec === "" || row.codec === codec) && row.picture.toLowerCase().includes(name));
   byId("samples-count").textContent = `${found.length} of ${data.samples.length} rows`;
-  byId("samples-table").tBodies[0].replaceChildren(...found.sort(compare).map(sampleRow));
+  return found;
 }
 
-function sortBy(key) {
-  order.down = order.key === key && !order.down;
-  order.key = key;
-  for (const head of byId("samples-table").tHead.rows[0].cells) {
-    if (head.dataset.key === key) head.setAttribute("aria-sort", order.down ? "descending" : "ascending");
-    else head.removeAttribute("aria-sort");
-  }
-  drawSamples();
+function startSamples() {
+  const codecs = [...new Set(data.samples.map(({ codec }) => codec))];
+  fillSelect(byId("samples-codec"), [["", "all"], ...codecs.map((codec) => [codec, codec])], "");
+  const draw = sortable(byId("samples-table"), COLUMNS, samples, "picture");
+  byId("samples-codec").addEventListener("change", draw);
+  byId("samples-name").addEventListener("input", draw);
 }
 
-function sampleHead({ key, head }) {
-  const button = element("button", { type: "button" }, head);
-  button.addEventListener("click", () => sortBy(key));
-  return element("th", { scope: "col", "data-key": key }, button);
-}
-
-const codecs = [...new Set(data.samples.map((sample) => sample.codec))];
-fillSelect(byId("samples-codec"), [["", "all"], ...codecs.map((codec) => [codec, codec])], "");
-byId("samples-table").append(element("thead", {}, row(COLUMNS.map(sampleHead))), element("tbody"));
-byId("samples-codec").addEventListener("change", drawSamples);
-byId("samples-name").addEventListener("input", drawSamples);
-sortBy("picture");
-drawBd();
+if (data.comparisons.length) startBd();
+else byId("bd").remove();
+startSamples();

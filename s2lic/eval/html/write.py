@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from s2lic.eval.bd import intervals
 from s2lic.eval.html.data import page_data, title
 from s2lic.eval.html.views import View
 from s2lic.eval.records import Evaluation
@@ -24,6 +25,7 @@ def write_report(evaluation: Evaluation, folder: Path, views: Sequence[View] = (
     data = json.dumps(page_data(evaluation, views), allow_nan=False, separators=(",", ":"))
     page = Template(_part("page.html")).substitute(
         title=html.escape(title(evaluation)),
+        intervals=intervals(),
         style=_part("page.css"),
         script="\n".join(map(_part, SCRIPTS)),
         data=data.replace("<", "\\u003c"),  # nothing in it can end the script element

@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 from PIL import Image
 
-from s2lic.eval.html.views import Version, View, middle
+from s2lic.eval.html.views import Version, View, crop_size, middle
 from s2lic.eval.metrics import psnr
 from s2lic.eval.records import Comparison, Curve, Evaluation, Failure, Picture, Point, Sample
 from tests.frozen import PICTURES, codec, picture
@@ -43,6 +43,8 @@ def evaluation() -> Evaluation:
         comparisons=(
             Comparison("jpeg", "published:vtm", "psnr", 28.5, 37.5, 196.04, -5.125),
             Comparison("jpeg", "published:vtm", "ms-ssim", 11.5, 19.5, None, None, "3 points, and 6 are needed"),
+            Comparison("avif", "published:vtm", "psnr", 29.0, 37.5, 17.5, -0.75, "it begins late"),
+            Comparison("jpeg", "avif", "psnr", 28.5, 37.5, 88.7, -3.85),
         ),
         failures=(Failure("two", "NotAnImageError", f"{HOSTILE} is not a picture", "avif", 50.0),),
         samples=samples,
@@ -90,9 +92,9 @@ def _curve(name: str, samples: tuple[Sample, ...]) -> Curve:
 
 def _view(which: str) -> View:
     original = picture(which)
-    versions = [Version("Original", "original", middle(original))]
+    versions = [Version("Original", "Original", middle(original))]
     for name in ("s2lic", "avif", "jpeg"):
         size, decoded = _code(name, original, 50.0)
-        bpp = 8 * size / (original.width * original.height)
-        versions.append(Version(LABELS[name], f"{LABELS[name]}: {bpp:.3f} bpp", middle(decoded)))
-    return View(which, *original.size, tuple(versions))
+        told = f"{8 * size / (original.width * original.height):.3f} bpp, {psnr(original, decoded):.2f} dB"
+        versions.append(Version(LABELS[name], f"{LABELS[name]}: {told}", middle(decoded)))
+    return View(which, *crop_size(original), tuple(versions))

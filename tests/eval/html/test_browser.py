@@ -23,6 +23,8 @@ COLUMN = (
     "return [...document.querySelectorAll(`#samples-table tbody td:nth-child(${arguments[0]})`)].map(c => c.innerText)"
 )
 
+BD_ROWS = "#bd-table tbody tr"
+
 
 @pytest.fixture(scope="module")
 def browser(evaluation: Evaluation, views: list[View], out: Path) -> Iterator[Chrome]:
@@ -160,14 +162,28 @@ def test_the_slider_moves_the_dividing_line(browser: Chrome) -> None:
     assert shown_of_the_right_picture(browser) == "inset(0px 0px 0px 100%)"
 
 
+def test_a_finger_on_the_picture_moves_the_dividing_line(browser: Chrome) -> None:
+    from selenium.webdriver import ActionChains
+
+    stage = found(browser, "#stage")[0]
+    quarter = stage.size["width"] // 4
+    ActionChains(browser).move_to_element(stage).click_and_hold().move_by_offset(quarter, 0).release().perform()
+    percent = float(shown_of_the_right_picture(browser).rpartition(" ")[2].rstrip("%)"))
+    assert percent == pytest.approx(75, abs=1)
+    ActionChains(browser).move_by_offset(-quarter, 0).perform()
+    assert f"{percent:g}%" in shown_of_the_right_picture(browser)
+
+
 def test_the_viewer_shows_the_versions_and_pictures_chosen(browser: Chrome) -> None:
     choose(browser, "#look-picture", "portrait")
     sources = set()
-    for name in ("Original", "s2lic", "AVIF", "JPEG"):
-        choose(browser, "#look-left", name)
+    for name, option in zip(("Original", "s2lic", "AVIF", "JPEG"), found(browser, "#look-left option"), strict=True):
+        choose(browser, "#look-left", option.text)
         sources.add(found(browser, "#image-left")[0].get_attribute("src"))
         caption = found(browser, "#caption-left")[0].text
-        assert name == "Original" or (name in caption and "bpp" in caption)
+        assert caption == option.text
+        assert name in caption
+        assert name == "Original" or ("bpp" in caption and "dB" in caption)
     assert len(sources) == 4
     choose(browser, "#look-picture", "shapes")
     assert "shapes" in found(browser, "#image-left")[0].get_attribute("alt")
@@ -176,15 +192,37 @@ def test_the_viewer_shows_the_versions_and_pictures_chosen(browser: Chrome) -> N
     assert browser.execute_async_script(
         f"const done = arguments[0]; setTimeout(() => done((() => {{{loaded}}})()), 300)"
     )
-    choose(browser, "#look-zoom", "2×")
-    assert found(browser, "#image-right")[0].size["width"] == 2 * 144
+    for zoom, width in (("1×", 144), ("4×", 4 * 144), ("fit", 2 * 144)):
+        choose(browser, "#look-zoom", zoom)
+        assert found(browser, "#image-right")[0].size["width"] == width
 
 
 def test_the_bd_table_tells_figures_and_reasons(browser: Chrome) -> None:
-    (row,) = (row.text for row in found(browser, "#bd-table tbody tr"))
-    assert "+196.0 % (-5.13 dB)" in row or "+196.0 % (-5.12 dB)" in row
-    assert "28.5 to 37.5" in row
-    assert "not comparable: 3 points, and 6 are needed" in row
+    avif, jpeg = ([cell.text for cell in row.find_elements("css selector", "td")] for row in found(browser, BD_ROWS))
+    assert (jpeg[0], jpeg[1], jpeg[3]) == ("JPEG", "+196.0 %", "–")
+    assert jpeg[2] in ("-5.13 dB", "-5.12 dB")
+    assert jpeg[5] == "MS-SSIM not comparable: 3 points, and 6 are needed."
+    assert avif[:3] == ["AVIF", "(+17.5 %)", "(-0.75 dB)"]
+    assert avif[5] == "PSNR not comparable: it begins late; in brackets over what both cover, 29.00 to 37.50 dB."
+
+
+def test_the_bd_table_sorts_and_follows_the_baseline(browser: Chrome) -> None:
+    click(browser, '#bd-table th[data-key="codec"] button')
+    click(browser, '#bd-table th[data-key="codec"] button')
+    assert [row.text.split()[0] for row in found(browser, BD_ROWS)] == ["JPEG", "AVIF"]
+    choose(browser, "#bd-baseline", "AVIF")
+    assert [row.text.split()[0] for row in found(browser, BD_ROWS)] == ["JPEG"]
+    choose(browser, "#bd-baseline", "vtm")
+    click(browser, '#bd-table th[data-key="psnr rate_percent"] button')
+
+
+@pytest.mark.parametrize("width", [500, 1100])
+def test_nothing_is_wider_than_the_screen(browser: Chrome, width: int) -> None:
+    browser.set_window_size(width, 900)
+    assert browser.execute_script("return document.documentElement.scrollWidth - window.innerWidth") <= 0
+    drawn = browser.execute_script("return document.querySelector('#chart svg').viewBox.baseVal.width")
+    assert found(browser, "#chart svg")[0].size["width"] == pytest.approx(drawn, abs=1)  # so words keep their size
+    assert len(found(browser, "#chart [data-label]")) == (3 if width > 1000 else 0)
 
 
 def test_everything_that_is_operated_has_a_name_and_is_reached_by_keyboard(browser: Chrome) -> None:
