@@ -15,6 +15,7 @@ from s2lic.transform.blocks.bottleneck import Bottleneck
 from s2lic.transform.blocks.conv_glu import ConvGlu
 from s2lic.transform.blocks.davit_channel import DavitChannel
 from s2lic.transform.blocks.davit_dual import DavitDual
+from s2lic.transform.blocks.dhsa import Dhsa
 from s2lic.transform.blocks.eca import Eca
 from s2lic.transform.blocks.gated_cnn import GatedCnn
 from s2lic.transform.blocks.halo import Halo
@@ -108,6 +109,10 @@ ROWS = {
         BlockRow(
             "seer_gate", "Gao et al. 2024, SeerAttention, arXiv 2410.13276", "mixer", "hard",
             "8 cells of the map", SeerGate, WINDOWS, whole_map=True,
+        ),
+        BlockRow(
+            "dhsa", "Xiong et al. 2025, DHSA, arXiv 2510.24606", "mixer", "hard",
+            "itself and 512 places of the map", Dhsa, ("heads",), whole_map=True,
         ),
         BlockRow(
             "agg_attention", "Shi 2024, TransNeXt, arXiv 2311.17132", "mixer", "smooth", "3x3, and the map pooled",

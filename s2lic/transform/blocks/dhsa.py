@@ -1,0 +1,123 @@
+"""Attention to the tokens of the best chunks, cut where content changes (Xiong et al. 2025, DHSA)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2lic.transform.blocks.curve import curve_order
+from s2lic.transform.blocks.heads import join_heads, split_heads
+from s2lic.transform.blocks.listed import best, check_places, exactly, listed_attention, parts
+from s2lic.transform.window import extend
+
+BUDGET = 512
+BLOCK = 64
+CHUNK = 32
+SPAN = 4
+APART = 4
+
+
+def changes(keys: Tensor) -> Tensor:
+    """1 - cos of the means of the SPAN tokens before and after each gap: (B, N, C) -> (B, N - 1)."""
+    count = keys.shape[1]
+    around = F.pad(keys, (0, 0, SPAN, SPAN - 1))
+    sums = torch.stack([around[:, i : i + count + SPAN] for i in range(SPAN)]).sum(0)  # of which cosines feel no scale
+    return 1 - F.cosine_similarity(sums[:, 1:count], sums[:, SPAN + 1 :], dim=-1)
+
+
+def peaks(scores: Tensor) -> Tensor:
+    """Which of (B, n) no other within APART beats; of equal ones the first."""
+    around = F.pad(scores, (APART, APART), value=-torch.inf)
+    found = torch.ones_like(scores, dtype=torch.bool)
+    for step in range(1, APART + 1):
+        before = around[:, APART - step : APART - step + scores.shape[1]]
+        after = around[:, APART + step : APART + step + scores.shape[1]]
+        found &= (scores > before) & (scores >= after)
+    return found
+
+
+def chunks_of(keys: Tensor, count: int) -> Tensor:
+    """The number of the chunk that each token is in, in order along (B, N, C): `count` chunks at most."""
+    scores = changes(keys)
+    found = peaks(scores)
+    strongest = best(scores.masked_fill(~found, -torch.inf), count - 1)
+    cuts = torch.zeros_like(found).scatter(1, strongest, True) & found
+    return F.pad(cuts.long().cumsum(1), (1, 0))
+
+
+def summed(tokens: Tensor, lengths: Tensor) -> Tensor:
+    """mean * sqrt(length) of consecutive runs: (B, N, C), (B, runs) that sum to N -> (B, runs, C).
+
+    So scaled, a chunk's product with a query varies as much as a token's whatever the length.
+    """
+    flat = torch.segment_reduce(tokens.flatten(0, 1), "sum", lengths=lengths.flatten(), axis=0, unsafe=True)
+    return flat.view(*lengths.shape, -1) / lengths.clamp(min=1).sqrt().unsqueeze(-1)
+
+
+class Dhsa(nn.Module):
+    """softmax(q k / sqrt(d)) v of 64 consecutive tokens over themselves and the `budget` tokens of the best chunks.
+
+    (B, C, H, W), read along Hilbert's curve. All heads share the choice. `n_max` places at most.
+    """
+
+    n_max = 2**13
+
+    def __init__(self, dim: int, heads: int = 1, budget: int = BUDGET) -> None:
+        super().__init__()
+        self.dim, self.heads, self.budget = dim, heads, budget
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.proj = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_places("dhsa", x.shape[2], x.shape[3], self.n_max)
+        order = curve_order(x.shape[2], x.shape[3], x.device)
+        q, k, v = self.qkv(x.flatten(2).transpose(1, 2)[:, order]).chunk(3, dim=-1)
+        index = self.chosen(q, k)
+        blocks = extend(q.unsqueeze(1), 0, -len(order) % BLOCK).squeeze(1)
+        q, k, v = (split_heads(t, self.heads) for t in (blocks, k, v))
+        out = listed_attention(q.unflatten(2, (-1, BLOCK)), k.unsqueeze(3), v.unsqueeze(3), index.unsqueeze(1))
+        out = self.proj(join_heads(out.flatten(2, 3))[:, : len(order)])
+        return out[:, order.argsort()].transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def chosen(self, q: Tensor, k: Tensor) -> Tensor:
+        """(B, blocks, keys) of q, k (B, N, C): the block's own 64, then the best of the others, -1 for none."""
+        q, k = q.to(self.qkv.weight.dtype), k.to(self.qkv.weight.dtype)
+        chunk = chunks_of(k, -(-k.shape[1] // CHUNK))
+        with exactly(q):
+            scores = self.scores(q, k, chunk)
+        count, blocks = k.shape[1], scores.shape[1]
+        own = torch.arange(blocks * BLOCK, device=q.device).view(1, blocks, BLOCK).expand(len(q), -1, -1)
+        others = min(self.budget, max(0, count - (count - 1) % BLOCK - 1))
+        listed = [self._others(scores[:, part], chunk, own[0, part, 0], others) for part in parts(blocks, count)]
+        return torch.cat([own.masked_fill(own >= count, -1), torch.cat(listed, dim=1)], dim=2)
+
+    @staticmethod
+    def scores(q: Tensor, k: Tensor, chunk: Tensor) -> Tensor:
+        """(B, blocks, chunks): products of 64 queries and a chunk of keys, each as one, over all heads."""
+        count = k.shape[1]
+        sizes = torch.full((-(-count // BLOCK),), BLOCK, device=q.device)
+        sizes[-1] -= -count % BLOCK
+        longest = -(-count // CHUNK)
+        lengths = torch.zeros(len(k), longest, dtype=torch.long, device=k.device)
+        lengths.scatter_add_(1, chunk, torch.ones_like(chunk))
+        return summed(q, sizes.expand(len(q), -1)) @ summed(k, lengths).transpose(1, 2)
+
+    @staticmethod
+    def _others(scores: Tensor, chunk: Tensor, first: Tensor, count: int) -> Tensor:
+        """The `count` tokens outside each block whose chunks score highest; a chunk is cut in the curve's order."""
+        by_token = scores.gather(2, chunk.unsqueeze(1).expand(-1, scores.shape[1], -1))
+        at = torch.arange(chunk.shape[1], device=chunk.device)
+        own = (at >= first.unsqueeze(1)) & (at < first.unsqueeze(1) + BLOCK)
+        by_token = by_token.masked_fill(own, -torch.inf)
+        found = best(by_token, count)
+        return found.masked_fill(by_token.gather(2, found) == -torch.inf, -1)
+
+    def macs(self, height: int, width: int) -> int:
+        """Products of one map, with the last block's padding."""
+        places = height * width
+        blocks = -(-places // BLOCK)
+        keys = BLOCK + min(self.budget, max(0, places - (places - 1) % BLOCK - 1))
+        choice = blocks * -(-places // CHUNK) * self.dim
+        return 4 * self.dim**2 * places + 2 * blocks * BLOCK * keys * self.dim + choice
