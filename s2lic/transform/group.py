@@ -35,8 +35,9 @@ def residual_group(row: TransformRow, stage: int) -> ResidualGroup:
 def block(row: TransformRow, stage: int, index: int) -> nn.Module:
     """Block number `index` of a stage: a mixer with its MLP as a layer, or a block that is both."""
     dim, found = row.widths[stage], block_row(row.blocks[stage])
-    shift = {"shift": row.window // 2 * (index % 2)} if found.shifted else {}
-    made = create_block(found.key, dim, row.heads[stage], row.window, **shift)
+    place = {"shift": row.window // 2 * (index % 2)} if found.shifted else {}
+    place |= {"step": index} if found.numbered else {}
+    made = create_block(found.key, dim, row.heads[stage], row.window, **place)
     if found.kind == "mixer_mlp":
         return made
     return Layer(dim, made, create_block(row.mlp, dim, ratio=row.mlp_ratio))

@@ -78,9 +78,12 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, index: Tensor, seen: Tensor | None)
     return weights.to(v.dtype) @ gathered(v, index).flatten(3, 4)
 
 
-def dense_weights(q: Tensor, k: Tensor) -> Iterator[Tensor]:
-    """softmax(q k / sqrt(d)) of q (B, h, cells, n, d) over k (B, h, N, d), some cells at a time: (B, h, some, n, N)."""
+def dense_weights(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """softmax(q k / sqrt(d)) of q (B, h, cells, n, d) over k (B, h, N, d), some cells at a time: (B, h, some, n, N).
+
+    With the slice of cells that they are.
+    """
     each = q.shape[0] * q.shape[1] * q.shape[3] * k.shape[2]
     for part in parts(q.shape[2], each):
         some = q[:, :, part]
-        yield torch.softmax(scaled_logits(some.flatten(2, 3), k), dim=-1).unflatten(2, some.shape[2:4])
+        yield part, torch.softmax(scaled_logits(some.flatten(2, 3), k), dim=-1).unflatten(2, some.shape[2:4])

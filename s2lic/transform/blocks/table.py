@@ -21,6 +21,7 @@ from s2lic.transform.blocks.gated_cnn import GatedCnn
 from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.magnet import magnet
 from s2lic.transform.blocks.mlp import Mlp
+from s2lic.transform.blocks.recycled import Recycled
 from s2lic.transform.blocks.routing import Routing
 from s2lic.transform.blocks.seer_gate import SeerGate
 from s2lic.transform.blocks.sentence_gate import SentenceGate
@@ -35,7 +36,8 @@ class BlockRow:
     kind: what of a layer it stands for (mixer, mixer_mlp, mlp) or what it is added to (gate, wrapper).
     selection: "hard" where it picks by comparing, so that a rounding error may change the output at once.
     field: what an output sees. whole_map: some statistic runs over the whole map, so tiles would change the output.
-    shifted: every other one of a group has its windows shifted by half. make takes dim, what `takes` names, options.
+    shifted: every other one of a group has its windows shifted by half. numbered: each is told its number in the group.
+    make takes dim, what `takes` names, options.
     """
 
     key: str
@@ -48,6 +50,7 @@ class BlockRow:
     needs_cond: bool = False
     whole_map: bool = False
     shifted: bool = False
+    numbered: bool = False
 
 
 WINDOWS = ("heads", "window")
@@ -113,6 +116,10 @@ ROWS = {
         BlockRow(
             "dhsa", "Xiong et al. 2025, DHSA, arXiv 2510.24606", "mixer", "hard",
             "itself and 512 places of the map", Dhsa, ("heads",), whole_map=True,
+        ),
+        BlockRow(
+            "recycled", "Xu et al. 2024, Recycled Attention, arXiv 2411.05787", "mixer", "hard",
+            "the map, or 256 places of it", Recycled, WINDOWS, whole_map=True, numbered=True,
         ),
         BlockRow(
             "agg_attention", "Shi 2024, TransNeXt, arXiv 2311.17132", "mixer", "smooth", "3x3, and the map pooled",

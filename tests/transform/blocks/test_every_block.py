@@ -33,6 +33,7 @@ PARAMETERS = {
     "magnet": WINDOW_ATTENTION + 4 * DIM,
     "routing": 4 * DIM**2,
     "dhsa": 4 * DIM**2,
+    "recycled": 4 * DIM**2,
     "seer_gate": 4 * DIM**2 + 4 * DIM * 64 + HEADS * 9**2,
     "agg_attention": 5 * DIM**2 + 17 * DIM + 1536 + 532 * HEADS,
     "mlp": 8 * DIM**2 + 5 * DIM,

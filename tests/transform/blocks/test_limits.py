@@ -9,7 +9,7 @@ from s2lic.errors import MapTooLargeError
 from s2lic.eval.memory import with_peak
 from s2lic.transform.blocks import block_names, block_row, create_block
 
-LIMITS = {"routing": 2**17, "seer_gate": 2**13, "dhsa": 2**13}
+LIMITS = {"routing": 2**17, "seer_gate": 2**13, "dhsa": 2**13, "recycled": 2**13}
 PEAK_MIB = 1024
 
 limited = pytest.mark.parametrize("key", LIMITS)

@@ -58,7 +58,7 @@ def test_what_is_not_listed_is_never_read() -> None:
 def test_dense_weights_come_in_parts_that_make_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     q, k = draw(2, 2, 5, 3, 4), draw(2, 2, 9, 4, seed=2)
     monkeypatch.setattr(listed, "PART", 2 * 2 * 3 * 9 * 2)
-    found = list(dense_weights(q, k))
+    found = [weights for _, weights in dense_weights(q, k)]
     assert [w.shape[2] for w in found] == [2, 2, 1]
     expected = torch.softmax(q @ k.transpose(2, 3).unsqueeze(2) / 2, dim=-1)
     torch.testing.assert_close(torch.cat(found, dim=2), expected, rtol=0, atol=1e-10)
