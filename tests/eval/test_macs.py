@@ -7,6 +7,7 @@ import pytest
 from s2lic.errors import UnknownConfigError
 from s2lic.eval.macs import cost
 from s2lic.model import build, config
+from s2lic.transform.blocks import block_names, block_row, create_block
 from s2lic.transform.window import Grid, mask
 
 
@@ -37,6 +38,17 @@ def test_counting_leaves_no_mask_without_data_behind() -> None:
     cost("tiny")
     grid = Grid(64, 96, 8, 4)
     assert mask(grid, build("tiny").g_s.linear.conv.weight.device).min() < 0
+
+
+@pytest.mark.parametrize("key", [key for key in block_names() if block_row(key).selection == "hard"])
+def test_hard_blocks_are_counted_without_data_too(key: str) -> None:
+    """In g_a and g_s of tiny, two at stride 8 each, of which a group's second may reuse what the first found."""
+    dim, heads, window = 8, 2, 8
+    found = cost(f"tiny+block=swinv2,swinv2,{key}").kmac["g_a"] - cost("tiny").kmac["g_a"]
+    places = ({"step": step} if block_row(key).numbered else {} for step in range(2))
+    ours = sum(create_block(key, dim, heads, window, **place).macs(64, 96) for place in places)
+    plain = 2 * create_block("swinv2", dim, heads, window).macs(64, 96)
+    assert found == pytest.approx((ours - plain) / 1000 / (512 * 768))
 
 
 def test_an_unknown_configuration_is_a_named_error() -> None:

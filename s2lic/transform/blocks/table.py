@@ -21,6 +21,7 @@ from s2lic.transform.blocks.gated_cnn import GatedCnn
 from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.magnet import magnet
 from s2lic.transform.blocks.mlp import Mlp
+from s2lic.transform.blocks.pointer_copy import PointerCopy
 from s2lic.transform.blocks.recycled import Recycled
 from s2lic.transform.blocks.routing import Routing
 from s2lic.transform.blocks.seer_gate import SeerGate
@@ -120,6 +121,10 @@ ROWS = {
         BlockRow(
             "recycled", "Xu et al. 2024, Recycled Attention, arXiv 2411.05787", "mixer", "hard",
             "the map, or 256 places of it", Recycled, WINDOWS, whole_map=True, numbered=True,
+        ),
+        BlockRow(
+            "pointer_copy", "Vinyals et al. 2015, Pointer Networks, arXiv 1506.03134", "mixer", "hard",
+            "window, and the map pooled", PointerCopy, ("window",), whole_map=True,
         ),
         BlockRow(
             "agg_attention", "Shi 2024, TransNeXt, arXiv 2311.17132", "mixer", "smooth", "3x3, and the map pooled",

@@ -34,6 +34,7 @@ PARAMETERS = {
     "routing": 4 * DIM**2,
     "dhsa": 4 * DIM**2,
     "recycled": 4 * DIM**2,
+    "pointer_copy": 2 * DIM * 64 + 64 + DIM**2,
     "seer_gate": 4 * DIM**2 + 4 * DIM * 64 + HEADS * 9**2,
     "agg_attention": 5 * DIM**2 + 17 * DIM + 1536 + 532 * HEADS,
     "mlp": 8 * DIM**2 + 5 * DIM,

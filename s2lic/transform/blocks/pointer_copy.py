@@ -1,0 +1,84 @@
+"""A copy of the one place, near or pooled from afar, that a pointer names (Vinyals et al. 2015, Pointer Networks)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2lic.transform.blocks.halo import in_map
+from s2lic.transform.blocks.listed import best, exactly, parts
+from s2lic.transform.window import MASKED, Grid, merge, split
+
+WIDTH = 64
+POOL = 8
+
+
+class Pointer(nn.Module):
+    """score(tanh(asked(candidate) + asking(query))): additive attention (Bahdanau et al. 2015) whose weights point."""
+
+    def __init__(self, dim: int, width: int = WIDTH) -> None:
+        super().__init__()
+        self.asked = nn.Linear(dim, width, bias=False)
+        self.asking = nn.Linear(dim, width, bias=False)
+        self.score = nn.Linear(width, 1, bias=False)
+
+    def forward(self, queries: Tensor, candidates: Tensor) -> Tensor:
+        """(..., n, C) and (..., m, C) -> (..., n, m)."""
+        mixed = self.asking(queries).unsqueeze(-2) + self.asked(candidates).unsqueeze(-3)
+        return self.score(torch.tanh(mixed)).squeeze(-1)  # type: ignore[no-any-return]
+
+
+def copied(logits: Tensor, candidates: Tensor) -> Tensor:
+    """The candidate of the largest logit, unmixed: (..., n, m), (..., m, C) -> (..., n, C)."""
+    index = best(logits, 1).expand(*logits.shape[:-1], candidates.shape[-1])
+    return candidates.gather(-2, index)
+
+
+def pointed(logits: Tensor, candidates: Tensor) -> Tensor:
+    """The same with the gradient of the mean under softmax(logits), for training (straight-through)."""
+    soft = torch.softmax(logits, dim=-1)
+    hard = F.one_hot(best(logits, 1).squeeze(-1), logits.shape[-1]).to(soft.dtype)
+    return (hard + (soft - soft.detach())).to(candidates.dtype) @ candidates
+
+
+class PointerCopy(nn.Module):
+    """Each place becomes, but for a last linear map, a copy of one of its window or of 8x8 means of the map.
+
+    (B, C, H, W). The pointer is found from what the decoder has too, so it costs no bits.
+    """
+
+    def __init__(self, dim: int, window: int = 8, width: int = WIDTH, pool: int = POOL) -> None:
+        super().__init__()
+        self.dim, self.window, self.pool = dim, window, pool
+        self.pointer = Pointer(dim, width)
+        self.proj = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        grid = Grid(x.shape[2], x.shape[3], self.window, 0)
+        queries = split(x.permute(0, 2, 3, 1), grid)  # (B, cells, n, C)
+        far = F.adaptive_avg_pool2d(x, self._pooled(x.shape[2], x.shape[3])).flatten(2).transpose(1, 2)
+        candidates = torch.cat([queries, far.unsqueeze(1).expand(-1, queries.shape[1], -1, -1)], dim=2)
+        seen = F.pad(in_map(grid, 0, x.device)[:, 0], (0, far.shape[1]), value=True)  # (cells, 1, n + pooled)
+        each = len(x) * queries.shape[2] * candidates.shape[2] * self.pointer.score.in_features
+        done = [self.pick(queries[:, p], candidates[:, p], seen[p]) for p in parts(queries.shape[1], each)]
+        return self.proj(merge(torch.cat(done, dim=1), grid)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+
+    def pick(self, queries: Tensor, candidates: Tensor, seen: Tensor) -> Tensor:
+        """(B, cells, n, C): one of the candidates (B, cells, m, C) that are seen (cells, 1, m)."""
+        with exactly(queries):
+            like = self.proj.weight.dtype
+            queries, candidates = queries.to(like), candidates.to(like)
+            logits = self.pointer(queries, candidates).masked_fill(~seen, MASKED)
+            return pointed(logits, candidates) if self.training else copied(logits, candidates)
+
+    def _pooled(self, height: int, width: int) -> tuple[int, int]:
+        return min(self.pool, height), min(self.pool, width)
+
+    def macs(self, height: int, width: int) -> int:
+        """Products of one map as it is coded; the tangents, places * candidates * width of them, are none."""
+        padded, (rows, cols) = Grid(height, width, self.window, 0).padded, self._pooled(height, width)
+        places, hidden = padded[0] * padded[1], self.pointer.score.in_features
+        asked = places + places // self.window**2 * rows * cols
+        pairs = places * (self.window**2 + rows * cols)
+        return (places + asked) * self.dim * hidden + pairs * hidden + self.dim**2 * height * width
