@@ -81,7 +81,11 @@ def config(name: str) -> Config:
 
 
 def variant(
-    row: Config, blocks: tuple[str, ...] | None = None, mlp: str | None = None, gate: str | None = None
+    row: Config,
+    blocks: tuple[str, ...] | None = None,
+    mlp: str | None = None,
+    gate: str | None = None,
+    wrap: str | None = None,
 ) -> Config:
     """The row with other blocks in g_a and g_s, named after them: `nano+block=swinv2,halo,halo+gate=eca`.
 
@@ -90,7 +94,7 @@ def variant(
 
     Raises UnknownBlockError and BlockChoiceError.
     """
-    return _chosen(row, Choice(blocks, mlp, gate))
+    return _chosen(row, Choice(blocks, mlp, gate, wrap))
 
 
 def _chosen(row: Config, choice: Choice) -> Config:

@@ -26,14 +26,14 @@ from tests.references.weights import shaken
 TINY = CONFIGS["tiny"]
 STEPS, SIDE = 10, 32
 MIXERS = [key for key in block_names() if block_row(key).kind in {"mixer", "mixer_mlp"}]
-ADDED = [key for key in block_names() if block_row(key).kind in {"mlp", "gate"}]
+ADDED = [key for key in block_names() if block_row(key).kind in {"mlp", "gate", "wrapper"}]
 
 
 def chosen(key: str) -> str:
     """The name of the smallest model that has this block."""
     kind = block_row(key).kind
-    if kind in {"mlp", "gate"}:
-        return variant(TINY, **{kind: key}).name
+    if kind in {"mlp", "gate", "wrapper"}:
+        return variant(TINY, **{kind.removesuffix("per"): key}).name
     return variant(TINY, ("swinv2", "swinv2", key)).name
 
 
@@ -108,7 +108,9 @@ def test_weights_of_other_blocks_do_not_fit() -> None:
 def test_a_hard_block_has_no_way_into_the_entropy_model(key: str) -> None:
     """Neither by `variant`, which leaves its row as it is, nor by a name; and the row has no field for one."""
     for row in CONFIGS.values():
-        assert variant(row, (key,)).entropy == row.entropy
+        wrapper = block_row(key).kind == "wrapper"
+        made = variant(row, ("swinv2",), wrap=key) if wrapper else variant(row, (key,))
+        assert made.entropy == row.entropy
     assert not any("block" in f.name for f in fields(EntropyRow))
     with pytest.raises(UnknownConfigError, match="the entropy model takes no blocks"):
         config(f"tiny+entropy={key}")

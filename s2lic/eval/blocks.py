@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from s2lic.transform.blocks import block_names, block_row, create_block
+from s2lic.transform.blocks.table import WRAPPED
 
 # Stride 8 of a picture of 768 x 512, at the width of the published model.
 DIM, HEADS, HEIGHT, WIDTH = 192, 8, 64, 96
@@ -37,14 +38,19 @@ class BlockFacts:
 
 
 def facts(key: str) -> BlockFacts:
-    """The facts of one block. Raises UnknownBlockError."""
+    """The facts of one block; of a wrapper, what it adds. Raises UnknownBlockError."""
+    row, (count, macs) = block_row(key), _cost(key)
+    if row.kind == "wrapper":
+        count, macs = count - _cost(WRAPPED)[0], macs - _cost(WRAPPED)[1]
+    shown = (row.key, row.paper, row.kind, row.selection, row.field, row.needs_cond, row.whole_map)
+    return BlockFacts(*shown, count, macs / HEIGHT / WIDTH / 1000)
+
+
+def _cost(key: str) -> tuple[int, int]:
     with torch.device("meta"):
         net = create_block(key, DIM, HEADS)
     macs: int = net.macs(HEIGHT, WIDTH)  # type: ignore[operator]
-    row, kmac = block_row(key), macs / HEIGHT / WIDTH / 1000
-    count = sum(p.numel() for p in net.parameters())
-    shown = (row.key, row.paper, row.kind, row.selection, row.field, row.needs_cond, row.whole_map)
-    return BlockFacts(*shown, count, kmac)
+    return sum(p.numel() for p in net.parameters()), macs
 
 
 def all_facts() -> list[BlockFacts]:

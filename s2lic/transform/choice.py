@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from s2lic.errors import BlockChoiceError, UnknownConfigError
-from s2lic.transform.blocks.table import block_row
+from s2lic.transform.blocks.table import block_row, check_wrap
 from s2lic.transform.row import TransformRow
 
 MIXERS = ("mixer", "mixer_mlp")
-WORDS = ("block", "mlp", "gate")
+WORDS = ("block", "mlp", "gate", "wrap")
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Choice:
     blocks: tuple[str, ...] | None = None
     mlp: str | None = None
     gate: str | None = None
+    wrap: str | None = None
 
     def apply(self, row: TransformRow) -> TransformRow:
         """The row with this choice. Raises UnknownBlockError and BlockChoiceError."""
@@ -28,6 +29,7 @@ class Choice:
             blocks=row.blocks if self.blocks is None else _stages(self.blocks),
             mlp=row.mlp if self.mlp is None else self.mlp,
             gate=row.gate if self.gate is None else self.gate,
+            wrap=row.wrap if self.wrap is None else self.wrap,
         )
         _check(chosen)
         return chosen
@@ -43,7 +45,7 @@ def parse(words: Iterable[str]) -> Choice:
             f"'{unknown[0]}' in the name of a configuration; there are {known}=, and the entropy model takes no blocks"
         )
     blocks = tuple(pairs["block"].split(",")) if "block" in pairs else None
-    return Choice(blocks, pairs.get("mlp"), pairs.get("gate"))
+    return Choice(blocks, pairs.get("mlp"), pairs.get("gate"), pairs.get("wrap"))
 
 
 def suffix(base: TransformRow, chosen: TransformRow) -> str:
@@ -58,7 +60,7 @@ def conditioned(row: TransformRow) -> bool:
 
 
 def _words(row: TransformRow) -> dict[str, str]:
-    return dict(zip(WORDS, (",".join(row.blocks), row.mlp, row.gate), strict=True))
+    return dict(zip(WORDS, (",".join(row.blocks), row.mlp, row.gate, row.wrap), strict=True))
 
 
 def _stages(blocks: tuple[str, ...]) -> tuple[str, str, str]:
@@ -75,6 +77,16 @@ def _check(row: TransformRow) -> None:
     _require(row.mlp, ("mlp",))
     if row.gate:
         _require(row.gate, ("gate",))
+    if row.wrap:
+        _check_wrap(row)
+
+
+def _check_wrap(row: TransformRow) -> None:
+    """A wrapper stands around every mixer, and there must be one: blocks of convolutions have no attention."""
+    present = [key for key, depth in zip(row.blocks, row.depths, strict=True) if depth]
+    mixers = [key for key in present if block_row(key).kind == "mixer"]
+    for key in mixers or present:
+        check_wrap(key, row.wrap)
 
 
 def _require(key: str, kinds: tuple[str, ...]) -> None:

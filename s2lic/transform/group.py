@@ -37,7 +37,12 @@ def block(row: TransformRow, stage: int, index: int) -> nn.Module:
     dim, found = row.widths[stage], block_row(row.blocks[stage])
     place = {"shift": row.window // 2 * (index % 2)} if found.shifted else {}
     place |= {"step": index} if found.numbered else {}
-    made = create_block(found.key, dim, row.heads[stage], row.window, **place)
+    wrap = row.wrap if found.kind == "mixer" and _wraps(row, stage, index) else ""
+    made = create_block(found.key, dim, row.heads[stage], row.window, wrap, **place)
     if found.kind == "mixer_mlp":
         return made
     return Layer(dim, made, create_block(row.mlp, dim, ratio=row.mlp_ratio))
+
+
+def _wraps(row: TransformRow, stage: int, index: int) -> bool:
+    return row.wrap != "" and (not block_row(row.wrap).late or index >= 2 * row.depths[stage] // 3)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class TransformRow:
     """Widths, depths, heads and blocks stand for the stages at strides 2, 4, 8; `latent` is M, the channels of y.
 
-    blocks, mlp and gate are keys of the table of blocks; an empty gate is none.
+    blocks, mlp, gate and wrap are keys of the table of blocks; an empty gate or wrap is none.
     """
 
     widths: tuple[int, int, int]
@@ -23,3 +23,4 @@ class TransformRow:
     blocks: tuple[str, str, str] = ("swinv2", "swinv2", "swinv2")
     mlp: str = "mlp"
     gate: str = ""
+    wrap: str = ""

@@ -44,19 +44,25 @@ class DavitWindow(nn.Module):
 
     def macs(self, height: int, width: int) -> int:
         """Products of one map, the padding's among them."""
-        tokens = math.prod(Grid(height, width, self.window, 0).padded)
+        tokens, n = math.prod(Grid(height, width, self.window, 0).padded), self.window**2
         positions = 0 if self.before is None else 18 * self.dim * height * width
-        return 4 * self.dim**2 * tokens + self.rule.macs(tokens, self.window**2, self.dim) + positions
+        return 4 * self.dim**2 * tokens + self.rule.macs(tokens // n, n, n, self.dim) + positions
 
 
 class DavitDual(nn.Module):
     """The change that x + window(x), then + channel(of that), makes to x, (B, C, H, W)."""
 
     def __init__(
-        self, dim: int, heads: int = 1, window: int = WINDOW, scale: str = "cosine", positions: bool = True
+        self,
+        dim: int,
+        heads: int = 1,
+        window: int = WINDOW,
+        scale: str = "cosine",
+        positions: bool = True,
+        rule: Rule | None = None,
     ) -> None:
         super().__init__()
-        self.near = DavitWindow(dim, heads, window, positions)
+        self.near = DavitWindow(dim, heads, window, positions, rule)
         self.channel = DavitChannel(dim, heads, scale, positions)
 
     def forward(self, x: Tensor) -> Tensor:

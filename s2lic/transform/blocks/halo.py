@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.heads import join_heads, scaled_logits, split_heads, weigh
-from s2lic.transform.window import Grid, extend, merge, split
+from s2lic.transform.blocks.heads import join_heads, split_heads
+from s2lic.transform.blocks.rule import Rule, Softmax
+from s2lic.transform.window import MASKED, Grid, extend, merge, split
 
 
 def neighbourhoods(x: Tensor, grid: Grid, halo: int) -> Tensor:
@@ -40,13 +43,14 @@ class Halo(nn.Module):
     embeddings serve all heads.
     """
 
-    def __init__(self, dim: int, heads: int = 1, window: int = 8, halo: int = 3) -> None:
+    def __init__(self, dim: int, heads: int = 1, window: int = 8, halo: int = 3, rule: Rule | None = None) -> None:
         super().__init__()
         self.dim, self.heads, self.window, self.halo = dim, heads, window, halo
         self.reach, width = window + 2 * halo, dim // heads
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.rows = nn.Parameter(width**-0.5 * torch.randn(2 * self.reach - 1, width))
         self.cols = nn.Parameter(width**-0.5 * torch.randn(2 * self.reach - 1, width))
+        self.rule = rule or Softmax()
         self.proj = nn.Linear(dim, dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,9 +58,9 @@ class Halo(nn.Module):
         q, k, v = self.qkv(x.permute(0, 2, 3, 1)).chunk(3, dim=-1)
         q = split_heads(split(q, grid), self.heads)
         k, v = (split_heads(neighbourhoods(t, grid, self.halo), self.heads) for t in (k, v))
-        weights = weigh(scaled_logits(q, k) + self.relative(q), in_map(grid, self.halo, x.device))
-        out = self.proj(join_heads(weights.to(v.dtype) @ v))
-        return merge(out, grid).permute(0, 3, 1, 2)
+        seen = in_map(grid, self.halo, x.device) & in_map(grid, 0, x.device).transpose(-2, -1)
+        out = self.rule(q * (1 / math.sqrt(q.shape[-1])), k, v, self.relative(q).masked_fill(~seen, MASKED))
+        return merge(self.proj(join_heads(out)), grid).permute(0, 3, 1, 2)
 
     def relative(self, q: Tensor) -> Tensor:
         """(..., window^2, d) -> (..., window^2, reach^2): q times the embeddings of the offset to each key."""
@@ -72,6 +76,7 @@ class Halo(nn.Module):
 
     def macs(self, height: int, width: int) -> int:
         """Products of one map: keys and values before they are repeated, queries of padding among the rest."""
-        padded = Grid(height, width, self.window, 0).padded
-        a_query = self.dim**2 + 2 * self.reach**2 * self.dim + 2 * (2 * self.reach - 1) * self.dim
-        return 3 * self.dim**2 * height * width + a_query * padded[0] * padded[1]
+        tokens, n = math.prod(Grid(height, width, self.window, 0).padded), self.window**2
+        a_query = self.dim**2 + 2 * (2 * self.reach - 1) * self.dim
+        attention = self.rule.macs(tokens // n, n, self.reach**2, self.dim)
+        return 3 * self.dim**2 * height * width + a_query * tokens + attention

@@ -7,16 +7,24 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from s2lic.transform.window import MASKED
+
+
+def softmax_weights(q: Tensor, k: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """softmax(q k + bias) over the keys, and which key each query sees, of one shape."""
+    weights = torch.softmax(q @ k.transpose(-2, -1) + bias, dim=-1)
+    return weights, (bias > MASKED / 2).expand_as(weights)
+
 
 class Rule(nn.Module, ABC):
-    """What makes attention of queries and keys (..., tokens, width); a hidden key has a bias of `MASKED`."""
+    """What makes attention of queries and keys (..., heads, tokens, width); a hidden key has a bias of `MASKED`."""
 
     @abstractmethod
     def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor: ...
 
-    def macs(self, tokens: int, keys: int, dim: int) -> int:
-        """Of all queries in windows of so many keys."""
-        return 2 * tokens * keys * dim
+    def macs(self, windows: int, queries: int, keys: int, dim: int) -> int:
+        """Of all windows with so many queries and keys each."""
+        return 2 * windows * queries * keys * dim
 
 
 class Softmax(Rule):

@@ -95,5 +95,5 @@ class WindowAttention(nn.Module):
 
     def macs(self, height: int, width: int) -> int:
         """Products of one map, the padding's and those of the position bias among them."""
-        tokens = math.prod(Grid(height, width, self.window, self.shift).padded)
-        return 4 * self.dim**2 * tokens + self.rule.macs(tokens, self.window**2, self.dim) + self.bias.macs()
+        tokens, n = math.prod(Grid(height, width, self.window, self.shift).padded), self.window**2
+        return 4 * self.dim**2 * tokens + self.rule.macs(tokens // n, n, n, self.dim) + self.bias.macs()

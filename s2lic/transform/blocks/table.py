@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from s2lic.errors import UnknownBlockError
+from s2lic.errors import BlockChoiceError, UnknownBlockError
 from s2lic.transform.blocks.aaren_scan import AarenScan
+from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.agg_attention import AggAttention
 from s2lic.transform.blocks.base_conv import BaseConv
 from s2lic.transform.blocks.bottleneck import Bottleneck
@@ -19,14 +20,17 @@ from s2lic.transform.blocks.dhsa import Dhsa
 from s2lic.transform.blocks.eca import Eca
 from s2lic.transform.blocks.gated_cnn import GatedCnn
 from s2lic.transform.blocks.halo import Halo
+from s2lic.transform.blocks.little_attention import LittleAttention
 from s2lic.transform.blocks.magnet import magnet
 from s2lic.transform.blocks.mlp import Mlp
+from s2lic.transform.blocks.p_adapter import PAdapter
 from s2lic.transform.blocks.pointer_copy import PointerCopy
 from s2lic.transform.blocks.recycled import Recycled
 from s2lic.transform.blocks.routing import Routing
 from s2lic.transform.blocks.seer_gate import SeerGate
 from s2lic.transform.blocks.sentence_gate import SentenceGate
 from s2lic.transform.blocks.sigmoid_window import sigmoid_window
+from s2lic.transform.blocks.sink_filter import SinkFilter
 from s2lic.transform.blocks.swinv2 import WindowAttention
 
 
@@ -38,7 +42,8 @@ class BlockRow:
     selection: "hard" where it picks by comparing, so that a rounding error may change the output at once.
     field: what an output sees. whole_map: some statistic runs over the whole map, so tiles would change the output.
     shifted: every other one of a group has its windows shifted by half. numbered: each is told its number in the group.
-    make takes dim, what `takes` names, options.
+    softmax: its attention is a `Softmax` rule, in whose place a wrapper can stand. late: a wrapper of the last third of
+    a group. make takes dim, what `takes` names, options; a wrapper's gives the rule.
     """
 
     key: str
@@ -52,15 +57,18 @@ class BlockRow:
     whole_map: bool = False
     shifted: bool = False
     numbered: bool = False
+    softmax: bool = False
+    late: bool = False
 
 
 WINDOWS = ("heads", "window")
+WRAPPED = "swinv2"  # what a wrapper stands around where nothing is named
 ROWS = {
     row.key: row
     for row in (
         BlockRow(
             "swinv2", "Liu et al. 2022, Swin Transformer V2, arXiv 2111.09883", "mixer", "smooth", "window",
-            WindowAttention, WINDOWS, shifted=True,
+            WindowAttention, WINDOWS, shifted=True, softmax=True,
         ),
         BlockRow(
             "bottleneck", "He et al. 2022, ELIC, arXiv 2203.10886", "mixer_mlp", "smooth", "3x3",
@@ -75,12 +83,16 @@ ROWS = {
             "smooth", "one place, and the quality", SentenceGate, needs_cond=True,
         ),
         BlockRow(
+            "little_attention", "after Eisenbach et al. 2023, A Little Bit Attention, arXiv 2302.14574", "gate",
+            "smooth", "channels, mean of the map", LittleAttention, whole_map=True,
+        ),
+        BlockRow(
             "gated_cnn", "Yu and Wang 2025, MambaOut, arXiv 2405.07992", "mixer_mlp", "smooth", "7x7",
             GatedCnn,
         ),
         BlockRow(
             "halo", "Vaswani et al. 2021, HaloNet, arXiv 2103.12731", "mixer", "smooth", "window and 3 around it",
-            Halo, WINDOWS,
+            Halo, WINDOWS, softmax=True,
         ),
         BlockRow(
             "sigmoid_window", "Ramapuram et al. 2025, sigmoid self-attention, arXiv 2409.04431", "mixer", "smooth",
@@ -96,7 +108,7 @@ ROWS = {
         ),
         BlockRow(
             "davit_dual", "Ding et al. 2022, DaViT, arXiv 2204.03645", "mixer", "smooth", "7x7 window, then the map",
-            DavitDual, ("heads",), whole_map=True,
+            DavitDual, ("heads",), whole_map=True, softmax=True,
         ),
         BlockRow(
             "aaren_scan", "Feng et al. 2024, Attention as an RNN, arXiv 2405.13956", "mixer", "smooth",
@@ -138,6 +150,18 @@ ROWS = {
             "conv_glu", "Shi 2024, TransNeXt, arXiv 2311.17132", "mlp", "smooth", "3x3",
             ConvGlu,
         ),
+        BlockRow(
+            "act", "Yu et al. 2024, ACT, arXiv 2406.15765", "wrapper", "hard", "as what it wraps",
+            Act, ("heads",),
+        ),
+        BlockRow(
+            "sink_filter", "Kukleva et al. 2025, RefAM, arXiv 2509.22650", "wrapper", "hard", "as what it wraps",
+            SinkFilter, ("heads",), late=True,
+        ),
+        BlockRow(
+            "p_adapter", "Wu et al. 2024, p-adapter, arXiv 2312.10613", "wrapper", "smooth", "as what it wraps",
+            PAdapter, ("heads",),
+        ),
     )
 }  # fmt: skip
 
@@ -154,11 +178,25 @@ def block_row(key: str) -> BlockRow:
     return ROWS[key]
 
 
-def create_block(key: str, dim: int, heads: int = 1, window: int = 8, **options: object) -> nn.Module:
+def create_block(key: str, dim: int, heads: int = 1, window: int = 8, wrap: str = "", **options: object) -> nn.Module:
     """A module from (B, dim, H, W) to the same shape, for any H and W, with `macs(H, W)`.
 
-    A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. For g_a and g_s alone: the
-    entropy model takes no blocks. Raises UnknownBlockError.
+    A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. `wrap` is the wrapper of a
+    mixer with softmax attention; a wrapper alone comes around `swinv2`. Raises UnknownBlockError and BlockChoiceError.
     """
     row, sizes = block_row(key), {"heads": heads, "window": window}
+    if row.kind == "wrapper":
+        return create_block(WRAPPED, dim, heads, window, wrap=key, **options)
+    if wrap:
+        check_wrap(key, wrap)
+        options["rule"] = block_row(wrap).make(dim, heads)
     return row.make(dim, **{name: sizes[name] for name in row.takes}, **options)
+
+
+def check_wrap(key: str, wrap: str) -> None:
+    """Raises UnknownBlockError, or BlockChoiceError unless `wrap` is a wrapper and can stand around the block."""
+    if block_row(wrap).kind != "wrapper":
+        raise BlockChoiceError(f"'{wrap}' is a {block_row(wrap).kind} and cannot stand for a wrapper")
+    if not block_row(key).softmax:
+        able = ", ".join(row.key for row in ROWS.values() if row.softmax)
+        raise BlockChoiceError(f"'{wrap}' wraps softmax attention, which '{key}' has none of; take one of {able}")

@@ -15,7 +15,7 @@ from tests.references.weights import shaken
 
 SIZES = [(8, 8), (16, 24), (13, 9), (1, 1), (5, 64)]
 DIM, HEADS, BIAS, WIDTH = 16, 2, 64, 128
-HIDDEN = 8 * DIM // 3
+HIDDEN, NARROW = 8 * DIM // 3, DIM // 8
 
 WINDOW_ATTENTION = 4 * DIM**2 + 3 * DIM + HEADS + (3 * BIAS + HEADS * BIAS)
 PARAMETERS = {
@@ -23,6 +23,7 @@ PARAMETERS = {
     "bottleneck": DIM**2 + 9 * DIM**2 // 4 + 2 * DIM,
     "eca": 3,
     "sentence_gate": 2 * WIDTH**2 + 2 * WIDTH * DIM + 6 * WIDTH + DIM,
+    "little_attention": DIM**2 // 8,
     "gated_cnn": 3 * DIM * HIDDEN + 2 * HIDDEN + 50 * DIM + 3 * DIM,
     "halo": 4 * DIM**2 + 2 * 27 * DIM // HEADS,
     "sigmoid_window": WINDOW_ATTENTION + DIM,
@@ -39,6 +40,9 @@ PARAMETERS = {
     "agg_attention": 5 * DIM**2 + 17 * DIM + 1536 + 532 * HEADS,
     "mlp": 8 * DIM**2 + 5 * DIM,
     "conv_glu": 3 * DIM * HIDDEN + 12 * HIDDEN + DIM,
+    "act": WINDOW_ATTENTION,
+    "sink_filter": WINDOW_ATTENTION,
+    "p_adapter": WINDOW_ATTENTION + 3 * DIM * NARROW + 2 * NARROW + DIM + 2,
 }
 
 every_key = pytest.mark.parametrize("key", block_names())

@@ -1,0 +1,35 @@
+"""Calibration of attention sinks without training (Yu et al. 2024, ACT)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from s2lic.transform.blocks.rule import Rule, softmax_weights
+from s2lic.transform.blocks.sinks import calibrated, received
+
+ALPHA, BETA = 5.0, 0.4
+
+
+class Act(Rule):
+    """Softmax attention whose sinks, keys that get more than alpha times an equal share, keep beta of their weight.
+
+    `chosen`, a number a head, is 0 where a head is left alone; it is stored with the weights. No key is protected: a
+    window has no first token.
+    """
+
+    chosen: Tensor
+
+    def __init__(self, dim: int, heads: int, alpha: float = ALPHA, beta: float = BETA) -> None:
+        super().__init__()
+        self.alpha, self.beta = alpha, beta
+        self.register_buffer("chosen", torch.ones(heads))
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+        return self.weights(*softmax_weights(q, k, bias)).to(v.dtype) @ v
+
+    def weights(self, weights: Tensor, seen: Tensor) -> Tensor:
+        """(..., heads, queries, keys) calibrated."""
+        mean, equal = received(weights, seen)
+        sinks = (mean > self.alpha * equal) & (self.chosen[:, None, None] > 0.5)
+        return calibrated(weights, sinks, self.beta)

@@ -1,0 +1,29 @@
+"""A light gate on channels, in the place of one whose inside is unknown (after Eisenbach et al. 2023)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+REDUCTION = 16
+
+
+class LittleAttention(nn.Module):
+    """x * 2 sigmoid(fc2(ReLU(fc1(mean over the map)))) on (B, C, H, W), C^2/8 weights; starts as the identity.
+
+    A reconstruction: of the paper's block no more is known than that it hardly costs time.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        hidden = max(dim // REDUCTION, 1)
+        self.fc1 = nn.Linear(dim, hidden, bias=False)
+        self.fc2 = nn.Linear(hidden, dim, bias=False)
+        nn.init.zeros_(self.fc2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2 * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3))))))[:, :, None, None]
+
+    def macs(self, height: int, width: int) -> int:
+        return self.fc1.weight.numel() + self.fc2.weight.numel()
