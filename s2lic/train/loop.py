@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -30,10 +31,16 @@ ONE = Ranks(0, 1, torch.device("cpu"))
 
 
 class Run:
-    """A model in training; `step` and `minutes` go on from the checkpoint in `plan.out` if there is one."""
+    """A model in training; `step` and `minutes` go on from the checkpoint in `plan.out` if there is one.
 
-    def __init__(self, plan: Plan, photos: Source, ranks: Ranks = ONE) -> None:
+    `clock` gives the seconds that `plan.minutes` counts; without one they are those of the wall.
+    """
+
+    def __init__(
+        self, plan: Plan, photos: Source, ranks: Ranks = ONE, clock: Callable[[], float] | None = None
+    ) -> None:
         self.plan, self.photos, self.ranks = plan, photos, ranks
+        self.clock = time.monotonic if clock is None else clock
         self.batches = Prefetch(photos, plan.batch, plan.crop, plan.seed, ranks.rows)
         self.model = self._model()
         self.step, self.minutes, self.stopping, self.guard = 0, 0.0, False, Guard()
@@ -104,12 +111,12 @@ class Run:
 
     def go(self, watch: log.Watcher | None = None) -> None:
         """Trains to the planned end, or until `stop`; saves there. Raises TrainingDivergedError."""
-        began, spent, first = time.monotonic(), self.minutes, self.step
+        began, spent, first = self.clock(), self.minutes, self.step
         with contextlib.closing(self.batches):
             while (progress := self._progress()) < 1:
                 rate = self._rate(progress)
                 parts = {"lr": rate, **self.advance(rate)}
-                elapsed = (time.monotonic() - began) / 60
+                elapsed = (self.clock() - began) / 60
                 self.minutes = spent + elapsed
                 if self.step % self.plan.log_every == 0:
                     self._log(progress, parts, (self.step - first) / max(60 * elapsed, 1e-9), watch)

@@ -225,6 +225,14 @@ def test_a_run_told_to_stop_ends_after_its_step_and_saves(begin: Start, tmp_path
     assert begin(minutes=None, steps=50).step == 1
 
 
+def test_minutes_are_those_of_the_clock_that_is_given(photos: Photos, quick_start: None, tmp_path: Path) -> None:
+    ticks = itertools.count()
+    plan = Plan("tiny", tmp_path / "a", minutes=2, batch=2, crop=64, optimiser="adamw", bf16=False)
+    run = Run(plan, photos, clock=lambda: 40.0 * next(ticks))
+    run.go()
+    assert (run.step, run.minutes) == (3, 2)
+
+
 def test_a_planned_number_of_steps_is_kept_whatever_the_clock_says(begin: Start) -> None:
     run = begin(minutes=None, steps=3, log_every=1)
     seen: list[float] = []
