@@ -1,0 +1,104 @@
+"""Break the mechanism of a block and see that the test of that mechanism fails: a test that cannot fail proves nothing.
+
+    python -m scripts.break_blocks
+
+Each break is made in a copy of the sources, in which the named test must fail, and with the original line pass.
+Exit 0 if every break was caught.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCKS = "s2lic/transform/blocks"
+TESTS = "tests/transform/blocks"
+
+
+@dataclass(frozen=True)
+class Break:
+    """`old` becomes `new` in the block's file; `test` of the block's tests must notice. `what` tells a reader."""
+
+    block: str
+    what: str
+    old: str
+    new: str
+    test: str
+
+    @property
+    def source(self) -> str:
+        return f"{BLOCKS}/{self.block}.py"
+
+    @property
+    def tests(self) -> str:
+        return f"{TESTS}/test_{self.block}.py"
+
+
+BREAKS = (
+    Break(
+        "routing", "tokens of several clusters get the sum", "return total / count.clamp(min=1)", "return total",
+        "test_a_token_of_two_clusters_gets_the_mean_and_one_of_none_gets_0",
+    ),
+    Break(
+        "seer_gate", "the gate learns the mean of a tile", ".amax((3, 5))", ".mean((3, 5))",
+        "test_pools_and_targets_equal_loops_over_cells_and_targets_sum_to_1",
+    ),
+    Break(
+        "dhsa", "chunks are plain means", "lengths.clamp(min=1).sqrt()", "lengths.clamp(min=1)",
+        "test_products_with_a_chunk_vary_alike_at_every_length_and_with_a_mean_they_do_not",
+    ),
+    Break(
+        "recycled", "later steps are full too", "INDEX not in kept or", "True or",
+        "test_steps_of_a_group_take_turns_and_nothing_is_left_for_the_next_picture",
+    ),
+    Break(
+        "pointer_copy", "no nonlinearity between query and candidate", "torch.tanh(mixed)", "mixed",
+        "test_logits_equal_a_double_loop",
+    ),
+    Break(
+        "halo", "a halo that hides nothing outside the map", "(at >= 0) & (at < size)", "(at >= 0) | (at < size)",
+        "test_a_halo_that_covers_the_map_gives_attention_over_all_of_it",
+    ),
+)  # fmt: skip
+
+
+def passes(root: Path, row: Break) -> bool:
+    """Whether the row's test passes in the sources under `root`. Raises RuntimeError if it could not be run."""
+    which = f"{row.tests}::{row.test}"
+    call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", which]
+    done = subprocess.run(call, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, check=False)
+    if done.returncode not in {0, 1}:
+        raise RuntimeError(f"{which} did not run: {done.stdout.decode()[-2000:]}")
+    return done.returncode == 0
+
+
+def caught(root: Path, row: Break) -> bool:
+    """Whether the test fails with the break and passes without."""
+    file = root / row.source
+    original = file.read_text()
+    file.write_text(original.replace(row.old, row.new))
+    broken = passes(root, row)
+    file.write_text(original)
+    return not broken and passes(root, row)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        root, skip = Path(folder), shutil.ignore_patterns("__pycache__")
+        for name in ("s2lic", "tests"):
+            shutil.copytree(ROOT / name, root / name, ignore=skip)
+        shutil.copy(ROOT / "pyproject.toml", root)
+        found = {row.block: caught(root, row) for row in BREAKS}
+    for row in BREAKS:
+        print(f"{row.block:14} {row.what:46} {'caught by ' + row.test if found[row.block] else 'NOT CAUGHT'}")
+    return 0 if all(found.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
