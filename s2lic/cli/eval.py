@@ -32,7 +32,12 @@ Qualities = Annotated[
     typer.Option("--qualities", help="By commas, of the first codec; of another as CODEC=LIST. May be given again."),
 ]
 Baselines = Annotated[
-    str, typer.Option("--baseline", help="By commas: measured codecs, or published ones (published:NAME if both).")
+    str | None,
+    typer.Option(
+        "--baseline",
+        help="By commas: measured codecs, or published ones (published:NAME if both). "
+        "[default: the second codec, and on Kodak vtm before it]",
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder of coded files and results; goes on where it was left.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many pictures to work on at a time.")]
@@ -43,9 +48,9 @@ Settings = Annotated[
 
 def eval(  # noqa: A001 the command's name
     sources: Sources,
-    codec: CodecNames = "s2lic",
+    codec: CodecNames = "s2lic,avif,jpeg",
     qualities: Qualities = None,
-    baseline: Baselines = "vtm",
+    baseline: Baselines = None,
     out: Out = Path("eval"),
     jobs: Jobs = 1,
     model: Model = None,
@@ -60,8 +65,8 @@ def eval(  # noqa: A001 the command's name
     from s2lic.eval.run import Request, check, evaluate
 
     options = _options([*_own(model, device), *(settings or [])])
-    selections = _selections(codec.split(","), qualities or [], options)
-    request = Request(selections, tuple(baseline.split(",")), out, jobs)
+    selections = _selections(_list(codec), qualities or [], options)
+    request = Request(selections, tuple(_list(baseline or "")), out, jobs)
     check(request)
     paths = _paths(sources, recursive)
     words = _words(codec, qualities or [], baseline, model, settings or [], jobs)
@@ -100,9 +105,14 @@ def _complain(found: Evaluation, out: Path) -> None:
         print_note(f"s2lic: {row.picture}{place}: {row.error}: {row.message}", quiet=False)
     if found.failures:
         raise IncompleteEvaluationError(
-            f"{len(found.failures)} measurements failed, {len(found.samples)} are kept in {out}; "
-            "the same command tries the failed ones again"
+            f"{len(found.failures)} failed as told above, {len(found.samples)} measurements are kept in {out}; mend or "
+            "leave out what failed, and the same command measures what is missing"
         )
+
+
+def _list(text: str) -> list[str]:
+    """Names with commas between, and blanks around them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _own(model: str | None, device: DeviceName) -> list[str]:
@@ -130,6 +140,8 @@ def _selections(
     from s2lic.eval.codecs import row
     from s2lic.eval.run import Selection
 
+    if not names:
+        raise UsageError("--codec names no codec; s2lic is one")
     wanted = {codec: _numbers(numbers) for codec, numbers in (_of(names[0], text) for text in qualities)}
     if strange := sorted({*wanted, *options} - {*names, "s2lic"}):
         raise UsageError(f"there are qualities or settings for {', '.join(strange)}, which --codec does not name")
@@ -168,10 +180,10 @@ def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
 
 
 def _words(
-    codec: str, qualities: Sequence[str], baseline: str, model: str | None, settings: Sequence[str], jobs: int
+    codec: str, qualities: Sequence[str], baseline: str | None, model: str | None, settings: Sequence[str], jobs: int
 ) -> str:
     """The command as another could give it: of paths on this machine, only the last name."""
-    words = ["--codec", codec, "--baseline", baseline]
+    words = ["--codec", codec, *(["--baseline", baseline] if baseline else [])]
     words += [word for text in qualities for word in ("--qualities", text)]
     words += ["--model", Path(model).name] if model else []
     words += [word for text in settings for word in ("--set", _without_folder(text))]

@@ -1,9 +1,10 @@
 """Bjontegaard's differences between rate-distortion curves, and when they count.
 
 Curves are monotone cubic interpolations (pchip) of log rate over dB. A BD-rate counts only for at least six points that
-rise strictly and cover the metric's interval, or as much of it as the baseline's points cover. A curve that covers less
-is not comparable: it is told why, and beside that what comes out over the part that both curves cover. Published curves
-that begin or end within the interval are compared for scale over what they cover. The interval is always told.
+rise strictly and cover the metric's interval, or as much of it as the baseline's points cover; a measured baseline has
+six too. A curve that covers less is not comparable: it is told why, and beside that what comes out over the part
+that both curves cover. Published curves that begin or end within the interval are compared for scale over what they
+cover. The interval is always told.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from typing import Any
 import numpy as np
 
 from s2lic.errors import ExtraMissingError
+from s2lic.eval.metrics import MS_SSIM_SIDE
 from s2lic.eval.records import MS_SSIM, PSNR, Comparison, Curve, Point
 
 POINTS_MIN = 6
+# Why measured points may lack a metric.
+WHY_NONE = {MS_SSIM: f", for which every picture needs {MS_SSIM_SIDE} pixels a side"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def intervals() -> str:
 def compare(curve: Curve, baseline: Curve, metric: Metric) -> Comparison:
     """The differences in rate and in dB between two curves, or why there are none. Raises ExtraMissingError."""
     low, high = _common(metric, baseline, curve if curve.published else baseline)
-    if reason := _fault(baseline, metric):
+    if reason := _fault(baseline, metric) or ("" if baseline.published else _too_few(baseline)):
         return not_comparable(curve, baseline, metric, f"the baseline has {reason}")
     if reason := _fault(curve, metric) or _too_few(curve):
         return not_comparable(curve, baseline, metric, reason)
@@ -99,15 +103,18 @@ def _ends(curve: Curve, metric: Metric) -> tuple[float, float]:
 def _fault(curve: Curve, metric: Metric) -> str:
     """Why these points are no curve; empty if they are one."""
     if len(curve.points) < 2:
-        return f"{len(curve.points)} points"
-    if not all(math.isfinite(metric.of(point)) for point in curve.points):
-        return f"no finite {metric.label} at some points"
+        return _too_few(curve)
+    if any(math.isnan(metric.of(point)) for point in curve.points):
+        return f"no {metric.label}" if curve.published else f"no {metric.label}{WHY_NONE.get(metric.name, '')}"
+    if any(math.isinf(metric.of(point)) for point in curve.points):
+        return f"points without loss, of infinite {metric.label}"
     fall = first_fall(curve, metric)
     return f"points that do not rise, {fall}" if fall else ""
 
 
 def _too_few(curve: Curve) -> str:
-    return f"{len(curve.points)} points, and {POINTS_MIN} are needed" if len(curve.points) < POINTS_MIN else ""
+    count = len(curve.points)
+    return f"{count} of the {POINTS_MIN} points that are needed" if count < POINTS_MIN else ""
 
 
 def _uncovered(curve: Curve, metric: Metric, low: float, high: float) -> str:

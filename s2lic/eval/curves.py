@@ -31,6 +31,11 @@ def known_baseline(name: str, measured: Iterable[str]) -> str:
     return published.curve(name.removeprefix(published.PREFIX)).codec
 
 
+def usual_baselines(measured: Sequence[str], kodak: bool) -> list[str]:
+    """Published VTM where its points hold, and the second codec measured, if there is one."""
+    return [*([f"{published.PREFIX}vtm"] if kodak else []), *measured[1:2]]
+
+
 def comparisons(
     measured: Sequence[Curve], baselines: Iterable[str], pictures: Set[str], kodak: bool
 ) -> list[Comparison]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isnan
 
 from s2lic.eval.bd import METRICS, Metric, bpp_at, first_fall, intervals
 from s2lic.eval.markdown import table
@@ -65,7 +66,7 @@ def _verdicts(found: Evaluation, metric: Metric) -> str:
     first = {row.codec: row for row in rows if row.baseline == baselines[0]}
     curves = [curve for curve in _rows(found) if _worth_a_row(curve, cells, baselines)]
     curves.sort(key=lambda curve: _rate(first.get(curve.codec)))
-    columns = [_label(found, baseline) for baseline in baselines]
+    columns = [f"against {_label(found, baseline)}" for baseline in baselines]
     lines = []
     for curve in curves:
         rates = (_percent(cells.get((curve.codec, baseline)), metric) for baseline in baselines)
@@ -73,7 +74,7 @@ def _verdicts(found: Evaluation, metric: Metric) -> str:
     notes = _notes(found, [row for row in rows if _told(row)])
     why = f"Not comparable:\n\n{notes}" if notes else ""
     return "\n\n".join(
-        filter(None, (f"## BD-rate by {metric.label}", table(("against", *columns, "dB at equal rate"), lines), why))
+        filter(None, (f"## BD-rate by {metric.label}", table(("codec", *columns, "dB at equal rate"), lines), why))
     )
 
 
@@ -144,7 +145,8 @@ def _three_digits(value: float | None) -> str:
 
 
 def _measured(curve: Curve, found: Evaluation) -> str:
-    falls = [fall for metric in METRICS if (fall := first_fall(curve, metric))]
+    measured = [metric for metric in METRICS if not any(isnan(metric.of(point)) for point in curve.points)]
+    falls = [fall for metric in measured if (fall := first_fall(curve, metric))]
     notes = [f"Rate and quality do not rise together {falls[0]}."] if falls else []
     if len(curve.pictures) < len(found.pictures):
         notes.append(f"Over {len(curve.pictures)} of {len(found.pictures)} pictures: the others failed.")

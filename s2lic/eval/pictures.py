@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from s2lic.errors import ImageError, UnsupportedModeError
+from s2lic.errors import ImageError, LossyConversionError, UnsupportedModeError
 from s2lic.eval.records import Failure, Picture
 from s2lic.files import read_bytes
 from s2lic.images import read_image
 
 MODES = ("RGB", "L")
+OPAQUE = {"RGBA": "RGB", "LA": "L"}
 
 
 def read(paths: Sequence[Path]) -> tuple[list[Picture], list[Failure]]:
@@ -32,11 +34,25 @@ def _read(name: str, path: Path) -> Picture | Failure:
 
 
 def open_rgb(source: bytes | str) -> Image.Image:
-    """The picture without metadata, so that no codec pays for it. Raises what `read_image` raises."""
-    image = read_image(source, strip=True).image
+    """The picture without metadata, so that no codec pays for it, and without an alpha that hides nothing.
+
+    Raises what `read_image` raises, UnsupportedModeError and LossyConversionError.
+    """
+    picture = read_image(source, strip=True)
+    image = _without_idle_alpha(picture.image)
+    if losses := [note.text for note in picture.notes if note.lossy]:
+        raise LossyConversionError(f"no original to compare with: {'; '.join(losses)}; convert it to 8-bit RGB first")
     if image.mode not in MODES:
-        raise UnsupportedModeError(f"codecs are compared on RGB and grey pictures of 8 bits, not on mode {image.mode}")
+        raise UnsupportedModeError(
+            "codecs are compared on RGB and grey pictures; lay this one with transparency onto a background first"
+        )
     return image
+
+
+def _without_idle_alpha(image: Image.Image) -> Image.Image:
+    if image.mode not in OPAQUE or np.asarray(image.getchannel("A")).min() < 255:
+        return image
+    return image.convert(OPAQUE[image.mode])
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

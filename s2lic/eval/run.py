@@ -11,7 +11,7 @@ from pathlib import Path
 
 from s2lic.eval import codecs, measure, published
 from s2lic.eval.codecs.row import need
-from s2lic.eval.curves import comparisons, known_baseline, mean_curve
+from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
 from s2lic.eval.kodak import is_kodak
 from s2lic.eval.machine import machine, today
 from s2lic.eval.measure import Task
@@ -34,7 +34,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure, against what, where to, and with how many processes."""
+    """What to measure, against what (without baselines, the usual ones), where to, and with how many processes."""
 
     selections: tuple[Selection, ...]
     baselines: tuple[str, ...]
@@ -73,8 +73,9 @@ def evaluate(
     found = list(_results(_tasks(pictures, request), request.jobs, done))
     samples = _in_order([item for item in found if isinstance(item, Sample)], pictures, request)
     curves = [_curve(selection, samples) for selection in request.selections]
-    names = [known_baseline(name, [curve.codec for curve in curves]) for name in request.baselines]
     kodak = is_kodak(pictures)
+    measured = [curve.codec for curve in curves]
+    names = [known_baseline(name, measured) for name in request.baselines] or usual_baselines(measured, kodak)
     return Evaluation(
         date=today(),
         command=f"s2lic eval {KODAK if kodak else FOLDER} {words}".rstrip(),

@@ -42,8 +42,18 @@ def test_a_folder_gives_record_page_plot_and_report(run: Run, photos: Path) -> N
     assert str(ROOT) not in page
 
 
+def test_without_options_ours_is_set_against_avif_and_beside_jpeg(run: Run, photos: Path) -> None:
+    words = ("--model", TINY, "--qualities", "10", "--qualities", "avif=10", "--qualities", "jpeg=10")
+    found = run("eval", photos, *words)
+    assert found.code == 0
+    evaluation = load(Path("eval"))
+    assert [curve.codec for curve in evaluation.curves] == ["s2lic", "avif", "jpeg"]
+    assert {row.baseline for row in evaluation.comparisons} == {"avif"}
+    assert "--baseline" not in evaluation.command
+
+
 def test_json_is_the_record(run: Run, photos: Path) -> None:
-    record = json.loads(run("eval", photos, "--codec", "jpeg", "--qualities", "50", "--json").out)
+    record = json.loads(run("eval", photos, "--codec", " jpeg,", "--qualities", "50", "--json").out)
     assert record["curves"][0]["points"][0]["quality"] == 50
     assert record["kodak"] is False
 
@@ -53,7 +63,7 @@ def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run,
     found = run("eval", photos, "--codec", "jpeg", "--qualities", "50")
     assert found.code == 1
     assert "two: NotAnImageError" in found.err
-    assert "1 measurements failed, 1 are kept in eval" in found.err
+    assert "1 failed as told above, 1 measurements are kept in eval; mend or leave out what failed" in found.err
     assert len(load(Path("eval")).samples) == 1
 
 
@@ -61,6 +71,7 @@ def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run,
     ("words", "message"),
     [
         (("photos", "--codec", "nonsense"), "no codec 'nonsense'"),
+        (("photos", "--codec", " , "), "--codec names no codec"),
         (("photos", "--codec", "vtm"), "--set vtm.encoder=PATH"),
         (("photos", "--qualities", "ten"), "--qualities takes numbers"),
         (("photos", "--qualities", "webp=10"), "which --codec does not name"),
@@ -70,7 +81,7 @@ def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run,
         (("missing", "--codec", "jpeg"), "missing"),
         (("kodak", "--codec", "jpeg"), "S2LIC_KODAK"),
     ],
-    ids=["codec", "programs", "numbers", "other codec", "set", "baseline", "empty", "missing", "kodak"],
+    ids=["codec", "no codec", "programs", "numbers", "other codec", "set", "baseline", "empty", "missing", "kodak"],
 )
 def test_a_request_at_fault_is_told_with_exit_code_2(
     run: Run, photos: Path, words: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch

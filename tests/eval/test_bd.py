@@ -44,7 +44,7 @@ def test_the_rates_of_webp_are_those_the_goal_was_set_by() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_four_fifths_of_the_rate_are_minus_20_percent_and_the_slope_times_their_logarithm_in_db(metric: Metric) -> None:
-    found = compare(straight(0.8), straight(count=4), metric)
+    found = compare(straight(0.8), straight(count=6), metric)
     assert found.rate_percent == pytest.approx(-20)
     assert found.gain_db == pytest.approx(4 * math.log2(1 / 0.8))
     assert (found.low, found.high, found.reason) == (metric.low, metric.high, "")
@@ -103,11 +103,11 @@ def test_db_are_compared_over_the_rates_that_both_have() -> None:
 @pytest.mark.parametrize(
     ("points", "reason"),
     [
-        (straight(count=5), "5 points, and 6 are needed"),
+        (straight(count=5), "5 of the 6 points that are needed"),
         (straight(low=37.6), "run from 37.60 to 38.00 dB and do not cover all of 28.5 to 37.5 dB"),
         (of(*straight().points, Point(9.0, 38.0)), "points that do not rise"),
-        (of(*straight().points, Point(9.0, math.inf)), "no finite PSNR"),
-        (of(), "0 points"),
+        (of(*straight().points, Point(9.0, math.inf)), "points without loss, of infinite PSNR"),
+        (of(), "0 of the 6 points that are needed"),
     ],
     ids=["few", "beyond", "flat", "lossless", "none"],
 )
@@ -129,12 +129,15 @@ def test_a_curve_that_covers_too_little_is_told_over_what_both_cover(
 
 
 def test_a_baseline_that_is_no_curve_says_so() -> None:
-    assert compare(straight(), of(), PSNR).reason == "the baseline has 0 points"
+    assert compare(straight(), of(), PSNR).reason == "the baseline has 0 of the 6 points that are needed"
+    assert compare(straight(), straight(count=5), PSNR).reason.startswith("the baseline has 5 of the 6")
 
 
 def test_a_curve_without_ms_ssim_is_compared_by_psnr_alone() -> None:
     assert compare(curve("lalic"), curve("vtm"), PSNR).rate_percent is not None
-    assert "no finite MS-SSIM" in compare(curve("lalic"), curve("vtm"), MS_SSIM).reason
+    assert compare(curve("lalic"), curve("vtm"), MS_SSIM).reason == "no MS-SSIM"
+    small = of(*(replace(point, msssim=None) for point in straight().points))
+    assert compare(small, straight(), MS_SSIM).reason == "no MS-SSIM, for which every picture needs 161 pixels a side"
 
 
 @pytest.mark.parametrize("codec", ["hm", "bpg", "av1", "webp", "jpeg", "jpeg2000", "cheng2020-attn", "mbt2018-mean"])

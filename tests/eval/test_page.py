@@ -59,7 +59,7 @@ def test_rows_stand_in_order_of_the_first_baseline_which_stands_among_them() -> 
 def test_a_measured_codec_is_a_baseline_before_the_published_one() -> None:
     both = (measured("jpeg", "JPEG"), measured("webp", "WebP"))
     text = to_markdown(evaluation(*both, baselines=("jpeg", "published:jpeg")))
-    assert "| against | **JPEG** | JPEG, published | dB at equal rate |" in text
+    assert "| codec | against **JPEG** | against JPEG, published | dB at equal rate |" in text
     webp, jpeg = rows(text, "| **WebP**")[0].split("|"), rows(text, "| **JPEG**")[0].split("|")
     assert webp[2] == webp[3]
     assert (jpeg[2].strip(), jpeg[3].strip()) == ("-", "+0.0 %")

@@ -5,10 +5,17 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.errors import InputMissingError, KodakChecksumError, KodakMissingError
+from s2lic.errors import (
+    InputMissingError,
+    KodakChecksumError,
+    KodakMissingError,
+    LossyConversionError,
+    UnsupportedModeError,
+)
 from s2lic.eval import kodak
 from s2lic.eval.pictures import open_rgb, read
 from s2lic.eval.records import Picture
@@ -43,6 +50,24 @@ def test_a_broken_picture_and_one_of_another_mode_are_failures_and_lose_no_other
         ("broken", "NotAnImageError"),
         ("alpha", "UnsupportedModeError"),
     ]
+
+
+def test_an_alpha_that_hides_nothing_is_left_out_and_one_that_hides_is_refused(tmp_path: Path) -> None:
+    for mode, coded in (("RGBA", "RGB"), ("LA", "L")):
+        image = Image.open(picture(tmp_path / "one.png")).convert(coded)
+        opaque, clear = image.convert(mode), image.convert(mode)
+        clear.putalpha(254)
+        opaque.save(tmp_path / "opaque.png")
+        clear.save(tmp_path / "clear.png")
+        assert open_rgb(str(tmp_path / "opaque.png")) == image
+        with pytest.raises(UnsupportedModeError, match="onto a background first"):
+            open_rgb(str(tmp_path / "clear.png"))
+
+
+def test_an_original_that_would_lose_something_is_refused_with_the_mend(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20)).save(tmp_path / "deep.png")
+    with pytest.raises(LossyConversionError, match=r"8 bits; convert it to 8-bit RGB first"):
+        open_rgb(str(tmp_path / "deep.png"))
 
 
 def test_a_file_that_is_not_there_is_the_callers_fault(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ def find(program: str) -> str:
     """The path of a program. Raises ProgramMissingError."""
     found = shutil.which(program)
     if found is None:
-        raise ProgramMissingError(f"there is no program {program} that can be run")
+        raise ProgramMissingError(
+            f"there is no program {program} that can be run; check its path, and that it is executable (chmod +x)"
+        )
     return str(Path(found).resolve())
 
 
@@ -31,5 +33,7 @@ def run(words: Sequence[str | Path], product: Path) -> float:
     if process.returncode or not product.exists():
         said = log.read_text(errors="replace").strip()[-LAST_WORDS:] or "nothing"
         how = f"with exit code {process.returncode}" if process.returncode else "without writing its output"
-        raise ProgramFailedError(f"{Path(words[0]).name} ended {how}; it said: {said}")
+        raise ProgramFailedError(
+            f"{Path(words[0]).name} ended {how}; it said: {said}; check its build and its configuration"
+        )
     return usage.ru_maxrss / 1024
