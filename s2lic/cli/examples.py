@@ -44,6 +44,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic train --data photos --minutes 60 --out run", "begin"),
         ("s2lic train --data photos --minutes 90 --out run --resume", "go on"),
         ("s2lic train --data photos --out run --export own.safetensors", "and write weights"),
+        ("s2lic train --data photos --config small --block swinv2,halo,halo --gate eca", "of other blocks"),
+        ("s2lic train --data scans --config small --adapter --init own.safetensors", "only adapters, for scans"),
     ),
     "weights list": (
         ("s2lic weights list", "a table"),

@@ -52,6 +52,16 @@ class StageName(str, Enum):
 
 Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")]
 Config = Annotated[str, typer.Option("--config", help="The model's configuration: nano, small, base.")]
+Block = Annotated[
+    str | None,
+    typer.Option("--block", help="Blocks of g_a and g_s: one key, or one each for strides 2, 4, 8."),
+]
+Mlp = Annotated[str | None, typer.Option("--mlp", help="What stands for the MLP behind each mixer.")]
+Gate = Annotated[str | None, typer.Option("--gate", help="A gate behind each block.")]
+Wrap = Annotated[str | None, typer.Option("--wrap", help="A wrapper of each softmax attention.")]
+Adapter = Annotated[
+    bool, typer.Option("--adapter", help="Adapt the codec of --init to these pictures: only its adapters learn.")
+]
 Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. [default: runs/CONFIG]")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in its folder, if one is there.")]
 Init = Annotated[Path | None, typer.Option("--init", help="Weights to begin with, as far as they fit.")]
@@ -77,6 +87,11 @@ Export = Annotated[Path | None, typer.Option("--export", help="Write the average
 def train(
     data: Data,
     config: Config = "nano",
+    block: Block = None,
+    mlp: Mlp = None,
+    gate: Gate = None,
+    wrap: Wrap = None,
+    adapter: Adapter = False,
     out: Out = None,
     resume: Resume = False,
     init: Init = None,
@@ -99,12 +114,16 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, or go on with a run, on the CPU or a GPU; under torchrun, on several."""
-    folder = out or Path("runs") / config
+    if adapter:
+        _check_adapting(wrap, stage)
+        wrap = "p_adapter"
+    name = _name(config, block, mlp, gate, wrap)
+    folder = out or Path("runs") / name
     _check(crop, optimiser, export, folder, resume)
     from s2lic.train.plan import Plan
 
     plan = Plan(
-        config=config,
+        config=name,
         out=folder,
         minutes=60.0 if minutes is None and steps is None else minutes,
         steps=steps,
@@ -115,7 +134,7 @@ def train(
         decay_from=decay_from,
         seed=seed,
         optimiser=optimiser.value,
-        stage=stage.value,
+        stage="adapter" if adapter else stage.value,
         bf16=bf16,
         compiled=compiled,
         init=init,
@@ -128,6 +147,22 @@ def train(
         print_note(f"{export}: weights", quiet)
     if as_json:
         print_json({**facts, "weights": export and str(export)})
+
+
+def _check_adapting(wrap: str | None, stage: StageName) -> None:
+    """Raises UsageError for words that contradict --adapter."""
+    if wrap not in (None, "p_adapter") or stage is not StageName.all:
+        raise UsageError("--adapter means --wrap p_adapter and a stage of its own; leave out --wrap and --stage")
+
+
+def _name(config: str, block: str | None, mlp: str | None, gate: str | None, wrap: str | None) -> str:
+    """The configuration's name with the choice of blocks. Raises UnknownBlockError, BlockChoiceError and more."""
+    if not (block or mlp or gate or wrap):
+        return config
+    from s2lic.model import config as row_of
+    from s2lic.model import variant
+
+    return variant(row_of(config), tuple(block.split(",")) if block else None, mlp, gate, wrap).name
 
 
 def _check(crop: int, optimiser: OptimiserName, export: Path | None, folder: Path, resume: bool) -> None:

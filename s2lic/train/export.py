@@ -29,8 +29,8 @@ def gaussian_scales(row: EntropyRow) -> tuple[float, ...]:
 def export_checkpoint(source: Path, target: Path, force: bool = False) -> None:
     """Writes the averaged weights of a checkpoint as a weights file.
 
-    Raises WeightsError for a checkpoint that is damaged or of an older configuration, OutputExistsError unless `force`,
-    OutputUnwritableError.
+    Those of adapters have the tables of the codec that they adapt. Raises WeightsError for a checkpoint that is damaged
+    or of an older configuration, OutputExistsError unless `force`, OutputUnwritableError.
     """
     state = checkpoint.load(source)
     try:
@@ -38,4 +38,5 @@ def export_checkpoint(source: Path, target: Path, force: bool = False) -> None:
         model.load_state_dict(state["average"])
     except (UnknownConfigError, RuntimeError, KeyError) as error:
         raise WeightsError(f"{source} does not fit the configuration '{state['config']}': {error}") from error
-    write_atomically(target, export(model, gaussian_scales(model.row.entropy), MIN_REACH), force)
+    scales, tables = gaussian_scales(model.row.entropy), state.get("tables") or None
+    write_atomically(target, export(model, scales, MIN_REACH, tables), force)

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.model import S2LIC, build
-from s2lic.train import checkpoint, log
+from s2lic.train import adapter, checkpoint, log
 from s2lic.train.data import Prefetch, Source
 from s2lic.train.guard import Guard
 from s2lic.train.loss import rd_loss
@@ -45,6 +45,7 @@ class Run:
         self.model = self._model()
         self.step, self.minutes, self.stopping, self.guard = 0, 0.0, False, Guard()
         self.fresh = 0  # the step at which the optimiser began: a new one needs its warm-up
+        self.tables: dict[str, Tensor] = {}  # those of a frozen codec
         if not self.path.exists():
             self._start()
         self.model.to(ranks.device)
@@ -67,6 +68,8 @@ class Run:
         head_start(self.model, self.photos, self.plan.seed)
         if self.plan.init is not None:
             warm_start(self.model, self.plan.init, self.photos, self.plan.seed)
+        if self.plan.stage == adapter.STAGE:
+            self.tables = adapter.adopt(self.model, self.plan.init)
 
     def _network(self) -> nn.Module:
         if self.plan.compiled:
@@ -81,6 +84,8 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.average.load(state["average"])
         self.step, self.minutes = state["step"], state["minutes"]
+        if self.plan.stage == adapter.STAGE:
+            self.tables = state.get("tables", {})
         if state["stage"] == self.plan.stage and "optimiser" in state:
             self.optimiser.load_state_dict(state["optimiser"])
             self.fresh = state["fresh"]
@@ -102,6 +107,7 @@ class Run:
                 "step": self.step,
                 "fresh": self.fresh,
                 "minutes": self.minutes,
+                "tables": self.tables,
             },
         )
 
@@ -136,7 +142,7 @@ class Run:
         """One step at the given learning rate; a step the guard does not accept changes nothing."""
         self.optimiser.set_rate(rate)
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
-        if self.step % CENTRE_EVERY == 0:
+        if self.step % CENTRE_EVERY == 0 and not self.tables:
             self.model.entropy.centre()
         parts = self._losses()
         self.model.zero_grad(set_to_none=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from torch import nn
 
@@ -11,21 +12,22 @@ from s2lic.errors import UnknownConfigError
 
 @dataclass(frozen=True)
 class Stage:
-    """Parameters whose names begin with one of `learning` move; all of them if it is empty.
+    """Parameters whose names fit one of the patterns `learning` move.
 
     g_s alone sees latents rounded as a decoder does, and costs a third of a step.
     """
 
     name: str
-    learning: tuple[str, ...] = ()
+    learning: tuple[str, ...]
 
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("all"),
-        Stage("gains", ("entropy.gains.",)),
-        Stage("g_s", ("g_s.",)),
+        Stage("all", ("*",)),
+        Stage("gains", ("entropy.gains.*",)),
+        Stage("g_s", ("g_s.*",)),
+        Stage("adapter", ("*.adapter.*",)),
     )
 }
 
@@ -40,4 +42,4 @@ def stage(name: str) -> Stage:
 def freeze(model: nn.Module, chosen: Stage) -> None:
     """Takes the gradients of every parameter that this stage leaves alone."""
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not chosen.learning or name.startswith(chosen.learning))
+        parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in chosen.learning))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from safetensors.torch import load as parse
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.tables import Tables, build_tables
 from s2lic.errors import WeightsError, WeightsHashError
 from s2lic.model import S2LIC, Config, build, config
@@ -32,22 +34,25 @@ class Weights:
     model_id: bytes
 
 
-def export(model: S2LIC, scales: tuple[float, ...], reach: int) -> bytes:
+def export(model: S2LIC, scales: tuple[float, ...], reach: int, tables: Mapping[str, Tensor] | None = None) -> bytes:
     """The weights file of a trained model: parameters rounded to fp16, tables made once from them.
 
-    The factorised prior itself is left out: its tables stand for it. Raises WeightsError for a weight
-    that fp16 cannot hold.
+    The factorised prior itself is left out: its tables stand for it. `tables` are those of the file that the entropy
+    model comes from, if it did not change. Raises WeightsError for a weight that fp16 cannot hold.
     """
-    entropy = model.entropy
-    entropy.centre()
-    entropy.z_centre.copy_(entropy.z_centre.half())  # tables and decoder must mean the same numbers
-    pmfs = [(first, mass.numpy()) for first, mass in entropy.prior.pmfs(entropy.z_centre)]
-    tables = build_tables(pmfs, scales, reach)
-    tensors = {TABLE_PREFIX + k: torch.from_numpy(v) for k, v in tables.to_arrays().items()}
+    tensors = dict(tables or _tables(model.entropy, scales, reach))
     for name, value in model.state_dict().items():
         if not name.startswith(PRIOR_PREFIX):
             tensors[name] = _half(name, value)
     return serialise(tensors, metadata={"row": to_text(model.row)})
+
+
+def _tables(entropy: EntropyModel, scales: tuple[float, ...], reach: int) -> dict[str, Tensor]:
+    entropy.centre()
+    entropy.z_centre.copy_(entropy.z_centre.half())  # tables and decoder must mean the same numbers
+    pmfs = [(first, mass.numpy()) for first, mass in entropy.prior.pmfs(entropy.z_centre)]
+    arrays = build_tables(pmfs, scales, reach).to_arrays()
+    return {TABLE_PREFIX + name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _half(name: str, value: Tensor) -> Tensor:

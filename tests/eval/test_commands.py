@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from s2lic.cli import main
 from s2lic.model import config
-from s2lic.train import start
+from s2lic.train import start, warm
 from s2lic.weights.store import load
+from tests.frozen import MODEL
 
 ROOT = Path(__file__).parents[2]
 NO_TIME = "0.00001"
@@ -29,6 +32,8 @@ def run(*words: object) -> int:
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two smooth pictures just large enough to train on; a head start that looks at few of their patches."""
     monkeypatch.setattr(start, "PATCHES_FROM", 4)
+    monkeypatch.setattr(warm, "FIT_STEPS", 2)
+    monkeypatch.setattr(warm, "FIT_BATCHES", 1)
     folder = tmp_path / "photos"
     folder.mkdir()
     rows, cols = np.mgrid[:256, :272]
@@ -83,6 +88,22 @@ def test_training_leaves_a_checkpoint_and_weights_that_code(
     assert (facts["checkpoint"], facts["steps"], facts["weights"]) == (str(out / "last.pt"), 1, None)
 
 
+def test_training_takes_a_choice_of_blocks_into_the_name_of_what_it_trains(photos: Path, tmp_path: Path) -> None:
+    words = ("--block", "swinv2,swinv2,halo", "--mlp", "conv_glu", "--gate", "eca", "--wrap", "act")
+    weights = tmp_path / "own.safetensors"
+    assert train(photos, "--out", tmp_path / "run", *words, "--minutes", NO_TIME, "--export", weights) == 0
+    assert load(weights).model.row.name == "tiny+block=swinv2,swinv2,halo+mlp=conv_glu+gate=eca+wrap=act"
+
+
+def test_training_adapts_a_codec_and_leaves_it_as_it_is(photos: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "own.safetensors"
+    words = ("--adapter", "--init", MODEL, "--out", tmp_path / "run", "--minutes", NO_TIME, "--export", weights)
+    assert train(photos, *words) == 0
+    assert load(weights).model.row.name == "tiny+wrap=p_adapter"
+    own = load_file(weights)
+    assert all(torch.equal(own[name], value) for name, value in load_file(MODEL).items())
+
+
 def test_training_takes_adamw_without_the_extra(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     monkeypatch.chdir(photos.parent)
@@ -103,9 +124,14 @@ def test_training_with_soap_names_the_extra_it_needs(
     [
         (("--crop", 100), 2, "multiples of 16"),
         (("--config", "huge"), 2, "huge"),
+        (("--block", "swinv2,lstm,halo"), 2, "no block 'lstm'"),
+        (("--gate", "halo"), 2, "'halo' is a mixer"),
+        (("--config", "nano", "--adapter"), 2, "'p_adapter' wraps softmax attention, which 'bottleneck' has none of"),
+        (("--adapter",), 2, "give its weights file with --init"),
+        (("--adapter", "--stage", "g_s"), 2, "leave out --wrap and --stage"),
         (("--export", "nowhere/own.safetensors"), 1, "no folder"),
     ],
-    ids=["crop", "config", "export"],
+    ids=["crop", "config", "block", "gate", "no-attention", "no-codec", "stage", "export"],
 )
 def test_training_refuses_before_it_starts(
     photos: Path, words: tuple[object, ...], code: int, message: str, capsys: pytest.CaptureFixture[str]
