@@ -20,7 +20,8 @@ Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in
 Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, by commas.")]
 Peers = Annotated[str, typer.Option("--peers", help="Codecs to set beside ours, by commas; none for none.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
-Limit = Annotated[float, typer.Option("--limit", min=1, help="Seconds for one case; an overrun is its result.")]
+Limit = Annotated[float, typer.Option("--limit", min=1, help="Seconds for one case; what would not fit is not tried.")]
+Minutes = Annotated[float, typer.Option("--minutes", min=0, help="For all cases; what would not fit is not tried.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Put performance.json, .md and .png into this folder.")]
 
 
@@ -28,10 +29,11 @@ def speed(
     source: Picture = None,
     sizes: Sizes = "256,512,1024,2048,4096",
     threads: Threads = "1,2",
-    peers: Peers = "mbt2018-mean,cheng2020-attn,elic,avif",
+    peers: Peers = "avif,mbt2018-mean,elic,cheng2020-attn",
     model: Model = None,
-    repeats: Repeats = 5,
-    limit: Limit = 600.0,
+    repeats: Repeats = 3,
+    limit: Limit = 90.0,
+    minutes: Minutes = 12.0,
     out: Out = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -47,11 +49,12 @@ def speed(
     picture = open_image(source or sample_photograph())
     load = os.getloadavg()[0]
     outcomes = []
-    for outcome in run(todo, picture, model):
+    for outcome in run(todo, picture, model, 60 * minutes):
         outcomes.append(outcome)
         if not quiet:
             typer.echo(f"{len(outcomes)}/{len(todo)}  {_line(outcome)}", err=True)
     command = f"s2lic bench speed --sizes {sizes} --threads {threads} --peers {peers} --repeats {repeats}"
+    command += f" --limit {limit:g} --minutes {minutes:g}"
     found = record(outcomes, command, load)
     if out is not None:
         save(found, out)

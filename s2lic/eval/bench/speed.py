@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import product
@@ -33,22 +35,43 @@ def cases(
     return [Case(codec, side, count, repeats, limit_s) for codec, count, side in rows]
 
 
-def run(todo: Sequence[Case], picture: Image.Image, model: str | None) -> Iterator[Outcome]:
+def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s: float = math.inf) -> Iterator[Outcome]:
     """Each case in a fresh process, so that none inherits another's memory or warmth.
 
-    A codec that ran out of time is not tried on larger pictures with the same threads.
+    What would not fit into its limit or into what is left of the budget, judged by the next smaller picture of the same
+    codec and threads, is not tried, and its outcome says so.
     """
-    overrun: dict[tuple[str, int], int] = {}
+    begin, smaller = time.monotonic(), dict[tuple[str, int], Outcome]()
     with tempfile.TemporaryDirectory() as folder:
         for case in todo:
-            smaller = overrun.get((case.codec, case.threads))
-            if smaller is not None:
-                yield Outcome(case, None, f"not tried: {smaller} px took over {case.limit_s:g} s")
+            left = budget_s - (time.monotonic() - begin)
+            if why := _not_tried(case, smaller.get((case.codec, case.threads)), left):
+                yield Outcome(case, None, why)
                 continue
             outcome = run_case(case, _square_file(picture, case.side, Path(folder)), model)
-            if outcome.problem.startswith("over "):
-                overrun[case.codec, case.threads] = case.side
+            smaller[case.codec, case.threads] = outcome
             yield outcome
+
+
+def _not_tried(case: Case, smaller: Outcome | None, left: float) -> str:
+    """Why a case should not be tried; empty if it should."""
+    if left <= 0:
+        return "not tried: the time for all was up"
+    if smaller is None:
+        return ""
+    if smaller.problem:
+        return f"not tried: {smaller.case.side} px: {smaller.problem}"
+    needed = _least_seconds(case, smaller)
+    if needed > case.limit_s:
+        return f"not tried: about {needed:.0f} s, and the limit is {case.limit_s:g} s"
+    return f"not tried: about {needed:.0f} s, and {left:.0f} s are left of the time for all" if needed > left else ""
+
+
+def _least_seconds(case: Case, smaller: Outcome) -> float:
+    """What one run to warm up and one to count will take, if cost grows with pixels; without the start."""
+    assert smaller.measured is not None
+    pair = smaller.measured.encode.seconds + smaller.measured.decode.seconds
+    return 2 * pair * case.pixels / smaller.case.pixels
 
 
 def run_case(case: Case, picture: Path, model: str | None) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -53,19 +54,45 @@ def test_a_square_is_the_middle_of_the_picture_or_the_picture_mirrored() -> None
     assert across[:, 0].tolist() == [0, 4, 8, 8, 4, 0, 0, 4, 8]
 
 
-def test_after_an_overrun_larger_pictures_are_named_and_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[tuple[str, int]] = []
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The cases that were run; elic takes a millisecond a pixel and way and overruns at 96, avif no time at all."""
+    found: list[tuple[str, int]] = []
 
     def answer(case: Case, picture: Path, model: str | None) -> Outcome:
-        tried.append((case.codec, case.side))
+        found.append((case.codec, case.side))
         with Image.open(picture) as image:
             assert image.size == (case.side, case.side)
-        return Outcome(case, None, "over 60 s") if case.codec == "elic" and case.side == 64 else outcome(case.side, 1.0)
+        if (case.codec, case.side) == ("elic", 96):
+            return Outcome(case, None, "over 60 s")
+        timed = outcome(case.side, 1e-3 * case.pixels if case.codec == "elic" else 1e-6)
+        return Outcome(case, timed.measured)
 
     monkeypatch.setattr(speed, "run_case", answer)
-    found = list(run(cases(["elic", "avif"], [32, 64, 96], [1], 3, 60.0), PICTURE, None))
-    assert tried == [("elic", 32), ("elic", 64), ("avif", 32), ("avif", 64), ("avif", 96)]
-    assert [o.problem for o in found] == ["", "over 60 s", "not tried: 64 px took over 60 s", "", "", ""]
+    return found
+
+
+def problems(sides: list[int], limit_s: float, budget_s: float = math.inf) -> list[str]:
+    found = run(cases(["elic", "avif"], sides, [1], 3, limit_s), PICTURE, None, budget_s)
+    return [outcome.problem for outcome in found]
+
+
+def test_after_an_overrun_larger_pictures_are_named_and_not_tried(tried: list[tuple[str, int]]) -> None:
+    assert problems([32, 96, 128], 60.0) == ["", "over 60 s", "not tried: 96 px: over 60 s", "", "", ""]
+    assert tried == [("elic", 32), ("elic", 96), ("avif", 32), ("avif", 96), ("avif", 128)]
+
+
+def test_what_would_not_fit_into_the_limit_is_not_tried_and_says_so(tried: list[tuple[str, int]]) -> None:
+    needed = 2 * 2 * 1e-3 * 64**2  # two runs of two ways
+    assert problems([32, 64], needed - 1) == ["", "not tried: about 16 s, and the limit is 15.384 s", "", ""]
+    assert ("elic", 64) not in tried
+    assert problems([32, 64], needed + 1) == [""] * 4
+
+
+def test_what_would_not_fit_into_the_time_for_all_is_not_tried_and_says_so(tried: list[tuple[str, int]]) -> None:
+    found = problems([32, 64], 90.0, budget_s=10.0)
+    assert found == ["", "not tried: about 16 s, and 10 s are left of the time for all", "", ""]
+    assert problems([32], 90.0, budget_s=0.0) == ["not tried: the time for all was up"] * 2
 
 
 @pytest.fixture
