@@ -40,6 +40,19 @@ def poisoned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tensor, "new_empty", poisoning(Tensor.new_empty))
 
 
+@pytest.fixture(autouse=True)
+def products_of_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter multiplies bfloat16 as if its bits were whole numbers, so there float32 is multiplied."""
+    if INTERPRETED:
+        import triton.language as tl
+
+        from s2lic.kernels import precision
+
+        of = precision.precision
+        single = {torch.bfloat16: {"DOT": tl.float32}}
+        monkeypatch.setattr(precision, "precision", lambda dtype: of(dtype) | single.get(dtype, {}))
+
+
 def poisoning(allocate: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def poisoned(*args: object, **kwargs: object) -> Tensor:
         out = allocate(*args, **kwargs)

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from s2lic.kernels.window_attention import window_attention
+from s2lic.kernels.window_attention.naive import cosines, masked
 from s2lic.transform.window import MASKED
 
 
@@ -22,6 +24,11 @@ class Rule(nn.Module, ABC):
     @abstractmethod
     def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor: ...
 
+    def over_cosines(self, q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
+        """The same of q and k of any length, for their cosines; shapes as `kernels.window_attention` has them."""
+        out: Tensor = self(*cosines(q, k, scale), v, masked(bias, mask))
+        return out
+
     def macs(self, windows: int, queries: int, keys: int, dim: int) -> int:
         """Of all windows with so many queries and keys each."""
         return 2 * windows * queries * keys * dim
@@ -32,3 +39,6 @@ class Softmax(Rule):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         return torch.softmax(q @ k.transpose(-2, -1) + bias, dim=-1).to(v.dtype) @ v
+
+    def over_cosines(self, q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
+        return window_attention(q, k, v, scale, bias, mask)

@@ -5,17 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from s2lic.kernels.sigmoid_attention import sigmoid_attention
+from s2lic.kernels.sigmoid_attention.naive import weigh
 from s2lic.transform.blocks.rule import Rule
 from s2lic.transform.blocks.swinv2 import BIAS_MAX, WindowAttention
-from s2lic.transform.window import MASKED
 
 LAYER_SCALE = 1e-2
-
-
-def sigmoid_attention(logits: Tensor, v: Tensor) -> Tensor:
-    """sum_j sigmoid(logits_ij - log n_i) v_j; n_i counts the keys that query i sees, the others are `MASKED`."""
-    seen = (logits > MASKED / 2).sum(-1, keepdim=True).clamp(min=1)
-    return torch.sigmoid(logits - seen.to(logits.dtype).log()).to(v.dtype) @ v
 
 
 class Sigmoid(Rule):
@@ -31,8 +26,13 @@ class Sigmoid(Rule):
         self.scale = nn.Parameter(torch.full((heads, 1, width), LAYER_SCALE))
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-        logits = (q @ k.transpose(-2, -1)).to(bias.dtype) + (bias - BIAS_MAX / 2)
-        return self.norm(sigmoid_attention(logits, v)) * self.scale  # type: ignore[no-any-return]
+        return self._scaled(weigh((q @ k.transpose(-2, -1)).to(bias.dtype) + (bias - BIAS_MAX / 2), v))
+
+    def over_cosines(self, q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
+        return self._scaled(sigmoid_attention(q, k, v, scale, bias - BIAS_MAX / 2, mask))
+
+    def _scaled(self, out: Tensor) -> Tensor:
+        return self.norm(out) * self.scale  # type: ignore[no-any-return]
 
 
 def sigmoid_window(dim: int, heads: int, window: int, shift: int = 0, hybrid_norm: bool = False) -> WindowAttention:

@@ -17,14 +17,6 @@ BIAS_HIDDEN = 64
 BIAS_MAX = 16.0
 
 
-def cosines(q: Tensor, k: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """q and k (..., tokens, width) whose products are cos(q, k) * scale.
-
-    The scale is multiplied onto the queries: they are far fewer than the logits.
-    """
-    return F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1)
-
-
 def log_offsets(window: int) -> Tensor:
     """(2w-1, 2w-1, 2) relative offsets, log-spaced to [-1, 1] (Swin V2, equation 4, with its factor 8)."""
     steps = torch.arange(1 - window, window, dtype=torch.float32) * (8.0 / max(window - 1, 1))
@@ -64,7 +56,7 @@ class PositionBias(nn.Module):
 class WindowAttention(nn.Module):
     """Multi-head cosine attention inside windows; (B, C, H, W) -> the same at any H, W.
 
-    `rule` makes the output of q, k, v and the bias, which is `MASKED` where a query may not see a key.
+    `rule` makes the output of q, k, v, bias and mask.
     """
 
     def __init__(self, dim: int, heads: int, window: int, shift: int = 0, rule: Rule | None = None) -> None:
@@ -81,10 +73,9 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         grid = Grid(x.shape[2], x.shape[3], self.window, self.shift)
         q, k, v = self._heads(split(x.permute(0, 2, 3, 1), grid))
-        bias = self.bias()
-        if grid.needs_mask:
-            bias = bias + mask(grid, x.device).to(bias.dtype)
-        out = self.rule(*cosines(q, k, self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()), v, bias)
+        scale = self.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
+        hidden = mask(grid, x.device) if grid.needs_mask else None
+        out = self.rule.over_cosines(q, k, v, scale, self.bias(), hidden)
         return merge(self.proj(join_heads(out)), grid).permute(0, 3, 1, 2)
 
     def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from s2lic.transform.blocks.sigmoid_window import sigmoid_attention
+from s2lic.kernels.sigmoid_attention.naive import weigh
 from s2lic.transform.window import MASKED
 from tests.references.blocks import draw, made
 
@@ -16,7 +16,7 @@ from tests.references.blocks import draw, made
 @torch.no_grad()
 def test_logits_of_zero_give_the_mean_times_n_over_n_plus_1(keys: int) -> None:
     v = draw(keys, 4)
-    out = sigmoid_attention(torch.zeros(3, keys, dtype=torch.float64), v)
+    out = weigh(torch.zeros(3, keys, dtype=torch.float64), v)
     torch.testing.assert_close(out, (keys / (keys + 1) * v.mean(0)).expand(3, 4), rtol=0, atol=1e-10)
 
 
@@ -26,11 +26,11 @@ def test_a_key_adds_its_sigmoid_times_its_value_and_changes_no_other() -> None:
     without = torch.cat([v[:3], 0 * v[3:4], v[4:]])
     weight = torch.sigmoid(logits[:, 3:4] - math.log(7))
     expected = weight * v[3]
-    change = sigmoid_attention(logits, v) - sigmoid_attention(logits, without)
+    change = weigh(logits, v) - weigh(logits, without)
     torch.testing.assert_close(change, expected, rtol=0, atol=1e-10)
     sharper = logits.clone()
     sharper[:, 3] += 5
-    moved = sigmoid_attention(sharper, without) - sigmoid_attention(logits, without)
+    moved = weigh(sharper, without) - weigh(logits, without)
     assert moved.abs().max() == 0  # a softmax would have taken the weight from the others
 
 
@@ -39,9 +39,7 @@ def test_a_hidden_key_counts_for_nothing_not_even_in_n() -> None:
     logits, v = draw(5, 7), draw(7, 4, seed=2)
     hidden = logits.clone()
     hidden[:, 4:] += MASKED
-    torch.testing.assert_close(
-        sigmoid_attention(hidden, v), sigmoid_attention(logits[:, :4], v[:4]), rtol=0, atol=1e-10
-    )
+    torch.testing.assert_close(weigh(hidden, v), weigh(logits[:, :4], v[:4]), rtol=0, atol=1e-10)
 
 
 @torch.no_grad()

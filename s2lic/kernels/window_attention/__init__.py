@@ -1,0 +1,29 @@
+"""Cosine attention inside windows, with a position bias and a mask (Liu et al. 2022, Swin V2)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from s2lic.kernels.choice import runs_on_triton
+from s2lic.kernels.window_attention import naive
+
+# What one block of the kernel holds; wider heads and larger windows run in plain torch.
+TOKENS_MAX, WIDTH_MAX = 64, 64
+
+
+def window_attention(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
+    """softmax(scale cos(q, k) + bias + mask) v of q, k, v (B, windows, heads, n, d) -> the same shape.
+
+    scale: (heads, 1, 1). bias: (heads, n, n). mask: (windows, 1, n, n), 0 where a query may see a key and -1e9
+    elsewhere, or none; no gradient goes into it. Differentiable once.
+    """
+    if runs_on_triton("window_attention", q) and fits(q):
+        from s2lic.kernels.window_attention import triton
+
+        return triton.window_attention(q, k, v, scale, bias, mask)
+    return naive.window_attention(q, k, v, scale, bias, mask)
+
+
+def fits(q: Tensor) -> bool:
+    """Whether the kernel takes windows and heads of that size."""
+    return q.shape[-2] <= TOKENS_MAX and q.shape[-1] <= WIDTH_MAX
