@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from s2lic.codec import Codec
+from s2lic.errors import InputMissingError
 from s2lic.eval.bench.memory import peak
 from s2lic.eval.macs import cost
 from s2lic.eval.memory import with_peak
@@ -34,7 +35,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Settings:
-    """What all rows of a comparison have in common. `others` stand at strides 2 and 4, the block at stride 8."""
+    """What all rows of a comparison have in common. `others` stand at strides 2 and 4, the block at stride 8.
+
+    pictures: how many of each folder of `val` are measured, the first by name; None for all.
+    """
 
     config: str
     minutes: float
@@ -45,6 +49,7 @@ class Settings:
     data: tuple[str, ...]
     val: tuple[str, ...]
     others: str = "bottleneck"
+    pictures: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,13 @@ def trial(settings: Settings, block: str, seed: int, folder: Path) -> Row:
     steps = _trained(settings, block, seed, folder, weights)
     train_mib = peak() / 2**20
     codec = Codec(weights)
-    first = _pictures(settings.val[0])[0]
+    first = pictures_of(settings, settings.val[0])[0]
     codec.decode(codec.encode(open_rgb(str(first)), 50))  # what a first run prepares
     _, code_mib = with_peak(lambda: codec.decode(codec.encode(open_rgb(str(first)), 50)))
     times: list[tuple[float, float]] = []
-    points = {val: [_point(codec, _pictures(val), q, folder, times) for q in QUALITIES] for val in settings.val}
+    points = {
+        val: [_point(codec, pictures_of(settings, val), q, folder, times) for q in QUALITIES] for val in settings.val
+    }
     found = cost(name_of(settings, block))
     shown = (found.parameters, found.encode, found.decode, fmean(t[0] for t in times), fmean(t[1] for t in times))
     return Row(block, seed, steps, *shown, train_mib, code_mib, points)
@@ -111,8 +118,12 @@ def _trained(settings: Settings, block: str, seed: int, folder: Path, weights: P
     return run.step
 
 
-def _pictures(folder: str) -> list[Path]:
-    return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
+def pictures_of(settings: Settings, folder: str) -> list[Path]:
+    """The files of a folder that are measured. Raises InputMissingError if there are none."""
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputMissingError(f"no pictures in {folder}")
+    return files[: settings.pictures]
 
 
 def _point(

@@ -23,7 +23,7 @@ from s2lic.eval.markdown import put_into_page, table
 from s2lic.eval.records import PSNR
 from s2lic.files import write_atomically
 from s2lic.transform.blocks import block_names, block_row
-from scripts.block_trial import CLOCKS, Row, Settings, name_of, trial
+from scripts.block_trial import CLOCKS, Row, Settings, name_of, pictures_of, trial
 
 BASELINE = "swinv2"
 MARK = "comparison"
@@ -101,13 +101,14 @@ def rendered(settings: Settings, rows: Sequence[Row]) -> str:
 
 def _told(settings: Settings) -> str:
     clock = "minutes of the processor" if settings.clock == "cpu" else "minutes by the clock"
+    counted = "" if settings.pictures is None else f" of the first {settings.pictures} pictures"
     return (
         f"`{settings.config}` with the block at stride 8 and `{settings.others}` at strides 2 and 4, each trained for "
         f"{settings.minutes:g} {clock} on one thread, {settings.batch} crops of {settings.crop} pixels a step, seed 0, "
-        f"the same pictures. BD-rate against `{BASELINE}` from the sizes of written files, over the PSNR that both "
-        "curves cover; more seeds of the baseline tell the noise. Encoder and decoder in kMAC a pixel; encode and "
-        "decode in seconds of the processor a million pixels; coding (beyond what the process held before) and "
-        "training (the whole process) in MiB."
+        f"the same pictures. BD-rate against `{BASELINE}` from the sizes of written files{counted}, over the "
+        "PSNR that both curves cover; more seeds of the baseline tell the noise. Encoder and decoder in kMAC a pixel; "
+        "encode and decode in seconds of the processor a million pixels; coding (beyond what the process held before) "
+        "and training (the whole process) in MiB."
     )
 
 
@@ -132,13 +133,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop", type=int, default=192)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--pictures", type=int, help="of each folder of --val, the first by name [default: all]")
     given = parser.parse_args(arguments)
     sizes = (given.batch, given.crop, given.lr)
-    settings = Settings(
-        given.config, given.minutes, given.clock, *sizes, tuple(given.data), tuple(given.val), given.others
-    )
+    places = (tuple(given.data), tuple(given.val))
+    settings = Settings(given.config, given.minutes, given.clock, *sizes, *places, given.others, given.pictures)
     for block in given.blocks:
-        name_of(settings, block)  # an unknown one is refused before hours are spent
+        name_of(settings, block)  # what cannot be done is refused before hours are spent
+    for folder in given.val:
+        pictures_of(settings, folder)
     rows = compared(given.out, settings, given.blocks, given.seeds)
     text = put_into_page(given.page.read_text() if given.page.exists() else "", rendered(settings, rows), MARK)
     write_atomically(given.page, text.encode(), force=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.errors import EvaluationError, UnknownBlockError, UsageError
+from s2lic.errors import EvaluationError, InputMissingError, UnknownBlockError, UsageError
 from s2lic.eval.markdown import marks
 from scripts import compare_blocks
-from scripts.block_trial import QUALITIES, Row, Settings
+from scripts.block_trial import QUALITIES, Row, Settings, pictures_of
 from scripts.compare_blocks import MARK, against, main, mixers, recall, rendered, wanted
 from tests.frozen import picture
 
@@ -41,6 +41,18 @@ def test_the_table_has_the_costs_and_the_seeds_that_tell_the_noise() -> None:
     assert lines[2].startswith("| `halo` | -20.0 % (28.0 to 40.0 dB) |")
 
 
+def test_the_pictures_are_the_first_by_name_and_a_folder_without_any_is_refused(tmp_path: Path) -> None:
+    for name in ("b.png", "a.jpg", "c.webp", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in pictures_of(SETTINGS, str(tmp_path))] == ["a.jpg", "b.png", "c.webp"]
+    two = replace(SETTINGS, pictures=2)
+    assert [path.name for path in pictures_of(two, str(tmp_path))] == ["a.jpg", "b.png"]
+    assert "files of the first 2 pictures" in rendered(two, [row("swinv2")])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputMissingError, match="no pictures"):
+        pictures_of(SETTINGS, str(tmp_path / "empty"))
+
+
 def test_rows_are_asked_for_with_the_baseline_first_and_in_several_seeds() -> None:
     assert mixers()[0] == "swinv2"
     assert set(mixers()) >= {"bottleneck", "halo", "routing", "davit_channel"}
@@ -60,34 +72,33 @@ def test_kept_rows_are_found_again_unless_the_settings_differ_or_the_file_is_dam
         recall(file, SETTINGS)
 
 
-def test_two_blocks_are_trained_measured_kept_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_is_trained_measured_kept_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("data", "val"):
         (tmp_path / name).mkdir()
-        picture("portrait", size=(192, 256)).save(tmp_path / name / "a.png")
+        picture("portrait", size=(128, 128)).save(tmp_path / name / "a.png")
     page, out = tmp_path / "page.md", tmp_path / "rows.json"
     begin, end = marks(MARK)
     page.write_text(f"# Title\n\n{begin}\nold\n{end}\n\nAfter.\n")
     sizes = ["--config", "tiny", "--others", "swinv2", "--batch", "1", "--crop", "64", "--minutes", "0.01"]
     places = ["--data", str(tmp_path / "data"), "--val", str(tmp_path / "val"), "--out", str(out), "--page", str(page)]
-    main([*sizes, *places, "--seeds", "1", "--blocks", "seer_gate"])
-    kept = json.loads(out.read_text())["rows"]
-    assert [(found["block"], found["seed"]) for found in kept] == [("swinv2", 0), ("seer_gate", 0)]
-    for found in kept:
-        assert found["steps"] > 0
-        assert [point[0] for point in found["points"][str(tmp_path / "val")]] == list(QUALITIES)
-        files = sorted((tmp_path / "rows.runs" / f"{found['block']}-0" / "files").iterdir())
-        rates = sorted(8 * file.stat().st_size / (192 * 256) for file in files)
-        assert rates == sorted(point[1] for point in found["points"][str(tmp_path / "val")])
+    main([*sizes, *places, "--seeds", "1", "--blocks", "swinv2"])
+    (kept,) = json.loads(out.read_text())["rows"]
+    assert (kept["block"], kept["seed"]) == ("swinv2", 0)
+    assert kept["steps"] > 0
+    points = kept["points"][str(tmp_path / "val")]
+    assert [point[0] for point in points] == list(QUALITIES)
+    files = (tmp_path / "rows.runs" / "swinv2-0" / "files").iterdir()
+    assert sorted(8 * file.stat().st_size / (128 * 128) for file in files) == sorted(point[1] for point in points)
     text = page.read_text()
     assert text.startswith("# Title")
     assert text.endswith("After.\n")
     assert "old" not in text
-    assert "`seer_gate`" in text
+    assert "| `swinv2` | 0 |" in text
 
     def never(*_: object) -> None:
         raise AssertionError("a finished row was trained again")
 
     monkeypatch.setattr(compare_blocks, "ProcessPoolExecutor", never)
-    main([*sizes, *places, "--seeds", "1", "--blocks", "seer_gate"])
+    main([*sizes, *places, "--seeds", "1", "--blocks", "swinv2"])
     with pytest.raises(UnknownBlockError):
         main([*sizes, *places, "--blocks", "lstm"])
