@@ -57,12 +57,17 @@ def chromium(browser: str, driver: str) -> Iterator[Chrome]:
 
 
 def picture(page: Path, width: int, height: int | None) -> Image.Image:
-    """The page from its top, all of it without a height. Raises SystemExit where there is no browser."""
+    """The page from its top, all of it without a height.
+
+    Raises SystemExit where there is no browser, and where the page writes anything to its console.
+    """
     found = find()
     if found is None:
         raise SystemExit("no chromium and chromedriver here; Debian has them: apt-get install chromium chromium-driver")
     with chromium(*found) as running:
         running.get(page.resolve().as_uri())
+        if said := running.get_log("browser"):
+            raise SystemExit(f"{page} complains in the browser: {said}")
         running.set_window_size(width, height or running.execute_script("return document.body.scrollHeight") + 150)
         return Image.open(io.BytesIO(running.get_screenshot_as_png())).convert("RGB")
 
