@@ -78,14 +78,14 @@ class Codec:
         picture, extras = take(as_image(image, self.max_pixels, strict), strip)
         target = target_of(target_bpp, target_size, target_psnr, picture.size)
         regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
-        trials = Trials(self, picture, extras, regions)
+        trials = Trials(self, picture, extras, regions, again=target is not None)
         if target is None:
             return trials.plain(level)
         if quality is not None:
             raise UsageError("a quality and a target cannot both be met; give one of them")
         if target.kind is Kind.rate:
-            return meet(target, trials.sample_rate, trials.rate, trials.plain)
-        return meet(target, trials.sample_psnr, trials.psnr, trials.plain)
+            return meet(target, trials.sample_rate, trials.rate, trials.plain, 3 if trials.keeps else 2)
+        return meet(target, trials.sample_psnr, trials.psnr, trials.plain, 1)
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
         """The picture of a file, as it was taken: RGB or grey, its alpha, its metadata in `info`.

@@ -11,8 +11,8 @@ from s2lic.errors import TargetRangeError, UsageError
 
 LEVEL_MAX = 10_000
 START = 5_000
-SAMPLE_STEPS = 3
-RATE_TRIALS, PSNR_TRIALS = 3, 1
+# What is sampled is small: between levels closer than this its line may stand askew.
+APART = 1_000
 
 
 class Kind(Enum):
@@ -33,10 +33,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Trial:
-    """A file and what it measures, in the unit of the target; None if that was not measured."""
+    """A file and what it measures, in the unit of the target."""
 
     data: bytes
-    value: float | None
+    value: float
 
 
 def target_of(bpp: float | None, size: int | None, psnr: float | None, pixels: tuple[int, int]) -> Target | None:
@@ -52,46 +52,41 @@ def target_of(bpp: float | None, size: int | None, psnr: float | None, pixels: t
         raise UsageError(f"a target is a positive number, not {given[0]}")
     if psnr is not None:
         return Target(Kind.psnr, psnr, 0.03)
-    return Target(Kind.rate, math.log(bpp if bpp is not None else 8 * given[0] / math.prod(pixels)), 0.005)
+    return Target(Kind.rate, math.log(bpp if bpp is not None else 8 * given[0] / math.prod(pixels)), 0.007)
 
 
 class Curve:
-    """What the sample measures at the levels tried so far, rising, with straight lines between them."""
+    """What was measured at the levels tried so far: rising, with straight lines between them."""
 
-    def __init__(self, measure: Callable[[int], float], slope: float) -> None:
-        self._measure, self._slope = measure, slope
-        self._known: dict[int, float] = {}
+    def __init__(self, slope: float) -> None:
+        self.known: dict[int, float] = {}
+        self._slope = slope
 
-    def solve(self, wanted: float, near: float) -> int:
-        """The level of a value, tried until one comes near it; at the ends at most."""
-        level = self._guess(wanted) if self._known else START
-        for _ in range(SAMPLE_STEPS):
-            if self._known and abs(self._nearest(wanted)[1] - wanted) <= near:
-                break
-            self._known.setdefault(level, self._measure(level))
-            level = self._guess(wanted)
-        return level
+    def solve(self, wanted: float, slope: float | None = None) -> int:
+        """The level of a value, from the nearest one that is known; at the ends at most."""
+        level, value = min(self.known.items(), key=lambda point: abs(point[1] - wanted))
+        rise = self.rise(level) if slope is None or len(self.known) > 1 else slope
+        return min(max(round(level + (wanted - value) / rise), 0), LEVEL_MAX)
 
-    def at(self, level: int) -> float:
-        """The value there, by the nearest level that was tried."""
-        known = min(self._known, key=lambda at: abs(at - level))
-        return self._known[known] + self._rise(known) * (level - known)
-
-    def _guess(self, wanted: float) -> int:
-        level, value = self._nearest(wanted)
-        return min(max(round(level + (wanted - value) / self._rise(level)), 0), LEVEL_MAX)
-
-    def _nearest(self, wanted: float) -> tuple[int, float]:
-        return min(self._known.items(), key=lambda point: abs(point[1] - wanted))
-
-    def _rise(self, level: int) -> float:
-        """The slope to the nearest other level, within reason: two close ones may stand askew."""
-        others = [other for other in self._known if other != level]
+    def rise(self, level: int) -> float:
+        """The slope from there to the nearest other level, within reason; the usual one if there is none."""
+        others = [other for other in self.known if other != level]
         if not others:
             return self._slope
         other = min(others, key=lambda at: abs(at - level))
-        slope = (self._known[other] - self._known[level]) / (other - level)
-        return min(max(slope, self._slope / 2), self._slope * 2)
+        slope = (self.known[other] - self.known[level]) / (other - level)
+        return min(max(slope, self._slope / 64), self._slope * 4)
+
+
+def search(target: Target, sample: Callable[[int], float]) -> tuple[int, float]:
+    """The level where the sample has the value that is wanted, and its slope around there, from two samples."""
+    curve = Curve(target.kind.value)
+    curve.known[START] = sample(START)
+    second = curve.solve(target.goal)
+    if abs(second - START) < APART:
+        second = START + (APART if second > START else -APART)
+    curve.known[second] = sample(second)
+    return curve.solve(target.goal), curve.rise(second)
 
 
 def meet(
@@ -99,31 +94,28 @@ def meet(
     sample: Callable[[int], float],
     whole: Callable[[int], Trial],
     plain: Callable[[int], bytes],
+    trials: int,
 ) -> bytes:
     """The file that comes nearest. Raises TargetRangeError if the goal lies beyond the ends of the scale.
 
-    `sample` measures a part of the picture, `whole` makes the file and measures it, `plain` only makes it.
+    `sample` measures a part of the picture, `whole` makes the file and measures it, `trials` times at most, and `plain`
+    only makes it, for PSNR at the end: what the file would measure is then known closely enough.
     """
-    curve, offset = Curve(sample, target.kind.value), 0.0
-    trials: dict[int, Trial] = {}
-    for _ in range(RATE_TRIALS if target.kind is Kind.rate else PSNR_TRIALS):
-        level = curve.solve(target.goal - offset, 8 * target.tolerance)
-        if level in trials:
-            break
-        trials[level] = trial = whole(level)
-        assert trial.value is not None
+    level, slope = search(target, sample)
+    curve, files = Curve(target.kind.value), dict[int, bytes]()
+    for _ in range(trials):
+        at, trial = level, whole(level)
+        files[at], curve.known[at] = trial.data, trial.value
         if abs(trial.value - target.goal) <= target.tolerance:
             return trial.data
-        _check_reach(target, level, trial.value)
-        offset = trial.value - curve.at(level)
-    if target.kind is Kind.psnr:
-        level = curve.solve(target.goal - offset, 8 * target.tolerance)
-        if level not in (0, LEVEL_MAX):
-            return plain(level)
-        trials[level] = trial = whole(level)
-        assert trial.value is not None
-        _check_reach(target, level, trial.value)
-    return min(trials.values(), key=lambda trial: abs((trial.value or 0) - target.goal)).data
+        _check_reach(target, at, trial.value)
+        level = curve.solve(target.goal, slope)
+        if level in files:
+            break
+    if target.kind is Kind.psnr and level not in files:
+        _check_reach(target, level, trial.value + slope * (level - at))
+        return plain(level)
+    return files[min(files, key=lambda level: abs(curve.known[level] - target.goal))]
 
 
 def _check_reach(target: Target, level: int, value: float) -> None:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from s2lic.bitstream import pack
 from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import encode_and_decode
-from s2lic.parts import fineness, gather
-from s2lic.pixels import to_image, to_tensor
+from s2lic.entropy.coding import LatentSize, encode_and_decode
+from s2lic.parts import fineness, gather, latent_size
+from s2lic.pixels import pad, to_image, to_tensor
 from s2lic.rate_control import Trial
 from s2lic.roi import Roi
 from s2lic.strips import crew, windows
@@ -26,35 +26,53 @@ from s2lic.tiles import Box, Cell, layout_of
 if TYPE_CHECKING:
     from s2lic.codec import Codec
 
-# Blocks of this side, spread evenly, cost within a tenth of what the whole picture does a pixel.
+# Blocks of this side, spread evenly, take within a tenth of the bits that the whole picture does a pixel, and twice
+# its time.
 BLOCK = 64
-SHARE = 1 / 6
-BLOCKS_MAX = 256
+SHARE = 1 / 10
+BLOCKS_MIN, BLOCKS_MAX = 6, 256
 RIM = 8
 STATE_BITS = 32  # what a stream of its own costs a block
+# Of a picture in tiles y is kept from trial to trial, at 4 bytes a pixel, if it has no more pixels than these.
+KEPT_PIXELS = 2**24
 
 
 class Trials:
-    """g_a runs once for a picture in one stream, as it does not see the quality; of tiles y is not kept.
+    """g_a runs once, as it does not see the quality, if `again` says that more trials may follow and y can be kept.
 
     Where a block of g_a is conditioned on the quality it runs at every level that is tried.
     """
 
     def __init__(
-        self, codec: Codec, picture: Image.Image, extras: Mapping[str, bytes], regions: Roi | None = None
+        self,
+        codec: Codec,
+        picture: Image.Image,
+        extras: Mapping[str, bytes],
+        regions: Roi | None = None,
+        again: bool = True,
     ) -> None:
         self._codec, self._picture, self._extras = codec, picture, extras
         self._regions = None if regions is None or regions.neutral else regions
         self._layout = layout_of(picture.width, picture.height, codec.tile)
-        self._only: tuple[int, Tensor] | None = None
+        self.keeps = again and picture.width * picture.height <= KEPT_PIXELS
+        self._kept: dict[Cell, tuple[int, Tensor]] = {}
         self._sampled = blocks(picture.width, picture.height)
         self._blocks: tuple[int, Tensor, Tensor] | None = None
+
+    @property
+    def size(self) -> LatentSize | None:
+        """That of y, if the picture is one stream."""
+        return latent_size(self._layout.whole) if self._layout.rows * self._layout.columns == 1 else None
+
+    def x(self) -> Tensor:
+        """The whole picture, (1, 3, H, W), as g_a takes it."""
+        return pad(to_tensor(self._picture).to(self._codec.device))
 
     def plain(self, level: int) -> bytes:
         """The file at a level 0..10000."""
         cells = list(self._layout.cells())
         with crew(self._codec.jobs, len(cells)) as team:
-            return self._file(level, list(team.map(lambda cell: self._code(cell, level)[0], cells)))
+            return self.file(level, list(team.map(lambda cell: self._code(cell, level)[0], cells)))
 
     def rate(self, level: int) -> Trial:
         """The file, and the logarithm of its bits a pixel."""
@@ -74,7 +92,7 @@ class Trials:
         for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._codec.jobs):
             error += self._squared_error(window, pixels)
         count = self._layout.width * self._layout.height * len(self._picture.getbands())
-        return Trial(self._file(level, [coded[cell] for cell in self._layout.cells()]), decibels(error / count))
+        return Trial(self.file(level, [coded[cell] for cell in self._layout.cells()]), decibels(error / count))
 
     def sample_rate(self, level: int) -> float:
         """About the logarithm of bits a pixel."""
@@ -110,18 +128,20 @@ class Trials:
 
     def _latent(self, cell: Cell, level: int) -> Tensor:
         told = self._told(level)
-        if self._layout.rows * self._layout.columns > 1:
-            return self._codec.latent(self._picture, self._layout, cell, told)
-        if self._only is None or self._only[0] != told:
-            self._only = told, self._codec.latent(self._picture, self._layout, cell, told)
-        return self._only[1]
+        if cell in self._kept and self._kept[cell][0] == told:
+            return self._kept[cell][1]
+        y = self._codec.latent(self._picture, self._layout, cell, told)
+        if self.keeps:
+            self._kept[cell] = told, y
+        return y
 
     def _code_latent(self, y: Tensor, level: int, boxes: list[Box]) -> tuple[list[Coded], Tensor]:
         weights, levels = self._codec.weights, torch.full((len(y),), level, device=self._codec.device)
         finer = fineness(self._regions, boxes)
         return encode_and_decode(weights.model.entropy, weights.tables, y, levels, fineness=finer)
 
-    def _file(self, level: int, coded: list[Coded]) -> bytes:
+    def file(self, level: int, coded: list[Coded]) -> bytes:
+        """The file of these streams, one a tile."""
         grey = self._picture.mode == "L"
         container = gather(self._layout, coded, self._codec.weights.model_id, level, grey)
         roi = b"" if self._regions is None else self._regions.pack()
@@ -139,8 +159,8 @@ def decibels(error: float) -> float:
 
 
 def blocks(width: int, height: int) -> list[Box]:
-    """About a sixth of the picture, evenly spread; a small picture repeats its edge."""
-    wanted = min(max(width * height * SHARE / BLOCK**2, 1), BLOCKS_MAX)
+    """About a tenth of the picture, evenly spread; a small picture repeats its edge."""
+    wanted = min(max(width * height * SHARE / BLOCK**2, BLOCKS_MIN), BLOCKS_MAX)
     columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // BLOCK, 1), BLOCKS_MAX)
     rows = min(max(round(wanted / columns), 1), max(height // BLOCK, 1))
     lefts, tops = _spread(width, columns), _spread(height, rows)

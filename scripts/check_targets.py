@@ -1,16 +1,29 @@
-"""How near files come to a target, and what that costs in plain encodes: scripts/check_targets.py DIR [COUNT]."""
+"""How near files come to a target, and what that costs in plain encodes, by the processor's time.
+
+    python scripts/check_targets.py DIR [--count 3] [--tile 256]
+
+Targets of each picture: two rates, each also as a size in bytes, and two PSNR. `--tile` cuts
+smaller pictures into tiles too.
+"""
 
 from __future__ import annotations
 
 import math
-import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import torch
+import typer
 from PIL import Image
 
 from s2lic.codec import Codec
+from s2lic.tiles import SIDE
+
+RATES, LEVELS = (0.45, 0.8), (33.0, 34.5)
+MISSED_MAX = {"bpp": 0.01, "size": 0.01, "psnr": 0.05}
+COST_MAX = 3.0
 
 
 def psnr(a: Image.Image, b: Image.Image) -> float:
@@ -22,27 +35,38 @@ def timed(codec: Codec, image: Image.Image, **how: float) -> tuple[bytes, float]
     return codec.encode(image, **how), time.process_time() - start  # type: ignore[arg-type]
 
 
-def main(folder: Path, count: int) -> None:
-    codec = Codec()
-    files = sorted(folder.glob("*.png"))[:count]
-    misses: dict[str, list[float]] = {"bpp": [], "psnr": []}
-    costs: dict[str, list[float]] = {"bpp": [], "psnr": []}
-    for path in files:
+def tried(codec: Codec, image: Image.Image, kind: str, goal: float) -> tuple[float, float]:
+    """By how much a target was missed, relative or in dB, and the seconds it took."""
+    data, spent = timed(codec, image, **{f"target_{kind}": goal})
+    if kind == "psnr":
+        return abs(psnr(codec.decode(data), image) - goal), spent
+    got = len(data) if kind == "size" else 8 * len(data) / math.prod(image.size)
+    return abs(got / goal - 1), spent
+
+
+def main(folder: Path, count: int = 24, tile: Annotated[int, typer.Option()] = SIDE) -> None:
+    torch.set_num_threads(1)
+    codec, over = Codec(tile=tile), 0
+    rows: dict[str, list[tuple[float, float]]] = {kind: [] for kind in MISSED_MAX}
+    for path in sorted(folder.glob("*.png"))[:count]:
         image = Image.open(path).convert("RGB")
         timed(codec, image)
-        _, plain = timed(codec, image)
-        for bpp, level in ((0.45, 33.0), (0.8, 34.5)):
-            data, spent = timed(codec, image, target_bpp=bpp)
-            misses["bpp"].append(abs(8 * len(data) / math.prod(image.size) / bpp - 1))
-            costs["bpp"].append(spent / plain)
-            data, spent = timed(codec, image, target_psnr=level)
-            misses["psnr"].append(abs(psnr(codec.decode(data), image) - level))
-            costs["psnr"].append(spent / plain)
-    for kind, missed in misses.items():
-        cost = costs[kind]
-        print(f"{kind}: missed by {np.mean(missed):.4f} on average, {max(missed):.4f} at most; "
-              f"{np.mean(cost):.2f} plain encodes on average, {max(cost):.2f} at most")  # fmt: skip
+        plain = min(timed(codec, image)[1] for _ in range(2))
+        sizes = [round(rate * math.prod(image.size) / 8) for rate in RATES]
+        for kind, goals in (("bpp", RATES), ("size", sizes), ("psnr", LEVELS)):
+            for goal in goals:
+                missed, spent = tried(codec, image, kind, goal)
+                rows[kind].append((missed, spent / plain))
+                typer.echo(f"{path.name} {kind} {goal:g}: missed by {missed:.4f}, {spent / plain:.2f} plain encodes")
+    for kind, found in rows.items():
+        missed, cost = np.array(found).T
+        over += int((missed > MISSED_MAX[kind]).sum() + (cost > COST_MAX).sum())
+        typer.echo(
+            f"{kind}: missed by {missed.mean():.4f} on average, {missed.max():.4f} at most; "
+            f"{cost.mean():.2f} plain encodes on average, {cost.max():.2f} at most"
+        )
+    raise typer.Exit(over > 0)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 24)
+    typer.run(main)

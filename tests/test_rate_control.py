@@ -61,7 +61,7 @@ def test_targets_that_contradict_are_the_callers_fault(arguments: dict[str, floa
 
 
 def test_a_size_in_bytes_is_a_rate() -> None:
-    assert target_of(None, 1000, None, (80, 50)) == Target(Kind.rate, math.log(2), 0.005)
+    assert target_of(None, 1000, None, (80, 50)) == Target(Kind.rate, math.log(2), 0.007)
 
 
 @pytest.mark.parametrize("offset", [-0.3, 0.0, 0.2])
@@ -75,6 +75,24 @@ def test_few_trials_of_the_whole_are_enough_where_the_sample_is_off(offset: floa
         tried.append(level)
         return Trial(str(level).encode(), sample(level) + offset)
 
-    data = meet(Target(Kind.rate, -1.1, 0.005), sample, whole, lambda _: b"")
-    assert abs(sample(int(data)) + offset + 1.1) <= 0.005
+    data = meet(Target(Kind.rate, -1.1, 0.007), sample, whole, lambda _: b"", 3)
+    assert abs(sample(int(data)) + offset + 1.1) <= 0.007
     assert len(tried) <= 3
+
+
+@pytest.mark.parametrize("goal", [29.5, 33.2, 36.6, 39.0])
+@pytest.mark.parametrize("offset", [-0.5, 0.0, 0.6])
+def test_a_psnr_takes_two_samples_and_one_trial_of_the_whole(goal: float, offset: float) -> None:
+    tried: list[str] = []
+
+    def sample(level: int) -> float:
+        tried.append("sample")
+        return 28.5 + 1.25e-3 * level - 1.5e-8 * level**2
+
+    def whole(level: int) -> Trial:
+        tried.append("whole")
+        return Trial(str(level).encode(), sample(level) + offset)
+
+    data = meet(Target(Kind.psnr, goal, 0.03), sample, whole, lambda level: str(level).encode(), 1)
+    assert tried == ["sample", "sample", "whole", "sample"]  # the last is within the whole
+    assert abs(sample(int(data)) + offset - goal) <= 0.05
