@@ -115,7 +115,7 @@ def _check_version(data: bytes) -> None:
     if not data.startswith(MAGIC):
         if MAGIC.startswith(data):
             raise TruncatedError(f"the file is cut off: only {len(data)} bytes are left")
-        raise NotS2licError("this is not an s2lic file: it does not begin with the magic bytes")
+        raise NotS2licError("this is not an s2lic file: it does not begin with the magic bytes; s2lic encode makes one")
     if len(data) < _BOXES_START:
         raise TruncatedError("the file is cut off before the format version")
     version = data[len(MAGIC)]

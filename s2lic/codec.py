@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -11,17 +12,17 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
-from s2lic.entropy.coding import decode_latent
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import QualityRangeError, UsageError
-from s2lic.extras import alpha_of, give, take
+from s2lic.extras import alpha_of, take
 from s2lic.images import ImageLike, as_image
+from s2lic.many import decode_all, encode_all
 from s2lic.model import STRIDE
-from s2lic.parts import GREY, check_claims, fineness, latent_size, scatter
-from s2lic.pixels import pad, to_image, to_tensor
+from s2lic.opened import Opened
+from s2lic.parts import check_claims, latent_size, scatter
+from s2lic.pixels import pad, to_tensor
 from s2lic.rate_control import Kind, meet, target_of
 from s2lic.roi import roi_of, unpack_roi
-from s2lic.strips import windows
 from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box
 from s2lic.transform.context import Context
 from s2lic.trials import Trials
@@ -93,6 +94,28 @@ class Codec:
         `crop` is (x, y, width, height) in pixels; of a tiled file only what the crop needs is decoded.
         Raises a BitstreamError, or CropRangeError.
         """
+        return self.paint(self.open(data, crop))
+
+    def encode_many(
+        self, images: Iterable[ImageLike], quality: float | None = None, strip: bool = False, strict: bool = False
+    ) -> list[bytes]:
+        """The files of pictures in their order, as `encode` makes them; those of equal size are coded together.
+
+        Raises as `encode` does, for the first picture that is refused.
+        """
+        level = quality_level(50.0 if quality is None else quality)
+        taken = (take(as_image(image, self.max_pixels, strict), strip) for image in images)
+        return encode_all(self, [Trials(self, *parts, again=False) for parts in taken], level)
+
+    def decode_many(self, files: Iterable[bytes]) -> list[Image.Image]:
+        """The pictures of files in their order, as `decode` gives them; those of equal size are decoded together.
+
+        Raises as `decode` does, for the first file that is refused.
+        """
+        return decode_all(self, [self.open(data) for data in files])
+
+    def open(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Opened:
+        """The parts of a file, before any symbol is decoded. Raises a BitstreamError, or CropRangeError."""
         container = unpack(data, Limits(self.max_pixels))
         header = container.header
         weights, levels = self._weights_of(header.model_id), torch.tensor([header.quality], device=self.device)
@@ -101,19 +124,12 @@ class Codec:
         check_claims(weights.model.entropy, weights.tables, coded, levels, layout)
         regions = unpack_roi(container.roi, (header.width, header.height)) if container.roi else None
         alpha = alpha_of(container.extras, (header.width, header.height), area.corners)
+        return Opened(header, weights, levels, layout, coded, area, regions, alpha, container.extras)
 
-        def latent(cell: Cell) -> Tensor:
-            tile, stream = layout.tile(*cell), coded[cell[0] * layout.columns + cell[1]]
-            finer = fineness(regions, [tile])
-            return decode_latent(
-                weights.model.entropy, weights.tables, [stream], levels, latent_size(tile), finer
-            ).float()
-
-        grey, synthesise = header.colour == GREY, partial(self.synthesise, weights, level=header.quality)
-        picture = Image.new("L" if grey else "RGB", (area.width, area.height))
-        for window, pixels in windows(layout, area, latent, synthesise, self.jobs):
-            picture.paste(to_image(pixels, grey), (window.left - area.left, window.top - area.top))
-        return give(picture, alpha, container.extras)
+    def paint(self, file: Opened) -> Image.Image:
+        """The picture of an opened file. Raises a BitstreamError."""
+        synthesise = partial(self.synthesise, file.weights, level=file.header.quality)
+        return file.picture(file.latent, synthesise, self.jobs)
 
     def latent(self, picture: Image.Image, layout: Layout, cell: Cell, level: int) -> Tensor:
         """y of one tile, for which g_a has seen `HALO` pixels around it."""

@@ -43,12 +43,13 @@ class Crew:
 
 @contextmanager
 def crew(jobs: int, items: int) -> Iterator[Crew]:
-    """Threads as long as the block lasts; none for a single item."""
+    """Threads as long as the block lasts, which share torch's own among them; none for a single item."""
     jobs = min(jobs, items)
     if jobs == 1:
         yield Crew(None, 1)
         return
-    with ThreadPoolExecutor(jobs) as pool:
+    share = max(1, torch.get_num_threads() // jobs)
+    with ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(share,)) as pool:
         yield Crew(pool, jobs)
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from s2lic import codec as module
+from s2lic import opened
 from s2lic.bitstream import Container, pack, unpack
 from s2lic.codec import Codec
 from s2lic.errors import CorruptError, CropRangeError, SymbolChecksumError
@@ -85,13 +85,13 @@ def test_a_crop_is_the_part_of_the_whole(crop: tuple[int, int, int, int]) -> Non
 
 def test_a_crop_decodes_only_the_tiles_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    real = module.decode_latent
+    real = opened.decode_latent
 
     def counted(*arguments, **named):  # type: ignore[no-untyped-def]
         sizes.append(arguments[4])
         return real(*arguments, **named)
 
-    monkeypatch.setattr(module, "decode_latent", counted)
+    monkeypatch.setattr(opened, "decode_latent", counted)
     tiler().decode(tiled(), crop=(10, 10, 40, 40))
     assert len(sizes) == 1
     tiler().decode(tiled(), crop=(230, 10, 40, 40))
@@ -129,7 +129,7 @@ def test_the_symbols_of_each_tile_are_checked() -> None:
 def test_tiles_too_short_for_their_pixels_are_refused_before_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     header = dataclasses.replace(unpack(tiled()).header, width=4096, height=4096)
     table = pack_tiles(Layout(4096, 4096, 1024, 1024), [Entry(8, 0)] * 16)
-    monkeypatch.setattr(module.Image, "new", None)
+    monkeypatch.setattr(opened.Image, "new", None)
     with pytest.raises(CorruptError, match="cannot hold"):
         tiler().decode(pack(Container(header, bytes(8 * 16), b"", table)))
 

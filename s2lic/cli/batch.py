@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,7 +16,6 @@ from s2lic.errors import S2licError
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
 Facts = dict[str, object]
-Work = Callable[[Job], Facts]
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,22 @@ class Outcome:
         return {**names, "status": self.status, **self.facts, **fault}
 
 
+Work = Callable[[Iterable[Job]], Iterator[Outcome]]
+
+
+def each(do: Callable[[Job], Facts]) -> Work:
+    """The work of doing one job after another."""
+    return lambda jobs: (attempt(job, lambda: do(job)) for job in jobs)  # noqa: B023 done before the next job comes
+
+
+def attempt(job: Job, do: Callable[[], Facts]) -> Outcome:
+    """What becomes of a job that `do` does."""
+    try:
+        return Outcome(job, do())
+    except S2licError as error:
+        return Outcome(job, error=error)
+
+
 def run(batch: Batch, work: Work, show: Callable[[Outcome], None], manner: Manner, verb: str) -> list[Outcome]:
     """Do every job; `show` prints a success. JSON is one object for one input, else a list."""
     outcomes = []
@@ -78,21 +93,16 @@ def finish(outcomes: list[Outcome]) -> None:
 
 
 def _outcomes(batch: Batch, work: Work, manner: Manner, verb: str) -> Iterator[Outcome]:
-    def attempt(job: Job) -> Outcome:
-        try:
-            with progress(f"{verb} {job.source}", quiet=manner.quiet or batch.many):
-                return Outcome(job, work(job))
-        except S2licError as error:
-            return Outcome(job, error=error)
-
     if manner.threads == 1 or len(batch.jobs) == 1:
-        yield from map(attempt, batch.jobs)
+        with progress(f"{verb} {batch.jobs[0].source}", quiet=manner.quiet or batch.many):
+            outcomes = work(batch.jobs) if batch.many else iter(list(work(batch.jobs)))
+        yield from outcomes
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(manner.threads) as pool:
         try:
-            yield from pool.map(attempt, batch.jobs)
+            yield from pool.map(lambda job: next(work([job])), batch.jobs)
         except BaseException:
             # Pictures in hand are finished, which leaves no half of one; the others are not begun.
             pool.shutdown(wait=False, cancel_futures=True)

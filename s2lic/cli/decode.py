@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,9 +33,15 @@ from s2lic.cli.options import (
     Strip,
     Verbose,
 )
+from s2lic.cli.stages import Stages
 from s2lic.cli.streams import CODED, check_target, print_note, read_input, write_output
 from s2lic.cli.summary import print_summary
 from s2lic.errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from s2lic.codec import Codec
 
 Format = Annotated[
     str | None,
@@ -75,9 +84,9 @@ def decode(
     extension, part = _extension(format_name, output), _crop(crop, skip_existing)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
     batch = plan(sources, outputs, CODED, recursive, as_json)
-    codec = shared_codec(device, model, max_pixels, jobs)
+    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs))
 
-    def work(job: Job) -> Facts:
+    def begin(job: Job) -> Coded | Facts:
         target = job.target or STANDARD
         form = extension if target == STANDARD else format_of(target)
         if not skip_existing:
@@ -85,28 +94,43 @@ def decode(
         data = read_input(job.source)
         # A broken file is told at once, before torch is loaded.
         container = unpack(data, Limits(max_pixels))
-        header = container.header
-        if skip_existing and is_whole_picture(target, header):
+        if skip_existing and is_whole_picture(target, container.header):
             return {"status": SKIPPED}
         if "alpha" in container.extras:
             check_alpha(form, background)
-        coder, start = codec(), time.perf_counter()
-        image = coder.decode(data, crop=part)
-        seconds = time.perf_counter() - start
+        return Coded(data, form, container.header.width * container.header.height)
+
+    def end(job: Job, file: Coded, image: Image.Image, seconds: float) -> Facts:
         image = with_metadata(image, {}) if strip else image
-        if lost := left_out(image, form):
-            print_note(f"s2lic: note: {job.source}: {form} has no place for {', '.join(lost)}", quiet)
-        write_output(target, encode_image(image, form, background), force or skip_existing)
-        return {"width": image.width, "height": image.height, "bytes": len(data), "seconds": seconds}
+        if lost := left_out(image, file.form):
+            print_note(f"s2lic: note: {job.source}: {file.form} has no place for {', '.join(lost)}", quiet)
+        write_output(job.target or STANDARD, encode_image(image, file.form, background), force or skip_existing)
+        return {"width": image.width, "height": image.height, "bytes": len(file.data), "seconds": seconds}
 
     def show(outcome: Outcome) -> None:
         print_note(_line(outcome), quiet)
 
     began = time.perf_counter()
+    work = Stages(begin, partial(_decoded, part=part), end).work(codec, device)
     outcomes = run(batch, work, show, Manner(quiet, as_json, verbose, jobs), "decoding")
     if batch.many and not quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A file whose container is sound, and the format that its picture is to have."""
+
+    data: bytes
+    form: str
+    pixels: int
+
+
+def _decoded(coder: Codec, files: Sequence[Coded], part: tuple[int, int, int, int] | None) -> list[Image.Image]:
+    if part is not None or len(files) == 1:
+        return [coder.decode(file.data, crop=part) for file in files]
+    return coder.decode_many([file.data for file in files])
 
 
 def _extension(format_name: str | None, output: str | None) -> str:

@@ -15,28 +15,33 @@ if TYPE_CHECKING:
     from s2lic.codec import Codec
 
 
-def open_codec(device: DeviceName, model: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS) -> Codec:
+def open_codec(
+    device: DeviceName, model: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS, jobs: int = 1
+) -> Codec:
     """The codec of that model, else of the default one. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
     where = pick_device(device)
     if model is None:
-        return Codec(device=where, max_pixels=max_pixels)
-    return Codec(model, device=where, max_pixels=max_pixels)
+        return Codec(device=where, max_pixels=max_pixels, jobs=jobs)
+    return Codec(model, device=where, max_pixels=max_pixels, jobs=jobs)
 
 
-def shared_codec(device: DeviceName, model: str | None, max_pixels: int, threads: int) -> Callable[[], Codec]:
+def shared_codec(
+    device: DeviceName, model: str | None, max_pixels: int, threads: int, files: int
+) -> Callable[[], Codec]:
     """A codec that is opened when it is first asked for, and once, whatever thread asks.
 
-    A broken file is then told before torch is loaded, and many files pay for loading once.
+    A broken file is then told before torch is loaded, and many files pay for loading once. Threads work on a file
+    each, or on the tiles of a single one.
     """
     lock, opened = threading.Lock(), list["Codec"]()
 
     def get() -> Codec:
         with lock:
             if not opened:
-                opened.append(open_codec(device, model, max_pixels))
-                share_cores(threads)
+                opened.append(open_codec(device, model, max_pixels, jobs=threads if files == 1 else 1))
+                share_cores(min(threads, files))
         return opened[0]
 
     return get

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,9 +32,15 @@ from s2lic.cli.options import (
     Strip,
     Verbose,
 )
+from s2lic.cli.stages import Stages
 from s2lic.cli.streams import check_target, print_note, write_output
 from s2lic.cli.summary import print_summary
 from s2lic.errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from s2lic.codec import Codec
 
 Quality = Annotated[
     float | None,
@@ -80,34 +88,53 @@ def encode(
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
     regions = {} if roi is None else {"roi": read_image(roi, max_pixels).image}
-    codec = shared_codec(device, model, max_pixels, jobs)
+    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs))
 
-    def work(job: Job) -> Facts:
+    def begin(job: Job) -> Read | Facts:
         target = job.target or STANDARD
         if skip_existing and is_whole_file(target):
             return {"status": SKIPPED}
         check_target(target, force or skip_existing)
         picture = read_image(sys.stdin.buffer if job.source == STANDARD else job.source, max_pixels, strict, strip)
-        notes, image = [note.text for note in picture.notes], picture.image
+        notes = [note.text for note in picture.notes]
         for note in notes:
             print_note(f"s2lic: note: {job.source}: {note}", quiet)
-        coder, start = codec(), time.perf_counter()
-        wanted = targets or {"quality": 50.0 if quality is None else quality}
-        data = coder.encode(image, **wanted, **regions)  # type: ignore[arg-type]
-        seconds = time.perf_counter() - start
-        write_output(target, data, force or skip_existing)
-        bpp = 8 * len(data) / (image.width * image.height)
-        size = {"width": image.width, "height": image.height, "bytes": len(data), "bpp": bpp}
-        return {"quality": read_header(data).quality / 100, **size, "seconds": seconds, "notes": notes}
+        return Read(picture.image, notes)
+
+    def code(coder: Codec, read: Sequence[Read]) -> list[bytes]:
+        level = 50.0 if quality is None else quality
+        if targets or regions or len(read) == 1:
+            wanted = targets or {"quality": level}
+            return [coder.encode(item.image, **wanted, **regions) for item in read]  # type: ignore[arg-type]
+        return coder.encode_many([item.image for item in read], level)
+
+    def end(job: Job, read: Read, data: bytes, seconds: float) -> Facts:
+        write_output(job.target or STANDARD, data, force or skip_existing)
+        size = {"width": read.image.width, "height": read.image.height, "bytes": len(data)}
+        facts = {**size, "bpp": 8 * len(data) / read.pixels, "seconds": seconds, "notes": read.notes}
+        return {"quality": read_header(data).quality / 100, **facts}
 
     def show(outcome: Outcome) -> None:
         print_note(_line(outcome), quiet)
 
     began = time.perf_counter()
+    work = Stages(begin, code, end).work(codec, device)
     outcomes = run(batch, work, show, Manner(quiet, as_json, verbose, jobs), "encoding")
     if batch.many and not quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A picture that is ready to be coded, and what was done to it before."""
+
+    image: Image.Image
+    notes: list[str]
+
+    @property
+    def pixels(self) -> int:
+        return self.image.width * self.image.height
 
 
 def _line(outcome: Outcome) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from s2lic.bitstream import EXTRAS, VERSION, Limits, describe, unpack
-from s2lic.cli.batch import Facts, Manner, Outcome, finish, run
+from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
 from s2lic.cli.jobs import Job, find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
 from s2lic.cli.report import one_line
@@ -26,7 +26,7 @@ def info(
             show(outcome)
 
     batch = find_inputs(sources, CODED, recursive)
-    finish(run(batch, look, print_facts, Manner(quiet, as_json, verbose), "reading"))
+    finish(run(batch, each(look), print_facts, Manner(quiet, as_json, verbose), "reading"))
 
 
 def look(job: Job) -> Facts:

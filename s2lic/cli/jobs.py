@@ -139,6 +139,8 @@ def _check_targets(jobs: Sequence[Job], as_json: bool) -> None:
         target = Path(job.target or "").absolute()
         if target in sources:
             raise UsageError(f"{job.target} is an input itself; give another output with -o or --outdir")
+        if taken.get(target) == job.source:
+            raise UsageError(f"{job.source} is named twice; name it once")
         if target in taken:
             raise UsageError(
                 f"{taken[target]} and {job.source} would both become {job.target}; give each a run and an --outdir"

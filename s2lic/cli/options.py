@@ -18,7 +18,7 @@ Outdir = Annotated[
     typer.Option("--outdir", help="A folder for the outputs, made if it is not there; keeps the inputs' folders."),
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into the folders of folders too.")]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many files to work on at a time.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many files, or tiles of a single file, at a time.")]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave outputs that are there and whole; goes on with a stopped run.")
 ]

@@ -20,8 +20,8 @@ from s2lic.cli import main
 class FakeCodec:
     """JPEG in our container: the interface of `s2lic.codec.Codec` without its cost."""
 
-    def __init__(self, model: str = "fake", device: str = "cpu", max_pixels: int | None = None) -> None:
-        self.model, self.device, self.max_pixels = model, device, max_pixels
+    def __init__(self, model: str = "fake", device: str = "cpu", max_pixels: int | None = None, jobs: int = 1) -> None:
+        self.model, self.device, self.max_pixels, self.jobs = model, device, max_pixels, jobs
 
     def encode(
         self,
@@ -34,6 +34,12 @@ class FakeCodec:
         image.save(buffer, format="JPEG", quality=int(quality))
         header = Header(*image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0)
         return pack(Container(header, buffer.getvalue()))
+
+    def encode_many(self, images: list[Image.Image], quality: float) -> list[bytes]:
+        return [self.encode(image, quality) for image in images]
+
+    def decode_many(self, files: list[bytes]) -> list[Image.Image]:
+        return [self.decode(data) for data in files]
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
         image = Image.open(io.BytesIO(unpack(data).payload))

@@ -177,6 +177,11 @@ def test_two_inputs_of_one_output_are_named(run: Run, album: Path) -> None:
     assert not Path("coded").exists()
 
 
+def test_an_input_that_is_named_twice_is_told_so(run: Run, photo: Path) -> None:
+    result = run("encode", "photo.png", "photo.png", "--outdir", "coded")
+    assert (result.code, result.err) == (2, "s2lic: photo.png is named twice; name it once\n")
+
+
 def test_a_format_has_one_place(run: Run, photo: Path) -> None:
     run("encode", photo)
     assert run("decode", "photo.s2lic", "-o", "x.png", "--format", "jpg").code == 2
@@ -236,7 +241,7 @@ def test_jobs_run_at_once_and_are_reported_in_order() -> None:
 
     jobs = Batch([Job(str(number)) for number in range(6)], many=True)
     shown: list[Outcome] = []
-    batch.run(jobs, work, shown.append, Manner(quiet=True, threads=3), "testing")
+    batch.run(jobs, batch.each(work), shown.append, Manner(quiet=True, threads=3), "testing")
     assert [outcome.job.source for outcome in shown] == list("012345")
 
 
@@ -253,7 +258,7 @@ def test_an_interrupt_begins_no_further_job() -> None:
 
     jobs = Batch([Job(str(number)) for number in range(100)], many=True)
     with pytest.raises(KeyboardInterrupt):
-        batch.run(jobs, work, interrupt, Manner(quiet=True, threads=2), "testing")
+        batch.run(jobs, batch.each(work), interrupt, Manner(quiet=True, threads=2), "testing")
     assert len(done) < 10
 
 
@@ -271,3 +276,36 @@ def test_a_bar_shows_on_a_terminal(run: Run, album: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "encoding" in run("encode", "album", "--outdir", "a").err
     assert run("encode", "album", "--outdir", "b", "--quiet").err == ""
+
+
+def test_small_pictures_are_coded_together_and_large_ones_alone(
+    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: list[int] = []
+    for name in ("encode_many", "decode_many"):
+        real = getattr(FakeCodec, name)
+        monkeypatch.setattr(FakeCodec, name, lambda *a, real=real: together.append(len(a[1])) or real(*a))
+    for name in ("l.png", "m.png"):
+        Image.new("RGB", (300, 300)).save(album / name)
+    assert run("encode", album, "--outdir", "coded").code == 0
+    assert run("decode", "coded", "--outdir", "back", "-j", 2).code == 0
+    assert together == [3]  # a, b and the first large one; the second has nobody to wait for, and threads are alone
+    assert run("decode", "coded", "--outdir", "back", "--force").code == 0
+    assert together == [3, 3]
+
+
+def test_where_one_of_several_fails_the_others_are_coded(
+    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = FakeCodec.encode
+
+    def picky(self: FakeCodec, image: Image.Image, quality: float) -> bytes:
+        if image.width == 9:
+            raise CorruptError("nines are refused")
+        return real(self, image, quality)
+
+    monkeypatch.setattr(FakeCodec, "encode", picky)
+    result = run("encode", album, "-r", "--outdir", "coded", "--json", "--quiet")
+    assert result.code == 1
+    assert [row["status"] for row in json.loads(result.out)] == ["done", "failed", "done"]
+    assert names("coded") == {"a.s2lic", "trip/c.s2lic"}

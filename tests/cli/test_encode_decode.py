@@ -133,11 +133,11 @@ def test_the_device_and_the_model_reach_the_codec(run: Run, photo: Path, monkeyp
     monkeypatch.setattr(FakeCodec, "__init__", note)
     run("encode", photo, "--model", "small", "--max-pixels", 2000)
     run("decode", "photo.s2lic", "-o", "b.png", "--max-pixels", 3000)
-    run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors")
+    run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2)
     assert asked == [
-        (("small",), {"device": "cpu", "max_pixels": 2000}),
-        ((), {"device": "cpu", "max_pixels": 3000}),
-        (("own.safetensors",), {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS}),
+        (("small",), {"device": "cpu", "max_pixels": 2000, "jobs": 1}),
+        ((), {"device": "cpu", "max_pixels": 3000, "jobs": 1}),
+        (("own.safetensors",), {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 2}),
     ]
 
 

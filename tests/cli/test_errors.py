@@ -59,7 +59,9 @@ def test_the_callers_faults_exit_with_2(run: Run, photo: Path, words: tuple[str,
 def test_a_file_that_is_not_ours_exits_with_1_and_one_line(run: Run, photo: Path, command: str) -> None:
     result = run(command, photo, *(["-o", "x.png"] if command == "decode" else []))
     assert result.code == 1
-    assert result.err == ("s2lic: this is not an s2lic file: it does not begin with the magic bytes\n")
+    assert result.err == (
+        "s2lic: this is not an s2lic file: it does not begin with the magic bytes; s2lic encode makes one\n"
+    )
 
 
 def test_what_is_not_a_picture_exits_with_1(run: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import Facts, Manner, Outcome, finish, run
+from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
 from s2lic.cli.jobs import Job, Wanted, find_inputs
 from s2lic.cli.options import Json, Quiet, Recursive, Verbose
 from s2lic.cli.report import one_line
@@ -35,7 +35,7 @@ def verify(
         if not quiet:
             typer.echo(line(outcome.job.source, outcome.facts))
 
-    finish(run(batch, look, show, Manner(quiet, as_json, verbose), "verifying"))
+    finish(run(batch, each(look), show, Manner(quiet, as_json, verbose), "verifying"))
 
 
 def look(job: Job) -> Facts:

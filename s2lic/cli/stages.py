@@ -1,0 +1,89 @@
+"""The work on files in three stages, of which the middle one takes several files at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from s2lic.cli.batch import Facts, Outcome, Work, attempt
+from s2lic.cli.jobs import Job
+from s2lic.cli.options import DeviceName
+from s2lic.errors import S2licError
+
+if TYPE_CHECKING:
+    from s2lic.codec import Codec
+
+# So many files are in hand at a time, and so many pixels; a single picture may have more. On a CPU only small ones
+# gain by company.
+FILES = 64
+PIXELS = {DeviceName.cpu: 2**16, DeviceName.cuda: 2**24, DeviceName.auto: 2**24}
+
+
+class Sized(Protocol):
+    """What is begun: it knows how many pixels it will take to code."""
+
+    @property
+    def pixels(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=Sized)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Stages(Generic[Item, Result]):
+    """`begin` reads and checks, and gives facts if nothing is left to do; `code` takes what several files began with;
+    `end` writes one result, made in so many seconds.
+    """
+
+    begin: Callable[[Job], Item | Facts]
+    code: Callable[[Codec, Sequence[Item]], Sequence[Result]]
+    end: Callable[[Job, Item, Result, float], Facts]
+
+    def work(self, codec: Callable[[], Codec], device: DeviceName) -> Work:
+        """The work on jobs; the codec is opened when the first file has begun well."""
+
+        def work(jobs: Iterable[Job]) -> Iterator[Outcome]:
+            begun: list[tuple[Job, Item | Outcome]] = []
+            for job in jobs:
+                begun.append((job, self._begun(job)))
+                if self._enough([item for _, item in begun if not isinstance(item, Outcome)], device):
+                    yield from self._ended(codec, begun)
+                    begun = []
+            yield from self._ended(codec, begun)
+
+        return work
+
+    def _begun(self, job: Job) -> Item | Outcome:
+        try:
+            found = self.begin(job)
+        except S2licError as error:
+            return Outcome(job, error=error)
+        return Outcome(job, found) if isinstance(found, dict) else found
+
+    @staticmethod
+    def _enough(items: list[Item], device: DeviceName) -> bool:
+        return len(items) >= FILES or sum(item.pixels for item in items) >= PIXELS[device]
+
+    def _ended(self, codec: Callable[[], Codec], begun: list[tuple[Job, Item | Outcome]]) -> Iterator[Outcome]:
+        items = [item for _, item in begun if not isinstance(item, Outcome)]
+        results = iter(self._coded(codec, items) if items else [])
+        for job, item in begun:
+            yield item if isinstance(item, Outcome) else self._written(job, item, *next(results))
+
+    def _coded(self, codec: Callable[[], Codec], items: list[Item]) -> list[tuple[Result | S2licError, float]]:
+        """Where one of several fails each is coded alone, which tells them apart."""
+        try:
+            coder, start = codec(), time.perf_counter()
+            results = self.code(coder, items)
+        except S2licError as error:
+            return [(error, 0.0)] if len(items) == 1 else [self._coded(codec, [item])[0] for item in items]
+        seconds = (time.perf_counter() - start) / len(items)
+        return [(result, seconds) for result in results]
+
+    def _written(self, job: Job, item: Item, result: Result | S2licError, seconds: float) -> Outcome:
+        if isinstance(result, S2licError):
+            return Outcome(job, error=result)
+        return attempt(job, lambda: self.end(job, item, result, seconds))

@@ -1,0 +1,105 @@
+"""Many pictures or files at once: those of equal size go through the networks together.
+
+What leads to symbols runs in float64, where a batch differs from a single picture by about 1e-15: the format allows for
+that, and every decoder reads these files. g_a and g_s run in float32, where the two differ by about 1e-6. A CPU takes
+pictures through them one by one, so that files and pictures are those of `encode` and `decode`; a GPU takes them
+together, and now and then a symbol of a file is another one, or a pixel one level off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
+from s2lic.model import STRIDE
+from s2lic.opened import Opened
+from s2lic.trials import Trials
+
+if TYPE_CHECKING:
+    from s2lic.codec import Codec
+
+# So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.
+CPU_PIXELS, GPU_PIXELS = 2**16, 2**23
+
+Key = tuple[LatentSize | None, bytes]  # of the only stream, if it is one, and what else must be equal
+
+
+def encode_all(codec: Codec, trials: Sequence[Trials], level: int) -> list[bytes]:
+    """The files of pictures at a level 0..10000, in their order."""
+    files: dict[int, bytes] = {}
+    for group in groups([(trial.size, b"") for trial in trials], _room(codec)):
+        found = [trials[index] for index in group]
+        files.update(zip(group, _encoded(codec, found, level), strict=True))
+    return [files[index] for index in range(len(trials))]
+
+
+def decode_all(codec: Codec, opened: Sequence[Opened]) -> list[Image.Image]:
+    """The pictures of files, in their order. Raises the error of the first group that has one."""
+    pictures: dict[int, Image.Image] = {}
+    for group in groups([(file.size, _networks(file)) for file in opened], _room(codec)):
+        found = [opened[index] for index in group]
+        pictures.update(zip(group, _decoded(codec, found), strict=True))
+    return [pictures[index] for index in range(len(opened))]
+
+
+def groups(keys: Sequence[Key], room: int) -> Iterator[list[int]]:
+    """Where equal keys stand, as many at a time as have `room` pixels together; what has no size stands alone."""
+    found: dict[Key | int, list[int]] = {}
+    for index, key in enumerate(keys):
+        found.setdefault(index if key[0] is None else key, []).append(index)
+    for indices in found.values():
+        size, _ = keys[indices[0]]
+        step = 1 if size is None else max(1, room // (STRIDE**2 * size.height * size.width))
+        yield from (indices[start : start + step] for start in range(0, len(indices), step))
+
+
+def _networks(file: Opened) -> bytes:
+    """What must be equal where files go through g_s together: the weights and, if it is told, the quality."""
+    level = file.header.quality if file.weights.model.conditioned else 0
+    return file.weights.model_id + level.to_bytes(2, "little")
+
+
+def _alone(codec: Codec) -> bool:
+    """Whether float32 networks take pictures one by one, to the bit as they do for a single one."""
+    return codec.device.type == "cpu"
+
+
+def _room(codec: Codec) -> int:
+    return CPU_PIXELS if _alone(codec) else GPU_PIXELS
+
+
+def _encoded(codec: Codec, trials: list[Trials], level: int) -> list[bytes]:
+    if len(trials) == 1:
+        return [trials[0].plain(level)]
+    weights, levels = codec.weights, torch.full((len(trials),), level, device=codec.device)
+    y = _through(codec, partial(codec.analyse, weights, level=level), [trial.x() for trial in trials])
+    coded, _ = encode_and_decode(weights.model.entropy, weights.tables, y, levels)
+    return [trial.file(level, [stream]) for trial, stream in zip(trials, coded, strict=True)]
+
+
+def _decoded(codec: Codec, files: list[Opened]) -> list[Image.Image]:
+    size, weights = files[0].size, files[0].weights
+    if len(files) == 1 or size is None:
+        return [codec.paint(file) for file in files]
+    coded, levels = [file.coded[0] for file in files], torch.cat([file.levels for file in files])
+    y_hat = decode_latent(weights.model.entropy, weights.tables, coded, levels, size).float()
+    synthesise = partial(codec.synthesise, weights, level=files[0].header.quality)
+    pixels = _through(codec, synthesise, list(y_hat.split(1)))
+    return [_painted(file, *parts) for file, *parts in zip(files, y_hat.split(1), pixels.split(1), strict=True)]
+
+
+def _painted(file: Opened, y_hat: Tensor, pixels: Tensor) -> Image.Image:
+    return file.picture(lambda _: y_hat, lambda _: pixels)
+
+
+def _through(codec: Codec, net: Callable[[Tensor], Tensor], inputs: list[Tensor]) -> Tensor:
+    """What a float32 network makes of inputs of equal size."""
+    if _alone(codec):
+        return torch.cat([net(x) for x in inputs])
+    return net(torch.cat(inputs))

@@ -1,0 +1,56 @@
+"""A file whose claims have been checked: its streams, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from PIL import Image
+from torch import Tensor
+
+from s2lic.bitstream import Header
+from s2lic.entropy.coder import Coded
+from s2lic.entropy.coding import LatentSize, decode_latent
+from s2lic.extras import give
+from s2lic.parts import GREY, fineness, latent_size
+from s2lic.pixels import to_image
+from s2lic.roi import Roi
+from s2lic.strips import windows
+from s2lic.tiles import Box, Cell, Layout
+from s2lic.weights.store import Weights
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The parts of a file, with a stream for each tile of `layout` in its order; `area` is what is wanted of it."""
+
+    header: Header
+    weights: Weights
+    levels: Tensor
+    layout: Layout
+    coded: list[Coded]
+    area: Box
+    regions: Roi | None
+    alpha: Image.Image | None
+    extras: Mapping[str, bytes]
+
+    @property
+    def size(self) -> LatentSize | None:
+        """That of the only stream, if it is one, with steps that are the same everywhere."""
+        return latent_size(self.layout.whole) if len(self.coded) == 1 and self.regions is None else None
+
+    def latent(self, cell: Cell) -> Tensor:
+        """y_hat of one tile, (1, M, h, w) float32. Raises a BitstreamError."""
+        tile, stream = self.layout.tile(*cell), self.coded[cell[0] * self.layout.columns + cell[1]]
+        net, tables, finer = self.weights.model.entropy, self.weights.tables, fineness(self.regions, [tile])
+        return decode_latent(net, tables, [stream], self.levels, latent_size(tile), finer).float()
+
+    def picture(
+        self, latent: Callable[[Cell], Tensor], synthesise: Callable[[Tensor], Tensor], jobs: int = 1
+    ) -> Image.Image:
+        """The picture, given y_hat of tiles and what makes pixels of them, with its alpha and metadata."""
+        area, grey = self.area, self.header.colour == GREY
+        picture = Image.new("L" if grey else "RGB", (area.width, area.height))
+        for window, pixels in windows(self.layout, area, latent, synthesise, jobs):
+            picture.paste(to_image(pixels, grey), (window.left - area.left, window.top - area.top))
+        return give(picture, self.alpha, self.extras)
