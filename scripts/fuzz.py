@@ -27,12 +27,13 @@ with atheris.instrument_imports(include=["s2lic"]):
     from s2lic.bitstream import describe, read_header
     from s2lic.errors import BitstreamError, ImageError
     from s2lic.images import open_image
-    from scripts.mutants import ROOT, Mutant, seeds, stamp_file
+    from scripts.mutants import ROOT, Mutant, laden, seeds, stamp_file
     from scripts.mutate import Decoder
 
 MEMORY_MIB_MAX = 2048
 SECONDS_MAX = 10
 CHECKSUM_BYTES = 4
+LADEN = ("PNG", "WEBP", "TIFF")  # with alpha and metadata too
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA", "ICO", "PCX")
 
 
@@ -70,6 +71,11 @@ def pictures() -> Iterable[bytes]:
     for format_name in FORMATS:
         buffer = io.BytesIO()
         Image.linear_gradient("L").resize((9, 7)).convert("RGB").save(buffer, format=format_name)
+        yield buffer.getvalue()
+    for format_name in LADEN:
+        buffer = io.BytesIO()
+        image = laden(Image.linear_gradient("L").resize((9, 7)).convert("RGB"))
+        image.save(buffer, format=format_name, **image.info)
         yield buffer.getvalue()
 
 
