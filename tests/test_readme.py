@@ -19,6 +19,7 @@ USE = README.partition("\n## Use\n")[2].partition("\n## ")[0]
 def folder_with_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     waves((101, 75)).save("img.png")
+    waves((101, 75)).convert("L").save("map.png")
     Path("photos").mkdir()
     for name in ("one", "two"):
         waves((49, 33)).save(f"photos/{name}.png")
