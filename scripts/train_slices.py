@@ -4,8 +4,8 @@ python scripts/train_slices.py --config small --data shard0 --out state --minute
 python scripts/train_slices.py --config small --data shard1 --out state --minutes 9 --total-minutes 120
 
 Every slice gives the same options and another shard of pictures. A slice that is killed loses at most what came after
-its last save. The parts hold weights in float32 and the rest in bfloat16; with --drop-optimiser they hold no optimiser,
-which then begins anew with a warm-up in the next slice.
+its last save. The parts hold weights and their average in float32 and the optimiser in bfloat16; with --drop-optimiser
+they hold none, and it begins anew with a warm-up in the next slice. `s2lic weights export state -o FILE` reads them.
 """
 
 from __future__ import annotations

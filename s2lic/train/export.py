@@ -14,6 +14,7 @@ from s2lic.errors import UnknownConfigError, WeightsError
 from s2lic.files import write_atomically
 from s2lic.model import build
 from s2lic.train import checkpoint
+from s2lic.train.slim import read_parts, widen
 from s2lic.weights.store import export
 
 # Neighbouring rows differ by this factor: half of it off costs under 0.03 % of a symbol's bits.
@@ -27,12 +28,12 @@ def gaussian_scales(row: EntropyRow) -> tuple[float, ...]:
 
 
 def export_checkpoint(source: Path, target: Path, force: bool = False) -> None:
-    """Writes the averaged weights of a checkpoint as a weights file.
+    """Writes the averaged weights of a checkpoint, or of the parts in a folder, as a weights file.
 
     Those of adapters have the tables of the codec that they adapt. Raises WeightsError for a checkpoint that is damaged
     or of an older configuration, OutputExistsError unless `force`, OutputUnwritableError.
     """
-    state = checkpoint.load(source)
+    state = widen(read_parts(source)) if source.is_dir() else checkpoint.load(source)
     try:
         model = build(state["config"])
         model.load_state_dict(state["average"])

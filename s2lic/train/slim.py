@@ -15,8 +15,8 @@ from torch import Tensor
 from s2lic.errors import WeightsError
 
 INDEX = "index.json"
-# What an optimiser remembers is a running mean already blurred by noise; weights and their average are not.
-EXACT = ("model",)
+# What an optimiser remembers is a running mean already blurred by noise; weights are not, and their average ships.
+EXACT = ("model", "average")
 
 
 def slim(state: Any, exact: bool = False) -> Any:

@@ -12,9 +12,9 @@ from s2lic.cli.jobs import Job
 from s2lic.cli.options import Force, Json, Quiet
 from s2lic.cli.streams import print_json, print_note
 from s2lic.cli.weights.verify import line, look
-from s2lic.files import check_input, check_output
+from s2lic.files import check_input, check_output, is_folder
 
-Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A training's last.pt.")]
+Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A training's last.pt, or a folder of parts.")]
 Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file, NAME.safetensors.")]
 
 
@@ -22,7 +22,8 @@ def export(
     checkpoint: Checkpoint, output: Target, force: Force = False, quiet: Quiet = False, as_json: Json = False
 ) -> None:
     """Write the averaged weights of a training as a weights file, and check it."""
-    check_input(checkpoint)
+    if not is_folder(checkpoint):
+        check_input(checkpoint)
     check_output(output, force)
     from s2lic.train.export import export_checkpoint
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from s2lic.model import build
 from s2lic.train import checkpoint
+from s2lic.train.slim import slim, write_parts
 from s2lic.weights.store import load
 from tests.cli.conftest import Result
 
@@ -34,6 +35,14 @@ def test_the_average_becomes_a_file_that_says_what_it_is(run: Run) -> None:
     assert (facts["config"], facts["standing"], facts["bytes"]) == ("tiny", "not one that ships", path.stat().st_size)
     for name, weight in model.g_s.state_dict().items():
         assert torch.equal(weight, AVERAGE[f"g_s.{name}"].half().float()), name
+
+
+def test_parts_of_slices_give_the_file_that_the_checkpoint_gives(run: Run) -> None:
+    source = saved("tiny", AVERAGE)
+    write_parts(slim(checkpoint.load(source)), Path("parts"), 100_000)
+    for name, words in (("whole", source), ("parts", "parts")):
+        assert run("weights", "export", words, "-o", f"{name}.safetensors").code == 0
+    assert Path("parts.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
 
 
 def test_one_line_says_what_was_written(run: Run) -> None:
