@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from s2lic.errors import MapTooLargeError
 from s2lic.transform.blocks.halo import in_map, neighbourhoods
+from s2lic.transform.blocks.listed import check_places
 from s2lic.transform.window import MASKED, Grid
 
 NEAR = 9
@@ -21,8 +21,6 @@ BIAS_HIDDEN = 512
 # Offsets are log-spaced in units of the stride-8 map of a training crop.
 SPAN = 24
 TEMPERATURE = 1 / 0.24
-# Each place has a row of 9 near and 64 far keys a head.
-PLACES_MAX = 2**17
 
 
 @lru_cache(maxsize=64)
@@ -63,8 +61,10 @@ class AggAttention(nn.Module):
     """Cosine attention to 3x3 neighbours and to at most 8x8 pooled cells of the map, (B, C, H, W).
 
     Logits grow with the logarithm of the keys that a place sees. Beside the softmax, near values are weighed by
-    learned tokens, which are not normalised. Raises MapTooLargeError above 2^17 places.
+    learned tokens, which are not normalised. `n_max` places at most: each has a row of 73 weights a head.
     """
+
+    n_max = 2**17
 
     def __init__(self, dim: int, heads: int = 1) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class AggAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        _check(*x.shape[2:])
+        check_places("agg_attention", x.shape[2], x.shape[3], self.n_max)
         last = x.permute(0, 2, 3, 1)
         q = F.normalize(self._split(self.q(last).flatten(1, 2)), dim=-1)
         (k, v), seen = self._near(last)
@@ -126,11 +126,3 @@ class AggAttention(nn.Module):
 
 def _pool(x: Tensor) -> tuple[int, int]:
     return min(POOL, x.shape[2]), min(POOL, x.shape[3])
-
-
-def _check(height: int, width: int) -> None:
-    if height * width > PLACES_MAX:
-        raise MapTooLargeError(
-            f"agg_attention takes at most {PLACES_MAX} places, not {width} x {height}: "
-            "choose it for a larger stride, or code in smaller tiles"
-        )

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2lic.errors import MapTooLargeError
-from s2lic.transform.blocks import agg_attention, create_block
+from s2lic.transform.blocks import create_block
 from s2lic.transform.blocks.agg_attention import AggAttention, offsets
 from tests.references.blocks import draw, felt, made
 
@@ -159,8 +159,8 @@ def test_a_place_reaches_its_neighbours_closely_and_the_map_through_the_pool() -
 
 
 def test_a_map_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agg_attention, "PLACES_MAX", 12)
+    monkeypatch.setattr(AggAttention, "n_max", 12)
     net = create_block("agg_attention", 8, 2)
     assert net(torch.zeros(1, 8, 3, 4)).shape == (1, 8, 3, 4)
-    with pytest.raises(MapTooLargeError, match="at most 12 places, not 13 x 1"):
+    with pytest.raises(MapTooLargeError, match="up to 12 places and this one has 13"):
         net(torch.zeros(1, 8, 1, 13))
