@@ -65,6 +65,30 @@ BREAKS = (
         "halo", "a halo that hides nothing outside the map", "(at >= 0) & (at < size)", "(at >= 0) | (at < size)",
         "test_a_halo_that_covers_the_map_gives_attention_over_all_of_it",
     ),
+    Break(
+        "davit_dual", "keys of the padding are seen", "if grid.needs_mask else", "if False else",
+        "test_a_window_that_covers_the_map_gives_attention_over_all_of_it",
+    ),
+    Break(
+        "agg_attention", "logits of one scale, whatever a place sees", " * count.log()", "",
+        "test_the_scale_counts_the_keys_that_a_place_sees",
+    ),
+    Break(
+        "sentence_gate", "a gate that does not hear its condition", "known = context", "known = 0 * context",
+        "test_the_condition_is_what_sets_it",
+    ),
+    Break(
+        "act", "heads that were not chosen are calibrated too", " & (self.chosen[:, None, None] > 0.5)", "",
+        "test_a_head_that_is_not_chosen_is_untouched_to_the_bit",
+    ),
+    Break(
+        "sink_filter", "sinks of some queries pass for global ones", " & (deviation < variation * mean)", "",
+        "test_a_key_that_half_of_the_queries_look_at_is_no_global_sink",
+    ),
+    Break(
+        "p_adapter", "the query's own term is lost, as in public code", " + 2 * mu * alpha / p * queries", "",
+        "test_at_p_2_it_is_the_mean_of_attended_values_and_the_query_itself",
+    ),
 )  # fmt: skip
 
 
