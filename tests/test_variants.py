@@ -14,11 +14,12 @@ import s2lic.entropy
 from s2lic.codec import Codec
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import MIN_REACH
-from s2lic.errors import UnknownConfigError, WeightsError
+from s2lic.errors import MapTooLargeError, UnknownConfigError, WeightsError
 from s2lic.model import CONFIGS, S2LIC, build, config, variant
 from s2lic.train.export import gaussian_scales
 from s2lic.train.loss import rd_loss
 from s2lic.transform.blocks import block_names, block_row
+from s2lic.transform.blocks.seer_gate import SeerGate
 from s2lic.weights.store import export, load
 from tests.frozen import MODEL, codec, picture
 from tests.references.weights import shaken
@@ -74,6 +75,19 @@ def test_a_model_of_the_block_trains_ten_steps_and_codes_a_photograph(key: str, 
     data = own.encode(image, 60)
     assert own.decode(data).size == image.size  # the symbols' checksum has been tested
     assert own.encode(image, 60) == data
+
+
+def test_a_map_beyond_a_blocks_limit_is_refused_by_name_and_smaller_tiles_are_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SeerGate, "n_max", 1600)  # at stride 8: the whole picture has 2304, a tile with its edges fewer
+    model, image = shaken(build(chosen("seer_gate")), 0.02), picture("portrait", size=(576, 256))
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    with pytest.raises(MapTooLargeError, match=r"'seer_gate' takes maps of up to 1,600 places.*smaller tile"):
+        Codec(path).encode(image, 50)
+    tiled = Codec(path, tile=256)
+    assert tiled.decode(tiled.encode(image, 50)).size == image.size
 
 
 def test_the_model_id_covers_the_choice(tmp_path: Path) -> None:

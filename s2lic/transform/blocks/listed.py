@@ -20,7 +20,7 @@ def check_places(key: str, height: int, width: int, limit: int) -> None:
     if height * width > limit:
         raise MapTooLargeError(
             f"'{key}' takes maps of up to {limit:,} places and this one has {height * width:,}: "
-            "code in tiles, or choose this block for stride 8 alone"
+            "give Codec a smaller tile, or choose the block for stride 8 alone"
         )
 
 

@@ -9,17 +9,20 @@ from s2lic.errors import MapTooLargeError
 from s2lic.eval.memory import with_peak
 from s2lic.transform.blocks import block_names, block_row, create_block
 
-LIMITS = {"routing": 2**17, "seer_gate": 2**13, "dhsa": 2**13, "recycled": 2**13}
+HARD = {"routing": 2**17, "seer_gate": 2**13, "dhsa": 2**13, "recycled": 2**13}
+with torch.device("meta"):
+    LIMITS = {key: net.n_max for key in block_names() if hasattr(net := create_block(key, 16, 2), "n_max")}
 PEAK_MIB = 1024
 
 limited = pytest.mark.parametrize("key", LIMITS)
 
 
-def test_every_block_that_has_a_limit_is_of_the_whole_map_and_tried_here() -> None:
-    with torch.device("meta"):
-        found = {key for key in block_names() if hasattr(create_block(key, 16, 2), "n_max")}
-    assert found == set(LIMITS)
-    assert all(block_row(key).whole_map for key in found)
+def test_what_has_a_limit_is_of_the_whole_map_and_every_hard_block_of_it_has_one_but_the_pointer() -> None:
+    whole = [key for key in block_names() if block_row(key).whole_map]
+    assert set(LIMITS) <= set(whole)
+    assert {key: LIMITS.get(key) for key in whole if block_row(key).selection == "hard"} == HARD | {
+        "pointer_copy": None
+    }
 
 
 @limited
