@@ -16,10 +16,11 @@ import triton.language as tl  # noqa: E402
 from triton.backends.compiler import GPUTarget  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
+from s2lic.kernels.deformable_attention import triton as deformable_attention  # noqa: E402
 from s2lic.kernels.quantise_index import triton as quantise_index  # noqa: E402
 from s2lic.kernels.window_attention import triton as window_attention  # noqa: E402
 
-MODULES = (quantise_index, window_attention)
+MODULES = (deformable_attention, quantise_index, window_attention)
 CUDA = [GPUTarget("cuda", 80, 32), GPUTarget("cuda", 90, 32)]
 
 
@@ -61,7 +62,33 @@ def window_builds(pointer: str, sum_pointer: str, how: str, sigmoid: bool, token
     yield Build(window_attention, "backward_kernel", (*read, *written, *["i32"] * 20), constants, note)
 
 
+def deformable_builds(*names: str, pointer: str, sum_pointer: str, **precision: object) -> Iterator[Build]:
+    """The named kernels of deformable attention for nano's heads, 16 wide."""
+    constants = {"FACTOR": 0.25, "QUERIES": 32, "KEYS": 32, "WIDTH": 16, **precision}
+    read, backward = [pointer] * 5, [pointer] * 5 + [sum_pointer, pointer, sum_pointer]
+    types = {
+        "forward_kernel": (*read, pointer, sum_pointer),
+        "queries_kernel": (*backward, pointer),
+        "keys_kernel": (*backward, sum_pointer, sum_pointer, sum_pointer),
+    }
+    for name in names:
+        yield Build(deformable_attention, name, (*types[name], *["i32"] * 5), constants, f"deformable-{pointer[1:]}")
+
+
 BUILDS = [
+    *deformable_builds(
+        "forward_kernel", pointer="*fp64", sum_pointer="*fp64", DOT=tl.float64, HOW="ieee", SUM=tl.float64
+    ),
+    *deformable_builds(
+        "forward_kernel",
+        "queries_kernel",
+        "keys_kernel",
+        pointer="*bf16",
+        sum_pointer="*fp32",
+        DOT=tl.bfloat16,
+        HOW="ieee",
+        SUM=tl.float32,
+    ),
     *window_builds("*bf16", "*fp32", "ieee", False, 64, 32),
     *window_builds("*fp32", "*fp32", "tf32x3", True, 32, 16),
     Build(

@@ -1,0 +1,41 @@
+"""Deformable attention in plain torch: the oracle of the kernel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def deformable_attention(
+    q: Tensor, x: Tensor, points: Tensor, to_kv: Callable[[Tensor], Tensor], rows: Tensor, cols: Tensor
+) -> Tensor:
+    """As the public function of that name."""
+    heads = rows.shape[1]
+    k, v = (by_head(t, heads) for t in to_kv(sample_points(x, points)).chunk(2, dim=-1))
+    bias = (rows.unsqueeze(3) + cols.unsqueeze(2)).flatten(2, 3)
+    out = attend(by_head(q.flatten(2).transpose(1, 2), heads), k, v, bias)
+    return out.transpose(2, 3).flatten(1, 2).unflatten(2, q.shape[2:])  # type: ignore[no-any-return]
+
+
+def sample_points(x: Tensor, points: Tensor) -> Tensor:
+    """Bilinear samples of x (B, C, H, W) at points (B, G, 2) in units of places, edges repeated -> (B, G, C)."""
+    size = torch.tensor(x.shape[2:], dtype=points.dtype, device=points.device)
+    unit = 2 * points / (size - 1).clamp(min=1) - 1
+    grid = unit.flip(-1).unsqueeze(1)  # grid_sample wants (x, y)
+    out = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return out.squeeze(2).transpose(1, 2)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """softmax(q k / sqrt(d) + bias) v; q (B, heads, N, d), k and v (B, heads, G, d)."""
+    logits = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-2, -1)
+    return torch.softmax(logits + bias, dim=-1).to(v.dtype) @ v
+
+
+def by_head(tokens: Tensor, heads: int) -> Tensor:
+    """(B, N, C) -> (B, heads, N, d)."""
+    return tokens.unflatten(2, (heads, -1)).transpose(1, 2)  # type: ignore[no-any-return]
