@@ -12,7 +12,7 @@ from s2lic.transform.blocks import block_names, block_row, create_block
 HARD = {"routing": 2**17, "seer_gate": 2**13, "dhsa": 2**13, "recycled": 2**13}
 with torch.device("meta"):
     LIMITS = {key: net.n_max for key in block_names() if hasattr(net := create_block(key, 16, 2), "n_max")}
-PEAK_MIB = 1024
+PEAK_MIB = {"agg_attention": 2560}  # of the others 1024
 
 limited = pytest.mark.parametrize("key", LIMITS)
 
@@ -43,5 +43,5 @@ def test_at_the_limit_memory_and_products_stay_bounded(key: str) -> None:
     x = torch.randn(1, 16, height, LIMITS[key] // height)
     out, peak = with_peak(lambda: net(x))
     assert out.isfinite().all()
-    assert peak is None or peak < PEAK_MIB
+    assert peak is None or peak < PEAK_MIB.get(key, 1024)
     assert net.macs(*x.shape[2:]) <= 4 * 16**2 * LIMITS[key] + 2 * 16 * LIMITS[key] ** 2
