@@ -48,8 +48,12 @@ class Stages(Generic[Item, Result]):
         def work(jobs: Iterable[Job]) -> Iterator[Outcome]:
             begun: list[tuple[Job, Item | Outcome]] = []
             for job in jobs:
-                begun.append((job, self._begun(job)))
-                if self._enough([item for _, item in begun if not isinstance(item, Outcome)], device):
+                item = self._begun(job)
+                if isinstance(item, Outcome) and not begun:
+                    yield item
+                    continue
+                begun.append((job, item))
+                if self._enough(begun, device):
                     yield from self._ended(codec, begun)
                     begun = []
             yield from self._ended(codec, begun)
@@ -64,8 +68,9 @@ class Stages(Generic[Item, Result]):
         return Outcome(job, found) if isinstance(found, dict) else found
 
     @staticmethod
-    def _enough(items: list[Item], device: DeviceName) -> bool:
-        return len(items) >= FILES or sum(item.pixels for item in items) >= PIXELS[device]
+    def _enough(begun: list[tuple[Job, Item | Outcome]], device: DeviceName) -> bool:
+        pixels = sum(item.pixels for _, item in begun if not isinstance(item, Outcome))
+        return len(begun) >= FILES or pixels >= PIXELS[device]
 
     def _ended(self, codec: Callable[[], Codec], begun: list[tuple[Job, Item | Outcome]]) -> Iterator[Outcome]:
         items = [item for _, item in begun if not isinstance(item, Outcome)]

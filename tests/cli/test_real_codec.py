@@ -51,6 +51,20 @@ def test_the_same_file_decodes_the_same_through_a_pipe(run: Run, photo: Path, we
     assert piped.out == Path("back.png").read_bytes()
 
 
+def test_a_folder_of_thumbnails_becomes_the_files_of_one_by_one(run: Run, photo: Path, weights: Path) -> None:
+    Path("thumbs").mkdir()
+    with Image.open(photo) as image:
+        for number, mode in enumerate(["RGB", "L", "RGBA", "RGB"]):
+            image.crop((number, 0, number + 30, 20)).convert(mode).save(f"thumbs/{number}.png")
+    assert run("encode", "thumbs", "--outdir", "coded", "--model", weights).code == 0
+    assert run("decode", "coded", "--outdir", "back", "--model", weights).code == 0
+    for number in range(4):
+        run("encode", f"thumbs/{number}.png", "-o", "one.bin", "--force", "--model", weights)
+        run("decode", "one.bin", "-o", "one.png", "--force", "--model", weights)
+        assert Path(f"coded/{number}.s2lic").read_bytes() == Path("one.bin").read_bytes()
+        assert Path(f"back/{number}.png").read_bytes() == Path("one.png").read_bytes()
+
+
 def test_info_names_the_model_that_encode_used(run: Run, photo: Path, weights: Path) -> None:
     run("encode", photo, "--model", weights, "-q", "20")
     facts = json.loads(run("info", "photo.s2lic", "--json").out)
