@@ -79,7 +79,7 @@ class Codec:
         picture, extras = take(as_image(image, self.max_pixels, strict), strip)
         target = target_of(target_bpp, target_size, target_psnr, picture.size)
         regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
-        trials = Trials(self, picture, extras, regions, again=target is not None)
+        trials = Trials(self, picture, extras, regions, target.kind if target else None)
         if target is None:
             return trials.plain(level)
         if quality is not None:
@@ -105,7 +105,7 @@ class Codec:
         """
         level = quality_level(50.0 if quality is None else quality)
         taken = (take(as_image(image, self.max_pixels, strict), strip) for image in images)
-        return encode_all(self, [Trials(self, *parts, again=False) for parts in taken], level)
+        return encode_all(self, [Trials(self, *parts) for parts in taken], level)
 
     def decode_many(self, files: Iterable[bytes]) -> list[Image.Image]:
         """The pictures of files in their order, as `decode` gives them; those of equal size are decoded together.

@@ -18,7 +18,7 @@ from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, encode_and_decode
 from s2lic.parts import fineness, gather, latent_size
 from s2lic.pixels import pad, to_image, to_tensor
-from s2lic.rate_control import Trial
+from s2lic.rate_control import Kind, Trial
 from s2lic.roi import Roi
 from s2lic.strips import crew, windows
 from s2lic.tiles import Box, Cell, layout_of
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 # Blocks of this side, spread evenly, take within a tenth of the bits that the whole picture does a pixel, and twice
 # its time.
 BLOCK = 64
-SHARE = 1 / 10
+# Errors differ more from block to block than bits do.
+SHARES = {Kind.rate: 1 / 10, Kind.psnr: 1 / 6}
 BLOCKS_MIN, BLOCKS_MAX = 6, 256
 RIM = 8
 STATE_BITS = 32  # what a stream of its own costs a block
@@ -38,7 +39,7 @@ KEPT_PIXELS = 2**24
 
 
 class Trials:
-    """g_a runs once, as it does not see the quality, if `again` says that more trials may follow and y can be kept.
+    """With a `kind` of target more trials may follow: g_a, which does not see the quality, runs once if y can be kept.
 
     Where a block of g_a is conditioned on the quality it runs at every level that is tried.
     """
@@ -49,14 +50,14 @@ class Trials:
         picture: Image.Image,
         extras: Mapping[str, bytes],
         regions: Roi | None = None,
-        again: bool = True,
+        kind: Kind | None = None,
     ) -> None:
         self._codec, self._picture, self._extras = codec, picture, extras
         self._regions = None if regions is None or regions.neutral else regions
         self._layout = layout_of(picture.width, picture.height, codec.tile)
-        self.keeps = again and picture.width * picture.height <= KEPT_PIXELS
+        self.keeps = kind is not None and picture.width * picture.height <= KEPT_PIXELS
         self._kept: dict[Cell, tuple[int, Tensor]] = {}
-        self._sampled = blocks(picture.width, picture.height)
+        self._sampled = blocks(picture.width, picture.height, SHARES[kind or Kind.rate])
         self._blocks: tuple[int, Tensor, Tensor] | None = None
 
     @property
@@ -158,9 +159,9 @@ def decibels(error: float) -> float:
     return 10 * math.log10(255**2 / max(error, 1e-6))
 
 
-def blocks(width: int, height: int) -> list[Box]:
-    """About a tenth of the picture, evenly spread; a small picture repeats its edge."""
-    wanted = min(max(width * height * SHARE / BLOCK**2, BLOCKS_MIN), BLOCKS_MAX)
+def blocks(width: int, height: int, share: float) -> list[Box]:
+    """About so much of the picture, evenly spread; a small picture repeats its edge."""
+    wanted = min(max(width * height * share / BLOCK**2, BLOCKS_MIN), BLOCKS_MAX)
     columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // BLOCK, 1), BLOCKS_MAX)
     rows = min(max(round(wanted / columns), 1), max(height // BLOCK, 1))
     lefts, tops = _spread(width, columns), _spread(height, rows)
