@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from s2lic.eval import measure
-from s2lic.eval.codecs.row import Coder
+from s2lic.eval import codecs, measure
+from s2lic.eval.codecs.row import Coder, Scale
 from s2lic.eval.codecs.through_pillow import PillowCoder
 from s2lic.eval.html.views import Version, View, crop_size, middle
 from s2lic.eval.metrics import psnr
@@ -48,7 +48,7 @@ def _view(found: Evaluation, lead: Curve, sample: Sample, folder: Path) -> View:
         measured = [s for s in found.samples if (s.codec, s.picture) == (curve.codec, picture.name)]
         if measured:
             coder = measure.opened(curve.codec, tuple(sorted(found.options[curve.codec].items())))
-            quality, data = _matched(coder, original, measured, sample.size, folder)
+            quality, data = _matched(curve.codec, coder, original, measured, sample.size, folder)
             versions.append(_version(coder, curve.label, original, quality, data))
     return View(picture.name, *crop_size(original), tuple(versions))
 
@@ -61,18 +61,26 @@ def _version(coder: Coder, label: str, original: Image.Image, quality: float, da
 
 
 def _matched(
-    coder: Coder, original: Image.Image, measured: list[Sample], size: int, folder: Path
+    codec: str, coder: Coder, original: Image.Image, measured: list[Sample], size: int, folder: Path
 ) -> tuple[float, bytes]:
     """The quality whose file comes nearest to `size` bytes by ratio, and that file.
 
-    One of those measured; through Pillow, which is quick, also a quality between the two of them that are around it.
+    One of those measured, or through Pillow, which is quick, also one between and beyond them.
     """
     measured = sorted(measured, key=lambda sample: sample.size)
-    above = bisect_left(measured, size, key=lambda sample: sample.size)
-    if 0 < above < len(measured) and isinstance(coder, PillowCoder):
-        return nearest(coder, original, size, *(int(sample.quality) for sample in measured[above - 1 : above + 1]))
+    if len(measured) > 1 and isinstance(coder, PillowCoder):
+        return nearest(coder, original, size, *_around(codecs.row(codec).scale, measured, size))
     best = min(measured, key=lambda sample: abs(math.log(sample.size / size)))
     return best.quality, read_bytes(folder / best.file)
+
+
+def _around(scale: Scale, measured: list[Sample], size: int) -> tuple[int, int]:
+    """The qualities measured, or the end of the scale, whose files are less and more than `size`."""
+    rising = measured[0].quality < measured[-1].quality
+    ends = (scale.low, scale.high) if rising else (scale.high, scale.low)
+    marks = [ends[0], *(sample.quality for sample in measured), ends[1]]
+    above = 1 + bisect_left(measured, size, key=lambda sample: sample.size)
+    return int(marks[above - 1]), int(marks[above])
 
 
 def nearest(coder: Coder, original: Image.Image, size: int, low: int, high: int) -> tuple[int, bytes]:
