@@ -83,6 +83,10 @@ class MapTooLargeError(UsageError):
     """A block that looks at the whole map was given one beyond its stated limit."""
 
 
+class ToolBlockError(BlockChoiceError):
+    """A key of the list of papers stands for a command, and a block was asked for."""
+
+
 class ImageError(S2licError):
     """The picture handed to the encoder cannot be coded."""
 

@@ -51,9 +51,14 @@ TargetSize = Annotated[int | None, typer.Option("--target-size", help="Bytes to 
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
 RoiMap = Annotated[
     str | None,
-    typer.Option("--roi", metavar="MAP", help="A grey picture of what matters: white is coded finer, black coarser."),
+    typer.Option(
+        "--roi",
+        metavar="MAP",
+        help="A grey picture of what matters: white is coded finer, black coarser; or the word saliency.",
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
+SALIENCY = "saliency"
 
 
 def encode(
@@ -87,7 +92,7 @@ def encode(
         raise UsageError("-q, --target-bpp, --target-size and --target-psnr exclude one another; give one of them")
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
-    regions = {} if roi is None else {"roi": read_image(roi, max_pixels).image}
+    mask = None if roi in (None, SALIENCY) else read_image(roi, max_pixels).image
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs))
 
     def begin(job: Job) -> Read | Facts:
@@ -103,9 +108,12 @@ def encode(
 
     def code(coder: Codec, read: Sequence[Read]) -> list[bytes]:
         level = 50.0 if quality is None else quality
-        if targets or regions or len(read) == 1:
+        if targets or roi or len(read) == 1:
             wanted = targets or {"quality": level}
-            return [coder.encode(item.image, **wanted, **regions) for item in read]  # type: ignore[arg-type]
+            return [
+                coder.encode(item.image, **wanted, **_regions(coder, item.image, mask, roi == SALIENCY))  # type: ignore[arg-type]
+                for item in read
+            ]
         return coder.encode_many([item.image for item in read], level)
 
     def end(job: Job, read: Read, data: bytes, seconds: float) -> Facts:
@@ -135,6 +143,15 @@ class Read:
     @property
     def pixels(self) -> int:
         return self.image.width * self.image.height
+
+
+def _regions(codec: Codec, image: Image.Image, mask: Image.Image | None, salient: bool) -> dict[str, Image.Image]:
+    """The map of regions as an argument, if there is one."""
+    if salient:
+        from s2lic.eval.explain.regions import salient_regions
+
+        return {"roi": salient_regions(codec, image)}
+    return {} if mask is None else {"roi": mask}
 
 
 def _line(outcome: Outcome) -> str:

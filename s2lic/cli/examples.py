@@ -8,6 +8,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic encode img.png -q 80", "finer, to img.s2lic"),
         ("s2lic encode img.png -o half.bin --target-bpp 0.5", "to a size; also --target-size, --target-psnr"),
         ("s2lic encode img.png -o face.bin --roi map.png", "finer where map.png is white, coarser where it is black"),
+        ("s2lic encode img.png -o area.bin --roi saliency", "finer where bits stand out from their surroundings"),
         ("s2lic encode photos -r --outdir coded -j 2", "a folder, two at a time"),
         ("s2lic encode photos --outdir coded --skip-existing", "go on with a stopped run"),
         ("s2lic encode - -o piped.bin <img.png", "from a pipe"),
@@ -23,6 +24,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic info img.bin", "one file"),
         ("s2lic info coded -r --json", "a folder, for programs"),
     ),
+    "explain": (
+        ("s2lic explain img.png", "heat where the bits go back to, in img.explain.png"),
+        ("s2lic explain img.png --show salience --plain -o area.png", "what stands out, as a map for encode --roi"),
+    ),
     "demo": (
         ("s2lic demo", "a sample photograph"),
         ("s2lic demo img.png --qualities 20,80 --out shown", "a picture of yours"),
@@ -34,6 +39,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "blocks": (
         ("s2lic blocks", "a table"),
         ("s2lic blocks --json", "for programs"),
+    ),
+    "blocks mqar": (
+        ("s2lic blocks mqar", "an attention beside convolutions"),
+        ("s2lic blocks mqar --blocks halo,routing --form sequence --steps 600", "others, and a harder task"),
     ),
     "eval": (
         ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "beside other codecs and published figures"),

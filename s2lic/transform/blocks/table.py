@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from s2lic.errors import BlockChoiceError, UnknownBlockError
+from s2lic.errors import BlockChoiceError, ToolBlockError, UnknownBlockError
 from s2lic.transform.blocks.aaren_scan import AarenScan
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.agg_attention import AggAttention
@@ -32,6 +32,7 @@ from s2lic.transform.blocks.sentence_gate import SentenceGate
 from s2lic.transform.blocks.sigmoid_window import sigmoid_window
 from s2lic.transform.blocks.sink_filter import SinkFilter
 from s2lic.transform.blocks.swinv2 import WindowAttention
+from s2lic.transform.blocks.tools import TOOLS
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,9 @@ def block_names() -> tuple[str, ...]:
 
 
 def block_row(key: str) -> BlockRow:
-    """The row of a key. Raises UnknownBlockError."""
+    """The row of a key. Raises UnknownBlockError, and ToolBlockError for what is a command."""
+    if key in TOOLS:
+        raise ToolBlockError(f"'{key}' is a tool and no block; it runs as `{TOOLS[key].command}`")
     if key not in ROWS:
         raise UnknownBlockError(f"no block '{key}'; there are {', '.join(ROWS)}")
     return ROWS[key]

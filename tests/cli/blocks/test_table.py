@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 
 from s2lic.transform.blocks import block_names
-
-from .conftest import Result
+from s2lic.transform.blocks.tools import TOOLS
+from tests.cli.conftest import Result
 
 Run = Callable[..., Result]
 
@@ -22,3 +22,14 @@ def test_programs_get_the_same_with_what_each_needs(run: Run) -> None:
     assert [row["key"] for row in found["blocks"]] == list(block_names())
     assert {row["selection"] for row in found["blocks"]} <= {"smooth", "hard"}
     assert all(row["parameters"] >= 0 and row["kmac"] >= 0 for row in found["blocks"])
+
+
+def test_tools_are_told_with_the_command_that_they_are(run: Run) -> None:
+    lines = run("blocks").out.decode()
+    assert all(f"{row.key:15} tool      {row.command}" in lines for row in TOOLS.values())
+    assert [row["key"] for row in json.loads(run("blocks", "--json").out)["tools"]] == list(TOOLS)
+
+
+def test_every_tool_names_a_command_that_is_there(run: Run) -> None:
+    for row in TOOLS.values():
+        assert run(*row.command.split()[1:], "--help").code == 0

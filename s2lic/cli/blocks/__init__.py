@@ -1,0 +1,8 @@
+"""`s2lic blocks`: what a transform can be built of, and tools that measure it."""
+
+from __future__ import annotations
+
+from s2lic.cli.blocks.mqar import mqar
+from s2lic.cli.blocks.table import blocks
+
+ALONE, COMMANDS = blocks, (mqar,)

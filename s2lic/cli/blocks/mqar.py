@@ -1,0 +1,48 @@
+"""`s2lic blocks mqar`: which blocks can look things up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from s2lic.cli.options import Json
+from s2lic.cli.streams import print_json, progress
+
+Blocks = Annotated[str, typer.Option("--blocks", help="Keys of mixers and MLPs, by commas; `s2lic blocks` lists them.")]
+Form = Annotated[
+    str, typer.Option("--form", help="patches: a pair fills one place; sequence: key and value are neighbours.")
+]
+Side = Annotated[int, typer.Option("--side", min=2, help="Height and width of the map, and of the windows.")]
+Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Pairs of a key and a value, each asked for once.")]
+Vocabulary = Annotated[int, typer.Option("--vocabulary", min=4, help="Half of it are keys, half are values.")]
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Steps of training, 64 maps each.")]
+Width = Annotated[int, typer.Option("--width", min=4, help="Channels.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of weights and maps.")]
+
+
+def mqar(
+    blocks: Blocks = "swinv2,base_conv,bottleneck,mlp",
+    form: Form = "patches",
+    side: Side = 8,
+    pairs: Pairs = 8,
+    vocabulary: Vocabulary = 8192,
+    steps: Steps = 300,
+    width: Width = 64,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train small readers to recall values by their keys: which blocks can look things up."""
+    from s2lic.eval.mqar import Task, recall
+
+    task, found = Task(form, side, pairs, vocabulary), []
+    for block in blocks.split(","):
+        with progress(f"training {block}", quiet=False):
+            found.append(recall(block, task, steps, width, seed=seed))
+    if as_json:
+        print_json([row.as_dict() for row in found])
+        return
+    typer.echo(f"{'block':15} {'recall':>7} {'loss':>7} {'parameters':>10}")
+    for row in found:
+        typer.echo(f"{row.block:15} {100 * row.accuracy:6.1f}% {row.loss:7.3f} {row.parameters:10,}")
+    typer.echo(f"\nRight values of {vocabulary // 2}, after {steps} steps; {form}, {pairs} pairs on {side} x {side}.")

@@ -1,0 +1,92 @@
+"""The bits of a picture, element by element, and which pixels they go back to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from s2lic.codec import Codec
+from s2lic.entropy.likelihood import gaussian_likelihood
+from s2lic.entropy.tables import Tables
+from s2lic.errors import ImageSizeError
+from s2lic.eval.explain.lrp import Rules, relevance
+from s2lic.model import STRIDE
+from s2lic.pixels import pad, to_tensor
+from s2lic.tiles import SIDE
+
+PIXELS_MAX = 2 * SIDE**2
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Bits of y (h, w) and z, (h / 4, w / 4), summed over channels; the relevance of each pixel (H, W), in bits."""
+
+    y_bits: Tensor
+    z_bits: Tensor
+    pixels: Tensor
+
+    @property
+    def total(self) -> float:
+        return float(self.y_bits.sum() + self.z_bits.sum())
+
+    @property
+    def kept(self) -> float:
+        """The share of the bits that arrives at the pixels; biases and small sums keep the rest."""
+        return float(self.pixels.sum()) / self.total
+
+
+def explain(codec: Codec, picture: Image.Image, level: int, epsilon: float = 1e-2) -> Explained:
+    """Traces the bits of a picture (RGB or L) at a level 0..10000 through h_a and g_a back to its pixels.
+
+    Raises ImageSizeError for a picture that would be coded in tiles.
+    """
+    width, height = picture.size
+    if width * height > PIXELS_MAX:
+        raise ImageSizeError(f"{width} x {height} pixels are too many to explain; scale or crop to {PIXELS_MAX} pixels")
+    net, rules = codec.weights.model.requires_grad_(False), Rules(epsilon)
+    context = net.context(torch.tensor([level], device=codec.device))
+    x = pad(to_tensor(picture).to(codec.device)) - 0.5
+    with torch.no_grad():
+        y = net.g_a(x, context)
+    y_bits, z_bits = element_bits(codec, y.double(), level)
+    quality = net.entropy.quality(torch.tensor([level], device=codec.device))
+    of_y = y_bits + relevance(lambda t: net.entropy.hyper_analysis(t, quality), y.double(), lambda _: z_bits, rules)
+    of_x = relevance(lambda t: net.g_a(t, context), x, lambda _: of_y.float(), rules)
+    return Explained(y_bits[0].sum(0), z_bits[0].sum(0), of_x[0].sum(0)[:height, :width])
+
+
+@torch.no_grad()
+def element_bits(codec: Codec, y: Tensor, level: int) -> tuple[Tensor, Tensor]:
+    """What each symbol costs: of y (1, M, h, w) float64 under its Gaussian, and of z by its row of the tables."""
+    net, tables = codec.weights.model.entropy, codec.weights.tables
+    quality = net.quality(torch.tensor([level], device=y.device))
+    resting = net.resting(quality)
+    z = torch.round(net.hyper_analysis(y, quality) - resting)
+    gained = (y * net.gains(quality)[0]).flatten(2).transpose(1, 2)
+    spent = torch.zeros_like(gained)
+
+    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
+        q = torch.round(gained[:, at, first : first + mu.shape[2]] - mu)
+        spent[:, at, first : first + mu.shape[2]] = -gaussian_likelihood(q, sigma).log2()
+        return q + mu
+
+    net.reconstruct(z + resting, quality, (y.shape[2], y.shape[3]), quantise)
+    rows = int(quality.nearest) * net.row.side + torch.arange(net.row.side)
+    z_bits = torch.stack([_row_bits(tables, int(row), symbols) for row, symbols in zip(rows, z[0], strict=True)])
+    return spent.transpose(1, 2).unflatten(2, y.shape[2:]), z_bits[None].to(y)
+
+
+def _row_bits(tables: Tables, row: int, symbols: Tensor) -> Tensor:
+    """-log2 of each symbol's frequency on a row of the tables; one beyond it costs what the last one does."""
+    bounds = torch.tensor(tables.rows_as_lists[row])
+    slots = symbols.long().cpu().clamp(int(tables.offsets[row]), int(tables.last[row])) - int(tables.offsets[row])
+    return 16 - (bounds[slots + 1] - bounds[slots]).double().log2()
+
+
+def spread(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Values of cells of y (h, w) on the pixels that they stand for, (height, width), evenly."""
+    height, width = size
+    return (values / STRIDE**2).repeat_interleave(STRIDE, 0).repeat_interleave(STRIDE, 1)[:height, :width]

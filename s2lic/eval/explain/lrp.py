@@ -1,0 +1,114 @@
+"""Layer-wise relevance propagation (Bach et al. 2015; in Li et al. 2017, Salient Relevance) by one backward pass.
+
+The relevance of an input is gradient times input of the net with all but its linear maps held constant: activations
+by their ratio to the input, norms by their denominators, attention weights and gates by their values. Of a product of
+two live factors each gets half. What is linear passes relevance on by a rule, `epsilon` or `zplus`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+LINEAR = (torch.conv1d, torch.conv2d, torch.conv_transpose2d, F.linear)
+HELD_RATIO = (F.gelu, F.silu, torch.tanh, Tensor.tanh)
+HELD = (
+    torch.softmax, F.softmax, Tensor.softmax, torch.sigmoid, Tensor.sigmoid, F.softplus, torch.exp, Tensor.exp,
+    torch.logsumexp,
+)  # fmt: skip
+PRODUCTS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.matmul, Tensor.matmul, Tensor.__matmul__)
+QUOTIENTS = (torch.div, Tensor.div, Tensor.__truediv__)
+
+
+class Rules(TorchFunctionMode):
+    """While it is on, what runs is differentiated as relevance is propagated; values stay what they are.
+
+    epsilon: what stabilises a small sum, relative to the root mean square of its layer. zplus: only products of
+    equal signs pass relevance on, so that none turns negative.
+    """
+
+    def __init__(self, epsilon: float = 1e-2, zplus: bool = False) -> None:
+        super().__init__()
+        self.epsilon, self.zplus = epsilon, zplus
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if not isinstance(out, Tensor) or not out.requires_grad:
+            return out
+        if func in LINEAR:
+            return self._linear(func, out, args, kwargs)
+        return _not_linear(func, out, args, kwargs)
+
+    def _linear(self, func: Any, out: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
+        if not self.zplus:
+            return _with_gradient_of(out, out * _over(out, stabilised(out, self.epsilon)).detach())
+        x, weight = args[:2]
+        tail = args[3:]
+        plus = func(x.clamp(min=0), weight.clamp(min=0), None, *tail, **kwargs)
+        plus = plus + func(x.clamp(max=0), weight.clamp(max=0), None, *tail)
+        return _with_gradient_of(out, plus * _over(out, plus).detach())
+
+
+def relevance(net: Callable[[Tensor], Tensor], x: Tensor, given: Callable[[Tensor], Tensor], rules: Rules) -> Tensor:
+    """What each element of x contributes to the relevance that `given` makes of net(x); shaped as x.
+
+    The parameters of `net` must not ask for gradients.
+    """
+    x = x.detach().clone().requires_grad_()
+    with torch.enable_grad(), rules:
+        out = net(x)
+    seed = _over(given(out.detach()), stabilised(out.detach(), rules.epsilon))
+    (gradient,) = torch.autograd.grad(out, x, seed)
+    return gradient * x.detach()
+
+
+def stabilised(z: Tensor, epsilon: float) -> Tensor:
+    """z moved away from 0 by `epsilon` of its root mean square."""
+    return z + torch.where(z < 0, -1.0, 1.0).to(z.dtype) * epsilon * z.detach().square().mean().sqrt()
+
+
+def _not_linear(func: Any, out: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    """`out` of a function of live inputs, as far as relevance goes through it."""
+    if func is F.layer_norm:
+        return _layer_norm(*args, **kwargs)
+    if func in HELD:
+        return out.detach()
+    if func in HELD_RATIO:
+        return args[0] * _over(out, args[0]).detach()  # type: ignore[no-any-return]
+    if func in PRODUCTS and _live(args[1]) and _live(args[0]):
+        return (func(args[0].detach(), args[1]) + func(args[0], args[1].detach())) / 2  # type: ignore[no-any-return]
+    if func in QUOTIENTS and _live(args[1]):
+        return args[0] / args[1].detach()  # type: ignore[no-any-return]
+    return out
+
+
+def _layer_norm(
+    x: Tensor, shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """The mean is linear; the spread is held."""
+    axes = tuple(range(-len(shape), 0))
+    centred = x - x.mean(axes, keepdim=True)
+    out = centred * (centred.square().mean(axes, keepdim=True) + eps).rsqrt().detach()
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def _with_gradient_of(value: Tensor, path: Tensor) -> Tensor:
+    return path + (value - path).detach()
+
+
+def _over(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, and 0 where b is 0."""
+    return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))
+
+
+def _live(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.requires_grad

@@ -1,0 +1,46 @@
+"""Maps as pictures: heat over the picture, plain grey, and a map of regions for the encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+# From nothing to much: black, blue, magenta, orange, pale yellow.
+RAMP = np.array([[0, 0, 0], [40, 20, 120], [190, 40, 110], [250, 140, 30], [255, 250, 190]], float)
+BLUR = 8  # relevance of single pixels is as rough as noise
+BRIGHT = 0.99
+
+
+def smoothed(x: Tensor) -> Tensor:
+    """Means of |x| over squares, (H, W)."""
+    return F.avg_pool2d(x.abs()[None, None], 2 * BLUR + 1, 1, BLUR, count_include_pad=False)[0, 0]
+
+
+def shades(x: Tensor) -> NDArray[np.float64]:
+    """(H, W) between 0 and 1; the brightest hundredth is white."""
+    values = x.double().cpu().numpy()
+    top = float(np.quantile(values, BRIGHT))
+    return np.zeros_like(values) if top <= 0 else np.clip(values / top, 0, 1)
+
+
+def grey(x: Tensor) -> Image.Image:
+    return Image.fromarray(np.round(255 * shades(x)).astype(np.uint8))
+
+
+def overlay(picture: Image.Image, x: Tensor) -> Image.Image:
+    """The picture in grey under the map's heat."""
+    share = shades(x)[..., None]
+    steps = np.linspace(0, 1, len(RAMP))
+    heat = np.stack([np.interp(share[..., 0], steps, RAMP[:, channel]) for channel in range(3)], axis=-1)
+    under = np.asarray(picture.convert("L"), float)[..., None]
+    return Image.fromarray(np.round((1 - 0.7 * share) * 0.6 * under + share * heat).clip(0, 255).astype(np.uint8))
+
+
+def regions(x: Tensor) -> Image.Image:
+    """A map for the encoder: mid-grey where x is as its mean, black or white where it is furthest from it."""
+    centred = x.double().cpu().numpy() - float(x.double().mean())
+    reach = max(float(np.abs(centred).max()), 1e-30)
+    return Image.fromarray(np.round(128 + 127 * centred / reach).astype(np.uint8))

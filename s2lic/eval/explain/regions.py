@@ -1,0 +1,19 @@
+"""A map of regions for the encoder, made from the picture alone."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from s2lic.codec import Codec
+from s2lic.eval.explain.bits import explain
+from s2lic.eval.explain.overlay import regions, smoothed
+from s2lic.eval.explain.salience import salience
+
+SIDE, LEVEL = 512, 5000
+
+
+def salient_regions(codec: Codec, picture: Image.Image) -> Image.Image:
+    """White where the bits of a picture stand out from their surroundings; seen at 512 pixels at most."""
+    small = picture.convert("RGB")
+    small.thumbnail((SIDE, SIDE))
+    return regions(salience(smoothed(explain(codec, small, LEVEL).pixels)))

@@ -1,0 +1,149 @@
+"""Multi-query associative recall: which blocks can look things up (Arora et al. 2024, Zoology, section 3).
+
+A map holds pairs of a key and its value, and queries that repeat a key; at each query the value is asked for. A
+diagnostic of a mechanism, not a forecast of rate and distortion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2lic.errors import BlockChoiceError
+from s2lic.transform.blocks import block_row, create_block
+from s2lic.transform.context import Context, apply
+
+SEQUENCE, PATCHES = "sequence", "patches"
+KINDS = ("mixer", "mixer_mlp", "mlp")
+LAYERS = 2
+GAP_POWER = 0.01  # how far behind the pairs their queries stand: the paper's power law
+EMPTY = -1
+LOGIT_SCALE = 20.0
+RATE = 3e-3
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task: a map of side x side places with so many pairs, of a vocabulary of which half are keys.
+
+    form: in a "sequence" key and value stand one after the other, line by line, the queries behind all pairs; of
+    "patches" each pair fills one place, and pairs and queries are scattered over the map.
+    """
+
+    form: str = PATCHES
+    side: int = 8
+    pairs: int = 8
+    vocabulary: int = 8192
+
+    def draw(self, count: int, random: torch.Generator) -> Samples:
+        """`count` samples."""
+        half, places = self.vocabulary // 2, self.side**2
+        keys = _distinct(count, half, self.pairs, random)
+        values = torch.randint(half, (count, self.pairs), generator=random)
+        at_key, at_value, at_query = self._places(count, places, random)
+        blank = torch.full((count, places), EMPTY)
+        key_map = blank.scatter(1, at_key, keys).scatter(1, at_query, keys)
+        return Samples(key_map, blank.scatter(1, at_value, values), blank.scatter(1, at_query, values))
+
+    def _places(self, count: int, places: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        if self.form == PATCHES:
+            at = _distinct(count, places, 2 * self.pairs, random)
+            return at[:, : self.pairs], at[:, : self.pairs], at[:, self.pairs :]
+        at_key = 2 * torch.arange(self.pairs).repeat(count, 1)
+        room = places - 2 * self.pairs
+        weights = (torch.arange(room) + 1.0) ** (GAP_POWER - 1)
+        gaps = torch.multinomial(weights.repeat(count, 1), self.pairs, generator=random)
+        return at_key, at_key + 1, 2 * self.pairs + gaps
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Numbers of keys, values and answers at each place, (count, places); `EMPTY` where there is none."""
+
+    keys: Tensor
+    values: Tensor
+    answers: Tensor
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How often the right value of all was named, after so many steps; chance is one over half the vocabulary."""
+
+    block: str
+    form: str
+    accuracy: float
+    loss: float
+    steps: int
+    parameters: int
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+class Reader(nn.Module):
+    """Frozen random vectors, two blocks with a norm in front, and a map to the vectors of the values."""
+
+    keys: Tensor
+    values: Tensor
+
+    def __init__(self, block: str, task: Task, dim: int, heads: int) -> None:
+        super().__init__()
+        row = block_row(block)
+        if row.kind not in KINDS:
+            raise BlockChoiceError(f"'{block}' is a {row.kind} and moves nothing; recall is asked of mixers")
+        self.side, self.whole = task.side, row.kind == "mixer_mlp"
+        self.register_buffer("keys", torch.randn(task.vocabulary // 2, dim))
+        self.register_buffer("values", torch.randn(task.vocabulary // 2, dim))
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(LAYERS + 1))
+        self.blocks = nn.ModuleList(create_block(block, dim, heads, task.side) for _ in range(LAYERS))
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, samples: Samples) -> Tensor:
+        """Logits of the values at each query, (queries, values)."""
+        context = Context().of_group()
+        x = _embedded(self.keys, samples.keys) + _embedded(self.values, samples.values)
+        for norm, block in zip(self.norms, self.blocks, strict=False):
+            seen = norm(x).transpose(1, 2).unflatten(2, (self.side, self.side))
+            y = apply(block, seen, context)
+            x = x + (y - seen if self.whole else y).flatten(2).transpose(1, 2)
+        asked = self.out(self.norms[-1](x[samples.answers != EMPTY]))
+        return LOGIT_SCALE * F.normalize(asked, dim=-1) @ F.normalize(self.values, dim=-1).T
+
+
+def recall(block: str, task: Task, steps: int, dim: int = 64, heads: int = 2, batch: int = 64, seed: int = 0) -> Recall:
+    """Trains a reader of that block and asks it fresh samples. Raises UnknownBlockError and BlockChoiceError."""
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = Reader(block, task, dim, heads)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=max(steps, 2), pct_start=0.1)
+    for _ in range(steps):
+        loss, _ = _asked(net, task.draw(batch, random))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        loss, right = _asked(net.eval(), task.draw(256, random))
+    count = sum(p.numel() for p in net.blocks.parameters())
+    return Recall(block, task.form, right, float(loss), steps, count)
+
+
+def _asked(net: Reader, samples: Samples) -> tuple[Tensor, float]:
+    """Cross-entropy at the queries and the share of right answers."""
+    logits, answers = net(samples), samples.answers[samples.answers != EMPTY]
+    return F.cross_entropy(logits, answers), float((logits.argmax(-1) == answers).float().mean())
+
+
+def _embedded(table: Tensor, numbers: Tensor) -> Tensor:
+    return table[numbers.clamp(min=0)] * (numbers != EMPTY).unsqueeze(-1)
+
+
+def _distinct(rows: int, of: int, count: int, random: torch.Generator) -> Tensor:
+    """(rows, count) different numbers below `of`."""
+    return torch.rand(rows, of, generator=random).topk(count, dim=1).indices

@@ -1,0 +1,35 @@
+"""Papers of the list whose place in a codec is beside the transform: a command each, and no block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ToolRow:
+    """What a key of the list stands for that `create_block` refuses, and the command that does it."""
+
+    key: str
+    paper: str
+    command: str
+    does: str
+    kind: str = "tool"
+
+
+TOOLS = {
+    row.key: row
+    for row in (
+        ToolRow(
+            "diag_mqar",
+            "Arora et al. 2024, Zoology, arXiv 2312.04927",
+            "s2lic blocks mqar",
+            "asks which blocks can look things up",
+        ),
+        ToolRow(
+            "explain",
+            "Li et al. 2017, Salient Relevance, arXiv 1712.08268",
+            "s2lic explain",
+            "traces a picture's bits to its pixels",
+        ),
+    )
+}

@@ -1,0 +1,51 @@
+"""`s2lic explain`, with the frozen model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from s2lic.bitstream import unpack
+from tests.frozen import MODEL
+
+from .conftest import Result
+
+Run = Callable[..., Result]
+
+
+@pytest.mark.parametrize("show", ["relevance", "salience", "bits"])
+def test_a_map_lies_over_the_picture(run: Run, photo: Path, show: str) -> None:
+    found = run("explain", photo.name, "--show", show, "--model", MODEL, "--json")
+    facts = json.loads(found.out)
+    assert facts["show"] == show
+    assert facts["y_bits"] > 0
+    with Image.open("photo.explain.png") as image:
+        assert (image.mode, image.size) == ("RGB", (40, 24))
+
+
+def test_a_map_alone_serves_as_regions(run: Run, photo: Path) -> None:
+    assert run("explain", photo.name, "--plain", "-o", "map.png", "--model", MODEL).code == 0
+    with Image.open("map.png") as image:
+        assert image.mode == "L"
+    assert run("encode", photo.name, "-o", "a.bin", "--roi", "map.png", "--model", MODEL).code == 0
+    assert run("encode", photo.name, "-o", "b.bin", "--roi", "saliency", "--model", MODEL).code == 0
+    assert run("encode", photo.name, "-o", "c.bin", "--model", MODEL).code == 0
+    assert unpack(Path("a.bin").read_bytes()).roi
+    assert not unpack(Path("c.bin").read_bytes()).roi
+    assert run("decode", "a.bin", "-o", "a.png", "--model", MODEL).code == 0
+
+
+def test_an_output_that_is_there_is_refused_before_any_work(run: Run, photo: Path) -> None:
+    Path("photo.explain.png").write_bytes(b"mine")
+    assert run("explain", photo.name).code == 2
+    assert Path("photo.explain.png").read_bytes() == b"mine"
+
+
+def test_a_map_that_is_not_there_is_the_callers_fault(run: Run, photo: Path) -> None:
+    found = run("encode", photo.name, "--roi", "nothing.png", "--model", MODEL)
+    assert found.code == 2
+    assert "nothing.png" in found.err

@@ -1,0 +1,52 @@
+"""The recall diagnostic: what is asked is what a dictionary says, and attention learns it where an MLP cannot."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from s2lic.errors import BlockChoiceError
+from s2lic.eval.mqar import EMPTY, PATCHES, SEQUENCE, Task, recall
+
+both_forms = pytest.mark.parametrize("form", [PATCHES, SEQUENCE])
+
+
+@both_forms
+def test_the_answers_are_those_of_a_dictionary(form: str) -> None:
+    samples = Task(form, vocabulary=64).draw(1000, torch.Generator().manual_seed(0))
+    for keys, values, answers in zip(
+        samples.keys.tolist(), samples.values.tolist(), samples.answers.tolist(), strict=True
+    ):
+        shift = 0 if form == PATCHES else 1
+        held = {keys[at - shift]: value for at, value in enumerate(values) if value != EMPTY}
+        asked = [(keys[at], answer) for at, answer in enumerate(answers) if answer != EMPTY]
+        assert len(held) == len(asked) == 8
+        assert all(held[key] == answer for key, answer in asked)
+
+
+@both_forms
+def test_no_answer_stands_where_it_is_asked_for(form: str) -> None:
+    samples = Task(form).draw(50, torch.Generator().manual_seed(1))
+    asked = samples.answers != EMPTY
+    assert (samples.values[asked] == EMPTY).all()
+    assert (samples.keys[asked] != EMPTY).all()
+    if form == SEQUENCE:
+        assert not asked[:, :16].any()
+
+
+def test_the_same_seed_draws_the_same_maps() -> None:
+    first, second = (Task().draw(5, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first.keys, second.keys)
+    assert torch.equal(first.answers, second.answers)
+
+
+def test_attention_learns_to_look_up_what_an_mlp_cannot() -> None:
+    task = Task(side=3, pairs=3, vocabulary=32)
+    able, unable = (recall(block, task, steps=150, dim=32, batch=32) for block in ("swinv2", "mlp"))
+    assert able.accuracy > 0.9
+    assert unable.accuracy < 0.2  # chance is 1 / 16
+
+
+def test_a_gate_is_no_mixer() -> None:
+    with pytest.raises(BlockChoiceError, match="'eca' is a gate"):
+        recall("eca", Task(), steps=1)
