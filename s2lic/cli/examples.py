@@ -46,7 +46,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "eval": (
         ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "beside other codecs and published figures"),
-        ("s2lic eval photos --codec s2lic,jpeg --baseline jpeg -j 2", "pictures of yours, two at a time"),
+        ("s2lic eval photos --out results", "pictures of yours: ours against AVIF, beside JPEG"),
+        ("s2lic eval photos --codec s2lic,jpeg --baseline jpeg -j 2", "two pictures at a time"),
         ("s2lic eval photos --qualities 0,20,40,60,80,100", "at these qualities"),
     ),
     "train": (

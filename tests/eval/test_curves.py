@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2lic.errors import UsageError
-from s2lic.eval.curves import comparisons, known_baseline, mean_curve
+from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
 from s2lic.eval.records import Sample
 
 
@@ -49,6 +49,12 @@ def test_a_name_is_the_measured_codec_unless_published_is_said() -> None:
     assert known_baseline("jpeg", ["s2lic"]) == "published:jpeg"
     with pytest.raises(UsageError, match="nonsense"):
         known_baseline("nonsense", ["jpeg"])
+
+
+def test_unless_named_the_baselines_are_the_second_codec_and_on_kodak_vtm_before_it() -> None:
+    assert usual_baselines(["s2lic", "avif", "jpeg"], kodak=True) == ["published:vtm", "avif"]
+    assert usual_baselines(["s2lic", "avif"], kodak=False) == ["avif"]
+    assert usual_baselines(["s2lic"], kodak=False) == []
 
 
 def test_curves_over_other_pictures_are_not_compared() -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s:
             if why := _not_tried(case, smaller.get((case.codec, case.threads)), left):
                 yield Outcome(case, None, why)
                 continue
-            outcome = run_case(case, _square_file(picture, case.side, Path(folder)), model)
+            bounded = replace(case, limit_s=min(case.limit_s, left))
+            outcome = replace(run_case(bounded, _square_file(picture, case.side, Path(folder)), model), case=case)
             smaller[case.codec, case.threads] = outcome
             yield outcome
 
@@ -84,7 +85,7 @@ def run_case(case: Case, picture: Path, model: str | None) -> Outcome:
             command, capture_output=True, text=True, timeout=case.limit_s, env={**os.environ, **threads}, check=False
         )
     except subprocess.TimeoutExpired:
-        return Outcome(case, None, f"over {case.limit_s:g} s")
+        return Outcome(case, None, f"over {case.limit_s:.3g} s")
     if done.returncode:
         return Outcome(case, None, _why(done.returncode, done.stderr))
     return Outcome(case, _measured(json.loads(done.stdout.splitlines()[-1])))
