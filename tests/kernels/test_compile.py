@@ -17,10 +17,11 @@ from triton.backends.compiler import GPUTarget  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
 from s2lic.kernels.deformable_attention import triton as deformable_attention  # noqa: E402
+from s2lic.kernels.listed_attention import triton as listed_attention  # noqa: E402
 from s2lic.kernels.quantise_index import triton as quantise_index  # noqa: E402
 from s2lic.kernels.window_attention import triton as window_attention  # noqa: E402
 
-MODULES = (deformable_attention, quantise_index, window_attention)
+MODULES = (deformable_attention, listed_attention, quantise_index, window_attention)
 CUDA = [GPUTarget("cuda", 80, 32), GPUTarget("cuda", 90, 32)]
 
 
@@ -75,7 +76,22 @@ def deformable_builds(*names: str, pointer: str, sum_pointer: str, **precision: 
         yield Build(deformable_attention, name, (*types[name], *["i32"] * 5), constants, f"deformable-{pointer[1:]}")
 
 
+LISTED = {"FACTOR": 0.25, "SEEN": True, "QUERIES": 64, "KEYS": 32, "WIDTH": 32}
 BUILDS = [
+    Build(
+        listed_attention,
+        "forward_kernel",
+        (*["*fp32"] * 3, "*i64", "*u8", "*fp32", "*fp32", *["i32"] * 9),
+        LISTED | {"DOT": tl.float32, "HOW": "tf32x3", "SUM": tl.float32},
+        "listed-fp32",
+    ),
+    Build(
+        listed_attention,
+        "backward_kernel",
+        (*["*bf16"] * 3, "*i64", "*u8", "*fp32", "*bf16", "*fp32", "*bf16", "*fp32", "*fp32", *["i32"] * 9),
+        LISTED | {"DOT": tl.bfloat16, "HOW": "ieee", "SUM": tl.float32},
+        "listed-bf16",
+    ),
     *deformable_builds(
         "forward_kernel", pointer="*fp64", sum_pointer="*fp64", DOT=tl.float64, HOW="ieee", SUM=tl.float64
     ),

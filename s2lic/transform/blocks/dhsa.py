@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.kernels.listed_attention import listed_attention
+from s2lic.kernels.listed_attention.naive import parts
 from s2lic.transform.blocks.curve import curve_order
 from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.listed import best, check_places, exactly, listed_attention, parts
+from s2lic.transform.blocks.listed import best, check_places, exactly
 from s2lic.transform.window import extend
 
 BUDGET = 512

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.kernels.listed_attention import listed_attention
 from s2lic.transform.blocks.halo import in_map
 from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.listed import best, listed_attention
+from s2lic.transform.blocks.listed import best
 from s2lic.transform.blocks.seer_gate import REACH, SeerGate, offset_index, pooled, tile_targets
 from s2lic.transform.context import Context
 from s2lic.transform.window import Grid, merge, split
