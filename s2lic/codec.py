@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
+from s2lic.effort import EFFORT, check_effort
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import QualityRangeError, UsageError
 from s2lic.extras import alpha_of, take
@@ -23,6 +24,7 @@ from s2lic.parts import check_claims, latent_size, scatter
 from s2lic.pixels import pad, to_tensor
 from s2lic.rate_control import Kind, meet, target_of
 from s2lic.roi import roi_of, unpack_roi
+from s2lic.search import View
 from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box
 from s2lic.transform.context import Context
 from s2lic.trials import Trials
@@ -66,27 +68,32 @@ class Codec:
         target_size: int | None = None,
         target_psnr: float | None = None,
         roi: ImageLike | None = None,
+        effort: int = EFFORT,
     ) -> bytes:
         """The file of a picture (Pillow image, array or path) at quality 0..100, 50 if nothing is said.
 
         Instead of a quality, one target: bits a pixel, bytes of the file, or dB of PSNR without alpha. `strip` leaves
         out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something before it is coded.
         `roi` is a grey picture of what matters, stretched over this one: white is coded finer, black coarser, mid-grey
-        as ever, in cells of 64 pixels.
+        as ever, in cells of 64 pixels. `effort` 0..9 is the rounds of a search for fewer bits at the same fidelity; one
+        takes about as long as coding the picture once.
         Raises QualityRangeError, TargetRangeError, UsageError, or what `s2lic.images.as_image` raises.
         """
         level = quality_level(50.0 if quality is None else quality)
         picture, extras = take(as_image(image, self.max_pixels, strict), strip)
         target = target_of(target_bpp, target_size, target_psnr, picture.size)
         regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
-        trials = Trials(self, picture, extras, regions, target.kind if target else None)
+        kind = target.kind if target else None
+        trials = Trials(self, picture, extras, regions, kind, check_effort(effort))
         if target is None:
             return trials.plain(level)
         if quality is not None:
             raise UsageError("a quality and a target cannot both be met; give one of them")
         if target.kind is Kind.rate:
-            return meet(target, trials.sample_rate, trials.rate, trials.plain, 3 if trials.keeps else 2)
-        return meet(target, trials.sample_psnr, trials.psnr, trials.plain, 1)
+            return meet(target, trials.sample_rate, trials.rate, None, 3 if trials.keeps else 2)
+        # What a search gives is less even than what rounding gives, and to measure it costs little beside it.
+        plain, count = (None, 3) if effort else (trials.plain, 1)
+        return meet(target, trials.sample_psnr, trials.psnr, plain, count)
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
         """The picture of a file, as it was taken: RGB or grey, its alpha, its metadata in `info`.
@@ -97,15 +104,23 @@ class Codec:
         return self.paint(self.open(data, crop))
 
     def encode_many(
-        self, images: Iterable[ImageLike], quality: float | None = None, strip: bool = False, strict: bool = False
+        self,
+        images: Iterable[ImageLike],
+        quality: float | None = None,
+        strip: bool = False,
+        strict: bool = False,
+        *,
+        effort: int = EFFORT,
     ) -> list[bytes]:
-        """The files of pictures in their order, as `encode` makes them; those of equal size are coded together.
+        """The files of pictures in their order, as `encode` makes them.
 
+        Those of equal size are coded together where there is no effort.
         Raises as `encode` does, for the first picture that is refused.
         """
         level = quality_level(50.0 if quality is None else quality)
         taken = (take(as_image(image, self.max_pixels, strict), strip) for image in images)
-        return encode_all(self, [Trials(self, *parts) for parts in taken], level)
+        rounds = check_effort(effort)
+        return encode_all(self, [Trials(self, *parts, effort=rounds) for parts in taken], level)
 
     def decode_many(self, files: Iterable[bytes]) -> list[Image.Image]:
         """The pictures of files in their order, as `decode` gives them; those of equal size are decoded together.
@@ -131,13 +146,14 @@ class Codec:
         synthesise = partial(self.synthesise, file.weights, level=file.header.quality)
         return file.picture(file.latent, synthesise, self.jobs)
 
-    def latent(self, picture: Image.Image, layout: Layout, cell: Cell, level: int) -> Tensor:
-        """y of one tile, for which g_a has seen `HALO` pixels around it."""
+    def view(self, picture: Image.Image, layout: Layout, cell: Cell, level: int) -> View:
+        """One tile with `HALO` pixels around it, and y of all that."""
         tile = layout.tile(*cell)
         seen = tile.grown(HALO, layout.whole)
-        y = self.analyse(self.weights, pad(to_tensor(picture.crop(seen.corners)).to(self.device)), level)
+        x = to_tensor(picture.crop(seen.corners)).to(self.device)
         size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
-        return y[:, :, top : top + size.height, left : left + size.width]
+        inside = slice(top, top + size.height), slice(left, left + size.width)
+        return View(x, self.analyse(self.weights, pad(x), level), inside)
 
     @torch.inference_mode()
     def analyse(self, weights: Weights, x: Tensor, level: int) -> Tensor:
@@ -148,9 +164,12 @@ class Codec:
     @torch.inference_mode()
     def synthesise(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
+        return self.restore(weights, y_hat, level).clamp(0, 1).mul(255).round().to(torch.uint8)
+
+    def restore(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
+        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients."""
         with self._precision():
-            x_hat = weights.model.g_s(_fast_layout(y_hat.float()), _context(weights, y_hat, level)) + 0.5
-        return x_hat.clamp(0, 1).mul(255).round().to(torch.uint8)  # type: ignore[no-any-return]
+            return weights.model.g_s(_fast_layout(y_hat.float()), _context(weights, y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         reduced = self.precision != "float32"
@@ -168,9 +187,10 @@ def encode(
     model: str | Path = manifest.DEFAULT_MODEL,
     strip: bool = False,
     strict: bool = False,
+    effort: int = EFFORT,
 ) -> bytes:
     """The file of one picture; for many, keep a `Codec`. Raises as `Codec.encode` does."""
-    return Codec(model).encode(image, quality, strip, strict)
+    return Codec(model).encode(image, quality, strip, strict, effort=effort)
 
 
 def decode(data: bytes) -> Image.Image:

@@ -75,8 +75,8 @@ def _room(codec: Codec) -> int:
 
 
 def _encoded(codec: Codec, trials: list[Trials], level: int) -> list[bytes]:
-    if len(trials) == 1:
-        return [trials[0].plain(level)]
+    if len(trials) == 1 or trials[0].effort:
+        return [trial.plain(level) for trial in trials]
     weights, levels = codec.weights, torch.full((len(trials),), level, device=codec.device)
     y = _through(codec, partial(codec.analyse, weights, level=level), [trial.x() for trial in trials])
     coded, _ = encode_and_decode(weights.model.entropy, weights.tables, y, levels)

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from s2lic.bitstream import MAGIC, Limits, unpack
+from s2lic.effort import EFFORT
 from s2lic.errors import S2licError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Takes quality, icc_profile, exif and xmp; as with PNG, a profile of the image's own is kept unless given."""
+    """Takes quality, effort, icc_profile, exif and xmp; as with PNG, the image's own profile is kept unless given."""
     from s2lic.images import as_image
     from s2lic.metadata import NAMES, metadata_of, with_metadata
 
@@ -83,7 +84,8 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     try:
         picture = as_image(image, None).copy()
         picture.info = {name: content for name, content in given.items() if content}
-        data = _codec().encode(with_metadata(picture, metadata_of(picture)), options.get("quality", 50))
+        picture, effort = with_metadata(picture, metadata_of(picture)), options.get("effort", EFFORT)
+        data = _codec().encode(picture, options.get("quality", 50), effort=effort)
     except S2licError as error:
         raise OSError(str(error)) from error
     file.write(data)

@@ -93,13 +93,13 @@ def meet(
     target: Target,
     sample: Callable[[int], float],
     whole: Callable[[int], Trial],
-    plain: Callable[[int], bytes],
+    plain: Callable[[int], bytes] | None,
     trials: int,
 ) -> bytes:
     """The file that comes nearest. Raises TargetRangeError if the goal lies beyond the ends of the scale.
 
-    `sample` measures a part of the picture, `whole` makes the file and measures it, `trials` times at most, and `plain`
-    only makes it, for PSNR at the end: what the file would measure is then known closely enough.
+    `sample` measures a part of the picture, `whole` makes the file and measures it, `trials` times at most. `plain`, if
+    given, only makes it at the end, where what the file would measure is then known closely enough.
     """
     level, slope = search(target, sample)
     curve, files = Curve(target.kind.value), dict[int, bytes]()
@@ -112,7 +112,7 @@ def meet(
         level = curve.solve(target.goal, slope)
         if level in files:
             break
-    if target.kind is Kind.psnr and level not in files:
+    if plain is not None and level not in files:
         _check_reach(target, level, trial.value + slope * (level - at))
         return plain(level)
     return files[min(files, key=lambda level: abs(curve.known[level] - target.goal))]

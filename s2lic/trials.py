@@ -16,12 +16,14 @@ from torch import Tensor
 from s2lic.bitstream import pack
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, encode_and_decode
+from s2lic.entropy.rounding import Aim
 from s2lic.parts import fineness, gather, latent_size
 from s2lic.pixels import pad, to_image, to_tensor
 from s2lic.rate_control import Kind, Trial
 from s2lic.roi import Roi
+from s2lic.search import Scene, Search, View, worth
 from s2lic.strips import crew, windows
-from s2lic.tiles import Box, Cell, layout_of
+from s2lic.tiles import HALO, Box, Cell, layout_of
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec
@@ -51,12 +53,13 @@ class Trials:
         extras: Mapping[str, bytes],
         regions: Roi | None = None,
         kind: Kind | None = None,
+        effort: int = 0,
     ) -> None:
-        self._codec, self._picture, self._extras = codec, picture, extras
+        self._codec, self._picture, self._extras, self.effort = codec, picture, extras, effort
         self._regions = None if regions is None or regions.neutral else regions
         self._layout = layout_of(picture.width, picture.height, codec.tile)
         self.keeps = kind is not None and picture.width * picture.height <= KEPT_PIXELS
-        self._kept: dict[Cell, tuple[int, Tensor]] = {}
+        self._kept: dict[Cell, tuple[int, View]] = {}
         self._sampled = blocks(picture.width, picture.height, SHARES[kind or Kind.rate])
         self._blocks: tuple[int, Tensor, Tensor] | None = None
 
@@ -124,22 +127,32 @@ class Trials:
         return self._blocks[1:]
 
     def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
-        (coded,), y_hat = self._code_latent(self._latent(cell, level), level, [self._layout.tile(*cell)])
+        view, tile = self._view(cell, level), self._layout.tile(*cell)
+        aim = self._search(view, tile, level) if self.effort else None
+        (coded,), y_hat = self._code_latent(view.tile(), level, [tile], aim)
         return coded, y_hat
 
-    def _latent(self, cell: Cell, level: int) -> Tensor:
+    def _view(self, cell: Cell, level: int) -> View:
         told = self._told(level)
         if cell in self._kept and self._kept[cell][0] == told:
             return self._kept[cell][1]
-        y = self._codec.latent(self._picture, self._layout, cell, told)
+        view = self._codec.view(self._picture, self._layout, cell, told)
         if self.keeps:
-            self._kept[cell] = told, y
-        return y
+            self._kept[cell] = told, view
+        return view
 
-    def _code_latent(self, y: Tensor, level: int, boxes: list[Box]) -> tuple[list[Coded], Tensor]:
+    def _search(self, view: View, tile: Box, level: int) -> Aim:
+        weights, levels = self._codec.weights, torch.tensor([level], device=self._codec.device)
+        around = fineness(self._regions, [tile.grown(HALO, self._layout.whole)])
+        scene = Scene(view, partial(self._codec.restore, weights, level=level), worth(levels, around, view.x))
+        return Search(scene, weights.quick_entropy, levels, fineness(self._regions, [tile])).run(self.effort)
+
+    def _code_latent(
+        self, y: Tensor, level: int, boxes: list[Box], aim: Aim | None = None
+    ) -> tuple[list[Coded], Tensor]:
         weights, levels = self._codec.weights, torch.full((len(y),), level, device=self._codec.device)
         finer = fineness(self._regions, boxes)
-        return encode_and_decode(weights.model.entropy, weights.tables, y, levels, fineness=finer)
+        return encode_and_decode(weights.model.entropy, weights.tables, y, levels, fineness=finer, aim=aim)
 
     def file(self, level: int, coded: list[Coded]) -> bytes:
         """The file of these streams, one a tile."""

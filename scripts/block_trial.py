@@ -89,8 +89,8 @@ def trial(settings: Settings, block: str, seed: int, folder: Path) -> Row:
     train_mib = peak() / 2**20
     codec = Codec(weights)
     first = pictures_of(settings, settings.val[0])[0]
-    codec.decode(codec.encode(open_rgb(str(first)), 50))  # what a first run prepares
-    _, code_mib = with_peak(lambda: codec.decode(codec.encode(open_rgb(str(first)), 50)))
+    codec.decode(codec.encode(open_rgb(str(first)), 50, effort=0))  # what a first run prepares
+    _, code_mib = with_peak(lambda: codec.decode(codec.encode(open_rgb(str(first)), 50, effort=0)))
     times: list[tuple[float, float]] = []
     points = {
         val: [_point(codec, pictures_of(settings, val), q, folder, times) for q in QUALITIES] for val in settings.val
@@ -133,7 +133,7 @@ def _point(
     rates, levels = [], []
     for path in pictures:
         image, file = open_rgb(str(path)), folder / "files" / f"{path.stem}-{quality:g}.s2lic"
-        data, encode_s = _timed(lambda image=image: codec.encode(image, quality))
+        data, encode_s = _timed(lambda image=image: codec.encode(image, quality, effort=0))
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(data)
         decoded, decode_s = _timed(lambda file=file: codec.decode(file.read_bytes()))

@@ -61,7 +61,7 @@ def main(
     for path in files:
         picture = open_image(path, strip=True)
         for quality in map(float, qualities.split(",")):
-            data = codec.encode(picture, quality)
+            data = codec.encode(picture, quality, effort=0)
             level = quality_level(quality)
             y = codec.analyse(codec.weights, pad(to_tensor(picture)), level)
             parts, ideal = unpack(data), ideal_bytes(codec.weights, y, level)

@@ -34,13 +34,13 @@ PASSES = None
 
 def sound() -> bytes:
     with Image.open(TESTS / "pictures" / "portrait.png") as image:
-        return Codec(MODEL).encode(image.crop((40, 30, 104, 94)), 10)
+        return Codec(MODEL).encode(image.crop((40, 30, 104, 94)), 10, effort=0)
 
 
 def tiled() -> bytes:
     """Two tiles, of 256 x 64 and 64 x 64 pixels."""
     with Image.open(TESTS / "pictures" / "portrait.png") as image:
-        return Codec(MODEL, tile=GRID).encode(image.resize((SIDE_MIN + GRID, GRID)), 10)
+        return Codec(MODEL, tile=GRID).encode(image.resize((SIDE_MIN + GRID, GRID)), 10, effort=0)
 
 
 def header(good: bytes, **changes: int | bytes) -> bytes:

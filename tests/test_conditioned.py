@@ -74,7 +74,7 @@ def test_a_model_without_the_quality_is_an_error(own: Codec) -> None:
 def test_a_file_is_decoded_at_the_quality_in_its_header(own: Codec) -> None:
     image = picture("portrait", size=(32, 32))
     y = own.analyse(own.weights, to_tensor(image), 7000)
-    data = own.encode(image, 70)
+    data = own.encode(image, 70, effort=0)
     assert unpack(data).header.quality == 7000
     decoded = to_tensor(own.decode(data))
     _, y_hat = encode_and_decode(own.weights.model.entropy, own.weights.tables, y, torch.tensor([7000]))

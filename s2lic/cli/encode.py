@@ -35,6 +35,7 @@ from s2lic.cli.options import (
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import check_target, print_note, write_output
 from s2lic.cli.summary import print_summary
+from s2lic.effort import EFFORT, EFFORT_MAX
 from s2lic.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ Quality = Annotated[
 TargetBpp = Annotated[float | None, typer.Option("--target-bpp", help="Bits a pixel to meet, instead of a quality.")]
 TargetSize = Annotated[int | None, typer.Option("--target-size", help="Bytes to meet, instead of a quality.")]
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
+Effort = Annotated[
+    int,
+    typer.Option("-e", "--effort", min=0, max=EFFORT_MAX, help="Rounds to search for a smaller file; 0 is fastest."),
+]
 RoiMap = Annotated[
     str | None,
     typer.Option(
@@ -70,6 +75,7 @@ def encode(
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
     target_psnr: TargetPsnr = None,
+    effort: Effort = EFFORT,
     roi: RoiMap = None,
     strip: Strip = False,
     strict: Strict = False,
@@ -111,10 +117,10 @@ def encode(
         if targets or roi or len(read) == 1:
             wanted = targets or {"quality": level}
             return [
-                coder.encode(item.image, **wanted, **_regions(coder, item.image, mask, roi == SALIENCY))  # type: ignore[arg-type]
+                coder.encode(item.image, effort=effort, **wanted, **_regions(coder, item.image, mask, roi == SALIENCY))  # type: ignore[arg-type]
                 for item in read
             ]
-        return coder.encode_many([item.image for item in read], level)
+        return coder.encode_many([item.image for item in read], level, effort=effort)
 
     def end(job: Job, read: Read, data: bytes, seconds: float) -> Facts:
         write_output(job.target or STANDARD, data, force or skip_existing)

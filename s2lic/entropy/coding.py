@@ -18,6 +18,7 @@ from s2lic.entropy.coder import MARGIN, Coded, SymbolReader, SymbolWriter, check
 from s2lic.entropy.hyperprior import Z_STRIDE
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import Quality
+from s2lic.entropy.rounding import Aim
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
 
@@ -73,10 +74,12 @@ def encode_and_decode(
     levels: Tensor,
     margin: float = MARGIN,
     fineness: Tensor | None = None,
+    aim: Aim | None = None,
 ) -> tuple[list[Coded], Tensor]:
     """Code y (B, M, h, w) at quality levels (B,); `model` is in float64. The y_hat of a decoder comes with it.
 
-    fineness: (B, h, w) float64, how much finer the steps of each place are; none where they are all 1.
+    fineness: (B, h, w) float64, how much finer the steps of each place are; none where they are all 1. aim: what to
+    send symbols for, instead of y itself rounded to the nearest.
     Raises ArithmeticFaultError if a mean or scale is not finite or a symbol does not fit 16 bits.
     """
     quality, size = model.quality(levels), LatentSize(y.shape[2], y.shape[3])
@@ -86,12 +89,14 @@ def encode_and_decode(
     z_symbols = torch.round(model.hyper_analysis(y, quality) - resting)
     for writer, rows, z in zip(writers, z_rows(model.row, quality, size), z_symbols, strict=True):
         writer.write_rows(whole(z), rows)
-    gained = (y * model.gains(quality)[0]).flatten(2).transpose(1, 2)
+    aim = aim or Aim(y)
+    gained = (aim.y.double() * model.gains(quality)[0]).flatten(2).transpose(1, 2)
     finer = _by_place(fineness, y.shape[0], size, y.device)
 
     def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
-        q = torch.round((gained[:, at, first : first + mu.shape[2]] - mu) * finer[:, at])
-        for writer, symbols, scale in zip(writers, q, sigma * finer[:, at], strict=True):
+        steps = sigma * finer[:, at]
+        q = aim.rounding((gained[:, at, first : first + mu.shape[2]] - mu) * finer[:, at], steps, first)
+        for writer, symbols, scale in zip(writers, q, steps, strict=True):
             writer.write_scaled(whole(symbols.T), scale.T.cpu().numpy())
         return q / finer[:, at] + mu
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -32,6 +34,11 @@ class Weights:
     model: S2LIC
     tables: Tables
     model_id: bytes
+
+    @cached_property
+    def quick_entropy(self) -> EntropyModel:
+        """The entropy model in float32: good enough to search with, not to code with."""
+        return copy.deepcopy(self.model.entropy).float()
 
 
 def export(model: S2LIC, scales: tuple[float, ...], reach: int, tables: Mapping[str, Tensor] | None = None) -> bytes:
@@ -94,7 +101,7 @@ def _weights(data: bytes, path: Path, device: str) -> Weights:
     tables = Tables.from_arrays({k.removeprefix(TABLE_PREFIX): v for k, v in arrays.items()})
     _check_tables(tables, model, path)
     model.entropy.double()
-    return Weights(model.eval().to(device), tables, model_id)
+    return Weights(model.eval().requires_grad_(False).to(device), tables, model_id)
 
 
 def _older(model_id: bytes) -> str:

@@ -29,14 +29,15 @@ class FakeCodec:
         quality: float = 50.0,
         target_bpp: float | None = None,
         roi: Image.Image | None = None,
+        effort: int = 3,
     ) -> bytes:
         buffer = io.BytesIO()
-        image.save(buffer, format="JPEG", quality=int(quality))
+        image.save(buffer, format="JPEG", quality=int(quality), comment=f"effort {effort}")
         header = Header(*image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0)
         return pack(Container(header, buffer.getvalue()))
 
-    def encode_many(self, images: list[Image.Image], quality: float) -> list[bytes]:
-        return [self.encode(image, quality) for image in images]
+    def encode_many(self, images: list[Image.Image], quality: float, effort: int = 3) -> list[bytes]:
+        return [self.encode(image, quality, effort=effort) for image in images]
 
     def decode_many(self, files: list[bytes]) -> list[Image.Image]:
         return [self.decode(data) for data in files]

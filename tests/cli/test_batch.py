@@ -284,7 +284,7 @@ def test_small_pictures_are_coded_together_and_large_ones_alone(
     together: list[int] = []
     for name in ("encode_many", "decode_many"):
         real = getattr(FakeCodec, name)
-        monkeypatch.setattr(FakeCodec, name, lambda *a, real=real: together.append(len(a[1])) or real(*a))
+        monkeypatch.setattr(FakeCodec, name, lambda *a, real=real, **k: together.append(len(a[1])) or real(*a, **k))
     for name in ("l.png", "m.png"):
         Image.new("RGB", (300, 300)).save(album / name)
     assert run("encode", album, "--outdir", "coded").code == 0
@@ -299,7 +299,7 @@ def test_where_one_of_several_fails_the_others_are_coded(
 ) -> None:
     real = FakeCodec.encode
 
-    def picky(self: FakeCodec, image: Image.Image, quality: float) -> bytes:
+    def picky(self: FakeCodec, image: Image.Image, quality: float, **how: int) -> bytes:
         if image.width == 9:
             raise CorruptError("nines are refused")
         return real(self, image, quality)

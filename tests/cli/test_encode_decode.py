@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 import stat
 import sys
 from collections.abc import Callable
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header, unpack
 
 from .conftest import FakeCodec, Result
 
@@ -41,6 +43,18 @@ def test_the_quality_reaches_the_file(run: Run, photo: Path) -> None:
 def test_the_default_quality_is_50(run: Run, photo: Path) -> None:
     assert run("encode", photo, "-o", "a.bin").code == 0
     assert read_header(Path("a.bin").read_bytes()).quality == 5000
+
+
+@pytest.mark.parametrize(("words", "effort"), [((), 3), (("-e", "0"), 0), (("--effort", "9"), 9)])
+def test_the_effort_reaches_the_codec_for_one_file_and_for_many(
+    run: Run, photo: Path, words: tuple[str, ...], effort: int
+) -> None:
+    shutil.copy(photo, "other.png")
+    assert run("encode", photo, "-o", "a.bin", *words).code == 0
+    assert run("encode", photo, "other.png", "--outdir", "many", *words).code == 0
+    for file in (Path("a.bin"), *Path("many").iterdir()):
+        with Image.open(io.BytesIO(unpack(file.read_bytes()).payload)) as image:
+            assert image.info["comment"] == f"effort {effort}".encode()
 
 
 def test_a_pipe_goes_in_and_out(run: Run, photo: Path) -> None:

@@ -40,7 +40,10 @@ def test_counting_leaves_no_mask_without_data_behind() -> None:
     assert mask(grid, build("tiny").g_s.linear.conv.weight.device).min() < 0
 
 
-@pytest.mark.parametrize("key", [key for key in block_names() if block_row(key).selection == "hard"])
+HARD_MIXERS = [key for key in block_names() if (block_row(key).selection, block_row(key).kind) == ("hard", "mixer")]
+
+
+@pytest.mark.parametrize("key", HARD_MIXERS)
 def test_hard_blocks_are_counted_without_data_too(key: str) -> None:
     """In g_a and g_s of tiny, two at stride 8 each, of which a group's second may reuse what the first found."""
     dim, heads, window = 8, 2, 8

@@ -6,31 +6,40 @@ from collections.abc import Mapping
 
 from PIL import Image
 
+from s2lic.effort import EFFORT, check_effort
+from s2lic.errors import UsageError
 from s2lic.eval.codecs.row import CodecRow, Coder, Scale
 
 
 class OurCoder(Coder):
     """`s2lic.Codec`, its files named by the hash of its weights."""
 
-    def __init__(self, model: str | None, device: str) -> None:
+    def __init__(self, model: str | None, device: str, effort: int) -> None:
         from s2lic import __version__
         from s2lic.codec import Codec
 
         self.codec = Codec(device=device) if model is None else Codec(model, device=device)
-        weights = self.codec.weights
-        self.identity = f"s2lic {__version__}, {weights.model.row.name}, weights {weights.model_id.hex()}, {device}"
+        self.effort, weights = check_effort(effort), self.codec.weights
+        named = f"{weights.model.row.name}, weights {weights.model_id.hex()}"
+        self.identity = f"s2lic {__version__}, {named}, effort {effort}, {device}"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        return self.codec.encode(image, quality)
+        return self.codec.encode(image, quality, effort=self.effort)
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         return self.codec.decode(data)
 
 
 def _open(options: Mapping[str, str]) -> Coder:
-    return OurCoder(options.get("model"), options.get("device", "cpu"))
+    return OurCoder(options.get("model"), options.get("device", "cpu"), _whole(options.get("effort", str(EFFORT))))
 
 
-OPTIONS = {"model": "shipped weights by name, or a weights file", "device": "cpu or cuda"}
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"s2lic.effort is a whole number, not '{text}'")
+    return int(text)
+
+
+OPTIONS = {"model": "shipped weights by name, or a weights file", "device": "cpu or cuda", "effort": "0 to 9"}
 QUALITIES = (0, 12.5, 25, 37.5, 50, 62.5, 75, 87.5, 100)
 ROW = CodecRow("s2lic", "s2lic", ".s2lic", Scale(0, 100, whole=False), QUALITIES, _open, OPTIONS)

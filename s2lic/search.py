@@ -1,0 +1,143 @@
+"""An encoder's search: a y beside g_a's that costs less in bits and error together. No decoder knows of it.
+
+g_a answers for all pictures at once; a picture's own y can be better (Campos et al. 2019; Yang et al. 2020, section 3).
+Here it is found by Newton steps: each round codes y as it stands, asks g_s where its error would fall, and moves y
+there by the error's curvature, which is nearly one number a channel; rounding then weighs bits against error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.quality import quality_lambda
+from s2lic.entropy.rehearsal import Rehearsal, rehearse
+from s2lic.entropy.rounding import Aim, Deadzone
+from s2lic.model import STRIDE
+
+# Tried on validation crops at three qualities. Larger first steps overshoot: errors of neighbours add up, and the
+# curvature of one alone does not know of it. For the same reason a zero costs more than its own error.
+STEP, FALL = 0.3, 0.6
+STRICTNESS = 1.5
+CURVATURE_MIN = 1e-3
+PROBE = 0.25
+
+
+@dataclass(frozen=True)
+class View:
+    """What an encoder looks at for one tile: the tile and what is around it.
+
+    x: its pixels, (1, 3, H, W). y: what g_a gives for them, (1, M, h, w), perhaps of a filled-up x. inside: the
+    tile's rows and columns of y.
+    """
+
+    x: Tensor
+    y: Tensor
+    inside: tuple[slice, slice]
+
+    def tile(self) -> Tensor:
+        """y of the tile alone."""
+        return self.y[:, :, self.inside[0], self.inside[1]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A view, how it is decoded, and what an error is worth.
+
+    synthesise: y_hat (1, M, h, w) -> x_hat (1, 3, H', W'), differentiable, H' >= H and W' >= W. worth: bits for a
+    squared error of one sample of x, (1, 1, H, W) or (1, 1, 1, 1).
+    """
+
+    view: View
+    synthesise: Callable[[Tensor], Tensor]
+    worth: Tensor
+
+    def show(self, y_hat: Tensor) -> Tensor:
+        """x_hat of the view for y_hat of the tile; g_a's own y stands for what its neighbours will send."""
+        view, y = self.view, self.view.y.clone()
+        y[:, :, view.inside[0], view.inside[1]] = y_hat
+        return self.synthesise(y)[:, :, : view.x.shape[2], : view.x.shape[3]]
+
+    def error(self, x_hat: Tensor) -> Tensor:
+        """The error's worth in bits."""
+        return (self.worth * (x_hat - self.view.x).square()).sum()
+
+
+class Search:
+    """The search of one tile at one quality; `model` is in the precision to search in, `levels` (1,).
+
+    fineness: (1, h, w), how much finer the steps of each place are, as in coding.
+    """
+
+    def __init__(self, scene: Scene, model: EntropyModel, levels: Tensor, fineness: Tensor | None) -> None:
+        self.scene, self.model, self.levels, self.fineness = scene, model, levels, fineness
+        self.gain, self.inverse = model.gains(model.quality(levels))
+
+    def run(self, rounds: int) -> Aim:
+        """The best of g_a's own y and what each of so many rounds gives; with none, g_a's own."""
+        y = self.scene.view.tile()
+        best, target = Aim(y), y * self.gain
+        if not rounds:
+            return best
+        tried = self._try(best)
+        lowest, slope = self._measure(tried)
+        curvature = self._curvature(tried)
+        rounding = Deadzone(STRICTNESS / 2 * curvature.flatten())
+        metric = curvature * self._worth_of_places()
+        for turn in range(rounds):
+            target = target - STEP * FALL**turn * (target - tried.sent + slope / metric)
+            aim = Aim(target / self.gain, rounding)
+            tried = self._try(aim)
+            loss, slope = self._measure(tried)
+            if loss < lowest:
+                best, lowest = aim, loss
+        return best
+
+    def _try(self, aim: Aim) -> Rehearsal:
+        return rehearse(self.model, self.scene.view.tile(), self.levels, aim, self.fineness)
+
+    def _measure(self, tried: Rehearsal) -> tuple[float, Tensor]:
+        """Bits and error's worth together, and the error's slope by gained y."""
+        y_hat = tried.y_hat.requires_grad_()
+        with torch.enable_grad():
+            error = self.scene.error(self.scene.show(y_hat))
+            (slope,) = torch.autograd.grad(error, y_hat)
+        return tried.bits + float(error.detach()), slope * self.inverse
+
+    def _curvature(self, tried: Rehearsal) -> Tensor:
+        """The error's second derivative by gained y in each channel at neutral places, (1, M, 1, 1).
+
+        An estimate from one random probe (Hutchinson 1990), which the mean over places makes good.
+        """
+        generator = torch.Generator().manual_seed(0)
+        signs = torch.randint(0, 2, tried.y_hat.shape, generator=generator).to(tried.y_hat) * 2 - 1
+        y_hat = tried.y_hat.detach().requires_grad_()
+        with torch.enable_grad():
+            x_hat = self.scene.show(y_hat)
+            moved = self.scene.show(y_hat.detach() + PROBE * signs * self.inverse)
+            change = 2 * self.scene.worth * (moved - x_hat).detach() / PROBE
+            (back,) = torch.autograd.grad(x_hat, y_hat, change)
+        seen: Tensor = back * self.inverse * signs / self._worth_of_places()
+        return seen.mean((2, 3), keepdim=True).clamp(min=CURVATURE_MIN)
+
+    def _worth_of_places(self) -> Tensor:
+        """(1, 1, h, w) or 1: steps f times finer are for errors worth f^2 as much."""
+        one = self.gain.new_ones(1, 1, 1, 1)
+        return one if self.fineness is None else self.fineness.to(one).square()[:, None]
+
+
+def worth(levels: Tensor, fineness: Tensor | None, x: Tensor) -> Tensor:
+    """Bits that a squared error of one sample of x (1, 3, H, W) is worth, lambda 255^2 / 3; f^2 as much where steps
+    are f times finer.
+
+    fineness: (1, h, w) of all places of y under x.
+    """
+    plain = (quality_lambda(levels) * 255**2 / 3).to(x).reshape(1, 1, 1, 1)
+    if fineness is None:
+        return plain
+    steps = fineness.to(x).repeat_interleave(STRIDE, 1).repeat_interleave(STRIDE, 2)
+    return plain * steps.square()[:, None, : x.shape[2], : x.shape[3]]
