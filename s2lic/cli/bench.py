@@ -53,6 +53,7 @@ def speed(
         outcomes.append(outcome)
         if not quiet:
             typer.echo(f"{len(outcomes)}/{len(todo)}  {_line(outcome)}", err=True)
+    outcomes.sort(key=lambda outcome: todo.index(outcome.case))
     command = f"s2lic bench speed --sizes {sizes} --threads {threads} --peers {peers} --repeats {repeats}"
     command += f" --limit {limit:g} --minutes {minutes:g}"
     found = record(outcomes, command, load)

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,18 @@ def cases(
 def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s: float = math.inf) -> Iterator[Outcome]:
     """Each case in a fresh process, so that none inherits another's memory or warmth.
 
-    What would not fit into its limit or into what is left of the budget, judged by the next smaller picture of the same
-    codec and threads, is not tried, and its outcome says so.
+    The first codec comes first, then what takes the least, so that much is measured in little time. What would not fit
+    into its limit or into what is left of the budget, judged by the next smaller picture of the same codec and threads,
+    is not tried, and its outcome says so.
     """
-    begin, smaller = time.monotonic(), dict[tuple[str, int], Outcome]()
+    begin = time.monotonic()
+    rows = [list(row) for _, row in groupby(todo, lambda case: (case.codec, case.threads))]
+    smaller: dict[tuple[str, int], Outcome] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for case in todo:
-            left = budget_s - (time.monotonic() - begin)
-            if why := _not_tried(case, smaller.get((case.codec, case.threads)), left):
+        while rows := [row for row in rows if row]:
+            row = min(rows, key=lambda row: (row[0].codec != todo[0].codec, _least_seconds(row[0], smaller)))
+            case, left = row.pop(0), budget_s - (time.monotonic() - begin)
+            if why := _not_tried(case, smaller, left):
                 yield Outcome(case, None, why)
                 continue
             bounded = replace(case, limit_s=min(case.limit_s, left))
@@ -54,25 +58,26 @@ def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s:
             yield outcome
 
 
-def _not_tried(case: Case, smaller: Outcome | None, left: float) -> str:
+def _not_tried(case: Case, smaller: Mapping[tuple[str, int], Outcome], left: float) -> str:
     """Why a case should not be tried; empty if it should."""
     if left <= 0:
         return "not tried: the time for all was up"
-    if smaller is None:
-        return ""
-    if smaller.problem:
-        return f"not tried: {smaller.case.side} px: {smaller.problem}"
+    before = smaller.get((case.codec, case.threads))
+    if before is not None and before.problem:
+        return f"not tried: {before.case.side} px: {before.problem}"
     needed = _least_seconds(case, smaller)
     if needed > case.limit_s:
         return f"not tried: about {needed:.0f} s, and the limit is {case.limit_s:g} s"
     return f"not tried: about {needed:.0f} s, and {left:.0f} s are left of the time for all" if needed > left else ""
 
 
-def _least_seconds(case: Case, smaller: Outcome) -> float:
-    """What one run to warm up and one to count will take, if cost grows with pixels; without the start."""
-    assert smaller.measured is not None
-    pair = smaller.measured.encode.seconds + smaller.measured.decode.seconds
-    return 2 * pair * case.pixels / smaller.case.pixels
+def _least_seconds(case: Case, smaller: Mapping[tuple[str, int], Outcome]) -> float:
+    """What a run to warm up and one to count will take, the start left out, if cost grows with pixels; 0 if unknown."""
+    before = smaller.get((case.codec, case.threads))
+    if before is None or before.measured is None:
+        return 0.0
+    pair = before.measured.encode.seconds + before.measured.decode.seconds
+    return 2 * pair * case.pixels / before.case.pixels
 
 
 def run_case(case: Case, picture: Path, model: str | None) -> Outcome:

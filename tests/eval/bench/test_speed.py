@@ -82,6 +82,11 @@ def test_after_an_overrun_larger_pictures_are_named_and_not_tried(tried: list[tu
     assert tried == [("elic", 32), ("elic", 96), ("avif", 32), ("avif", 96), ("avif", 128)]
 
 
+def test_the_first_codec_comes_first_and_then_what_takes_the_least(tried: list[tuple[str, int]]) -> None:
+    list(run(cases(["s2lic", "elic", "avif"], [32, 64], [1], 3, 60.0), PICTURE, None))
+    assert tried == [("s2lic", 32), ("s2lic", 64), ("elic", 32), ("avif", 32), ("avif", 64), ("elic", 64)]
+
+
 def test_what_would_not_fit_into_the_limit_is_not_tried_and_says_so(tried: list[tuple[str, int]]) -> None:
     needed = 2 * 2 * 1e-3 * 64**2  # two runs of two ways
     assert problems([32, 64], needed - 1) == ["", "not tried: about 16 s, and the limit is 15.384 s", "", ""]
