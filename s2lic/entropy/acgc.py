@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.entropy.conv import Conv
 from s2lic.entropy.deformable import DeformableAttention
 
 
@@ -34,7 +35,7 @@ class Depthwise(nn.Module):
 
     def __init__(self, source: int, dim: int) -> None:
         super().__init__()
-        self.spread = nn.Conv2d(source, source, 3, padding=1, groups=source)
+        self.spread = Conv(source, source, 3, groups=source)
         self.mix = nn.Conv2d(source, dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,8 +47,8 @@ class AdjacentContext(nn.Module):
 
     def __init__(self, source: int, hidden: int, dim: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(source, hidden, 3, padding=1)
-        self.conv2 = nn.Conv2d(hidden, dim, 3, padding=1)
+        self.conv1 = Conv(source, hidden, 3)
+        self.conv2 = Conv(hidden, dim, 3)
         self.depthwise = Depthwise(source, dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class GlobalContext(nn.Module):
     def __init__(self, source: int, attention: int, head_width: int, dim: int) -> None:
         super().__init__()
         self.attention = DeformableAttention(source, attention, head_width)
-        self.conv = nn.Conv2d(attention, attention, 5, padding=2)
+        self.conv = Conv(attention, attention, 5)
         self.mix = nn.Conv2d(attention, dim, 1)
         self.depthwise = Depthwise(source, dim)
 

@@ -1,11 +1,12 @@
-"""The two halves of a checkerboard, as token lists in raster order."""
+"""The two halves of a checkerboard, as lists of places in raster order, and a convolution from one to the other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,50 @@ class Checkerboard:
         return self.anchors, self.others
 
     def to_map(self, anchors: Tensor, others: Tensor) -> Tensor:
-        """Two halves of tokens (B, P, C) -> (B, C, H, W)."""
-        tokens = torch.cat([anchors, others], dim=1)[:, self.inverse]
-        return tokens.transpose(1, 2).unflatten(2, (self.height, self.width))  # type: ignore[no-any-return]
+        """Two halves (B, C, P) -> (B, C, H, W)."""
+        whole = take(torch.cat([anchors, others], dim=2), self.inverse)
+        return whole.unflatten(2, (self.height, self.width))  # type: ignore[no-any-return]
 
-    def anchors_only(self, anchors: Tensor) -> Tensor:
-        """A map that holds the anchors and zeros elsewhere."""
-        b, _, c = anchors.shape
-        return self.to_map(anchors, anchors.new_zeros(b, len(self.others), c))
+    def anchors_around(self, reach: int) -> Tensor:
+        """(others, taps): which anchor lies under each odd tap of a kernel around each of the others.
+
+        Taps in raster order; the number of anchors stands for what is outside the map.
+        """
+        row, column = (self.others // self.width)[:, None], (self.others % self.width)[:, None]
+        tap = odd_taps(2 * reach + 1).to(self.others.device)
+        row, column = row + tap // (2 * reach + 1) - reach, column + tap % (2 * reach + 1) - reach
+        inside = (row >= 0) & (row < self.height) & (column >= 0) & (column < self.width)
+        return torch.where(inside, self.inverse[(row * self.width + column) * inside], len(self.anchors))
+
+
+class FromAnchors(nn.Conv2d):
+    """A convolution with an odd kernel over a map of anchors alone, where the others are: (B, C, P) -> (B, dim, P').
+
+    Zeros lie where an anchor is not, so that half of the squares and every second tap are left out, with the same sums.
+    """
+
+    def __init__(self, source: int, dim: int, kernel: int) -> None:
+        super().__init__(source, dim, kernel, padding=kernel // 2)
+
+    def forward(self, anchors: Tensor, board: Checkerboard) -> Tensor:  # type: ignore[override]
+        around = board.anchors_around(self.weight.shape[-1] // 2)
+        taps = odd_taps(self.weight.shape[-1]).to(around.device)
+        matrix = self.weight.flatten(2)[:, :, taps].permute(1, 2, 0).flatten(1)  # (C, taps * dim)
+        spread = F.pad(anchors, (0, 1)).transpose(1, 2) @ matrix
+        parts = spread.unflatten(2, (len(taps), -1)).flatten(1, 2)  # (B, (P + 1) * taps, dim)
+        found = parts.index_select(1, (around * len(taps) + torch.arange(len(taps)).to(around)).flatten())
+        summed: Tensor = found.unflatten(1, around.shape).sum(2) + self.bias
+        return summed.transpose(1, 2)
+
+
+def odd_taps(size: int) -> Tensor:
+    """The taps of a kernel that lie an odd number of steps from its middle, in raster order."""
+    return torch.arange(1, size * size, 2)
+
+
+def take(x: Tensor, at: Tensor) -> Tensor:
+    """(B, C, N) at places (P,) -> (B, C, P)."""
+    return x.gather(2, at.expand(*x.shape[:2], -1))
 
 
 def tokens(x: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.entropy.conv import Conv
+
 GRID_MAX = 16
 OFFSET_REACH = 2.0
 BIAS_HIDDEN = 16
@@ -36,8 +38,10 @@ def sample_points(x: Tensor, points: Tensor) -> Tensor:
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """softmax(q k / sqrt(d) + bias) v; q (B, heads, N, d), k and v (B, heads, G, d)."""
-    logits = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-2, -1)
-    return torch.softmax(logits + bias, dim=-1).to(v.dtype) @ v
+    scale = 1 / math.sqrt(q.shape[-1])
+    logits = torch.baddbmm(bias.flatten(0, 1), q.flatten(0, 1), (k * scale).transpose(2, 3).flatten(0, 1))
+    weights = torch.softmax(logits, dim=-1).to(v.dtype).view_as(bias)
+    return (v.transpose(2, 3) @ weights.transpose(2, 3)).transpose(2, 3)  # long rows multiply faster
 
 
 class AxisBias(nn.Module):
@@ -69,7 +73,7 @@ class DeformableAttention(nn.Module):
         self.heads = max(dim // head_width, 1)
         self.to_q = nn.Conv2d(source, dim, 1)
         self.to_kv = nn.Linear(source, 2 * dim)
-        self.spread = nn.Conv2d(dim, dim, 5, padding=2, groups=dim)
+        self.spread = Conv(dim, dim, 5, groups=dim)
         self.to_offset = nn.Conv2d(dim, 2, 1, bias=False)
         self.row_bias, self.col_bias = AxisBias(self.heads), AxisBias(self.heads)
         nn.init.normal_(self.to_offset.weight, std=0.01)

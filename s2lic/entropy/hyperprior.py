@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.entropy.conv import Conv
 from s2lic.entropy.quality import Modulation, Quality
 from s2lic.entropy.row import EntropyRow
 
@@ -21,12 +22,12 @@ class HyperAnalysis(nn.Module):
     def __init__(self, row: EntropyRow) -> None:
         super().__init__()
         n = row.hyper
-        self.first = nn.Conv2d(row.latent, n, 3, padding=1)
+        self.first = Conv(row.latent, n, 3)
         self.down1 = nn.Conv2d(n, n, 3, stride=2, padding=1)
-        self.mix = nn.Conv2d(n, n, 3, padding=1)
+        self.mix = Conv(n, n, 3)
         self.down2 = nn.Conv2d(n, n, 3, stride=2, padding=1)
         self.modulate = Modulation(row.anchors, n)
-        self.last = nn.Conv2d(n, row.side, 3, padding=1)
+        self.last = Conv(n, row.side, 3)
 
     def forward(self, y: Tensor, quality: Quality) -> Tensor:
         pad_h, pad_w = -y.shape[2] % Z_STRIDE, -y.shape[3] % Z_STRIDE
@@ -43,9 +44,9 @@ class HyperSynthesis(nn.Module):
     def __init__(self, row: EntropyRow) -> None:
         super().__init__()
         n = row.hyper
-        self.first = nn.Conv2d(row.side, n, 3, padding=1)
+        self.first = Conv(row.side, n, 3)
         self.up1 = nn.ConvTranspose2d(n, n, 4, stride=2, padding=1)
-        self.mix = nn.Conv2d(n, n, 3, padding=1)
+        self.mix = Conv(n, n, 3)
         self.up2 = nn.ConvTranspose2d(n, n, 4, stride=2, padding=1)
         self.modulate = Modulation(row.anchors, n)
         self.last = nn.Conv2d(n, 2 * row.latent, 1)

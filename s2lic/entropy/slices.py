@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from s2lic.entropy.acgc import Acgc
-from s2lic.entropy.checkerboard import Checkerboard, tokens
+from s2lic.entropy.checkerboard import Checkerboard, FromAnchors, take
 from s2lic.entropy.likelihood import SIGMA_MIN, lower_bound
 from s2lic.entropy.parameters import EntropyParameters, ResidualPrediction
 from s2lic.entropy.quality import Quality
@@ -31,7 +31,7 @@ class Slice(nn.Module):
         attention = min(before, row.attention)
         self.channels = channels
         self.acgc = Acgc(before, c, min(before, row.context), attention, row.head_width) if before else None
-        self.local = nn.Conv2d(c, local, 5, padding=2)
+        self.local = FromAnchors(c, local, 5)
         known = 2 * c + (c if before else 0)
         self.parameters_net = EntropyParameters(known + local, min(2 * c, row.hidden), c, row.anchors)
         self.lrp = ResidualPrediction(c + before + c, min(2 * c, row.lrp), c)
@@ -41,8 +41,8 @@ class Slice(nn.Module):
         return hyper if self.acgc is None else torch.cat([hyper, self.acgc(before)], dim=1)
 
     def distribution(self, known: Tensor, local: Tensor, quality: Quality, gain: Tensor) -> tuple[Tensor, Tensor]:
-        """mu and sigma of tokens, in the gained domain; gain is (B, 1, c)."""
-        mean, log_scale = self.parameters_net(torch.cat([known, local], dim=-1), quality)
+        """mu and sigma (B, c, P) of places, in the gained domain; gain is (B, c, 1)."""
+        mean, log_scale = self.parameters_net(torch.cat([known, local], dim=1), quality)
         return mean * gain, lower_bound(log_scale.exp() * gain, SIGMA_MIN)
 
 
@@ -85,15 +85,15 @@ class SliceWalk(nn.Module):
         quantise: Quantise,
     ) -> Tensor:
         """One slice: anchors without local context, others with it, then LRP over both."""
-        token_gain = gain.flatten(2).transpose(1, 2)
-        known = tokens(step.known(hyper, before))
-        at, no_context = known[:, board.anchors], step.local.out_channels
-        blank = at.new_zeros(at.shape[0], at.shape[1], no_context)
-        mu, sigma = step.distribution(at, blank, quality, token_gain)
-        anchors = quantise(mu, sigma, first, board.anchors)
-        local = tokens(step.local(board.anchors_only(anchors) / gain * INPUT_SCALE))
-        at = known[:, board.others]
-        mu, sigma = step.distribution(at, local[:, board.others], quality, token_gain)
-        y_hat = board.to_map(anchors, quantise(mu, sigma, first, board.others))
+        known = step.known(hyper, before).flatten(2)
+
+        def decode(at: Tensor, local: Tensor) -> Tensor:
+            mu, sigma = step.distribution(take(known, at), local, quality, gain[..., 0])
+            return quantise(mu.transpose(1, 2), sigma.transpose(1, 2), first, at).transpose(1, 2)
+
+        blank = known.new_zeros(len(known), step.local.out_channels, len(board.anchors))
+        anchors = decode(board.anchors, blank)
+        others = decode(board.others, step.local(anchors / gain[..., 0] * INPUT_SCALE, board))
+        y_hat = board.to_map(anchors, others)
         seen = torch.cat([hyper[:, : step.channels], before, y_hat / gain * INPUT_SCALE], dim=1)
         return y_hat + step.lrp(seen)  # type: ignore[no-any-return]

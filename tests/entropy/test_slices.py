@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2lic.entropy.checkerboard import Checkerboard, tokens
+from s2lic.entropy.checkerboard import Checkerboard, take
 from s2lic.entropy.likelihood import SIGMA_MIN
 from s2lic.entropy.parameters import EntropyParameters, ResidualPrediction
 from s2lic.entropy.quality import Quality
@@ -76,7 +76,7 @@ def nudged(q: list[Tensor], half: int, square: int = 3, channel: int = 1) -> lis
 def uncorrected(record: Record, index: int) -> Tensor:
     """The map of slice `index` before its residual prediction."""
     board = Checkerboard.of(HEIGHT, WIDTH, torch.device("cpu"))
-    halves = (record.mu[i] + record.symbols[i] for i in (2 * index, 2 * index + 1))
+    halves = ((record.mu[i] + record.symbols[i]).transpose(1, 2) for i in (2 * index, 2 * index + 1))
     return board.to_map(*halves)
 
 
@@ -137,9 +137,8 @@ def test_the_local_context_sees_the_anchors_uncorrected_and_nothing_else(walk: S
     hook = walk.slices[1].local.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     _, record = replay(walk, symbols())
     hook.remove()
-    rows, cols = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
-    anchors = uncorrected(record, 1) / GAIN[:, 2:5] * 0.1
-    expected = torch.where((rows + cols) % 2 == 0, anchors, 0)
+    at = Checkerboard.of(HEIGHT, WIDTH, torch.device("cpu")).anchors
+    expected = take((uncorrected(record, 1) / GAIN[:, 2:5] * 0.1).flatten(2), at)
     torch.testing.assert_close(seen[0], expected, rtol=0, atol=1e-12)
 
 
@@ -189,15 +188,16 @@ def test_distributions_are_g_ep_of_hyper_context_and_local_context(walk: SliceWa
         before = INPUT_SCALE * y_hat[:, :first] / GAIN[:, :first]
         known = torch.cat([known, step.acgc(before)], dim=1)
     board = Checkerboard.of(HEIGHT, WIDTH, torch.device("cpu"))
-    anchors = record.mu[2 * index] + record.symbols[2 * index]
-    gain = GAIN[:, first : first + count]
-    local = step.local(board.anchors_only(anchors) / gain * INPUT_SCALE)
-    for half, context in enumerate((torch.zeros_like(local), local)):
-        features = tokens(torch.cat([known, context], dim=1))[:, board.halves()[half]]
+    anchors = (record.mu[2 * index] + record.symbols[2 * index]).transpose(1, 2)
+    gain = GAIN[:, first : first + count, :, 0]
+    local = step.local(anchors / gain * INPUT_SCALE, board)
+    blank = torch.zeros(2, local.shape[1], len(board.anchors), dtype=local.dtype)
+    for half, context in enumerate((blank, local)):
+        features = torch.cat([take(known.flatten(2), board.halves()[half]), context], dim=1)
         mean, log_scale = step.parameters_net(features, QUALITY)
-        mu, sigma = mean * tokens(gain), (log_scale.exp() * tokens(gain)).clamp(min=SIGMA_MIN)
-        torch.testing.assert_close(record.mu[2 * index + half], mu, rtol=0, atol=1e-10)
-        torch.testing.assert_close(record.sigma[2 * index + half], sigma, rtol=0, atol=1e-10)
+        mu, sigma = mean * gain, (log_scale.exp() * gain).clamp(min=SIGMA_MIN)
+        torch.testing.assert_close(record.mu[2 * index + half].transpose(1, 2), mu, rtol=0, atol=1e-10)
+        torch.testing.assert_close(record.sigma[2 * index + half].transpose(1, 2), sigma, rtol=0, atol=1e-10)
 
 
 def test_without_corrections_twice_the_gain_and_the_symbols_give_twice_mu_and_sigma() -> None:
@@ -256,21 +256,21 @@ def test_the_first_slice_has_no_context_net_and_every_other_one_has() -> None:
 @torch.no_grad()
 def test_g_ep_is_two_layers_with_the_quality_between() -> None:
     net = shaken(EntropyParameters(5, 6, 3, ROW.anchors).double(), 0.3)
-    x, top = draw(1, 4, 5), ROW.anchors - 1
+    x, top = draw(1, 5, 4), ROW.anchors - 1
     mean, log_scale = net(x, Quality.of(torch.tensor([10_000]), ROW.anchors))
     scale, shift = net.modulate.table[top]
-    hidden = F.gelu((x @ net.fc1.weight.T + net.fc1.bias) * (1 + scale) + shift)
+    hidden = F.gelu((x[0].T @ net.fc1.weight.T + net.fc1.bias) * (1 + scale) + shift)
     expected = hidden @ net.fc2.weight.T + net.fc2.bias
-    torch.testing.assert_close(torch.cat([mean, log_scale], 2), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(torch.cat([mean, log_scale], 1)[0].T, expected, rtol=0, atol=1e-12)
 
 
 @torch.no_grad()
 def test_mean_and_scale_are_float32_under_bf16() -> None:
     net = Slice(ROW, 2, 3)
-    known, local = draw(2, 4, 9).float(), draw(2, 4, 3).float()
+    known, local = draw(2, 9, 4).float(), draw(2, 3, 4).float()
     with torch.autocast("cpu", torch.bfloat16):
-        raw = net.parameters_net(torch.cat([known, local], dim=2), QUALITY)
-        mu, sigma = net.distribution(known, local, QUALITY, torch.ones(2, 1, 3))
+        raw = net.parameters_net(torch.cat([known, local], dim=1), QUALITY)
+        mu, sigma = net.distribution(known, local, QUALITY, torch.ones(2, 3, 1))
     assert {t.dtype for t in (*raw, mu, sigma)} == {torch.float32}
 
 

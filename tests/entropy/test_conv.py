@@ -1,0 +1,50 @@
+"""A sum over shifted maps is the convolution."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from s2lic.entropy.conv import Conv, summed
+
+SIZES = [(1, 1), (1, 9), (7, 1), (2, 3), (8, 8), (13, 6)]
+
+
+def draw(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("groups", [1, 6], ids=["full", "one kernel a channel"])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_sums_of_taps_are_the_convolution(height: int, width: int, kernel: int, groups: int) -> None:
+    torch.manual_seed(0)
+    net, x = Conv(6, 6 if groups > 1 else 5, kernel, groups).double(), draw(3, 6, height, width)
+    expected = F.conv2d(x, net.weight, net.bias, padding=kernel // 2, groups=groups)
+    torch.testing.assert_close(net(x), expected, rtol=0, atol=1e-13)
+
+
+def test_a_map_of_any_layout_gives_the_same() -> None:
+    net, x = Conv(4, 3, 3).double(), draw(2, 4, 5, 7)
+    assert torch.equal(net(x.contiguous(memory_format=torch.channels_last)), net(x))
+    turned = draw(2, 4, 7, 5).transpose(2, 3)
+    assert torch.equal(net(turned), net(turned.contiguous()))
+
+
+def test_nothing_is_changed_in_place() -> None:
+    net, x = Conv(4, 4, 3, groups=4).double(), draw(1, 4, 5, 5)
+    before = x.clone(), *(p.clone() for p in net.parameters())
+    net(x)
+    assert all(torch.equal(a, b) for a, b in zip(before, (x, *net.parameters()), strict=True))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_gradients_are_those_of_the_sums(groups: int) -> None:
+    weight = draw(2, 2 // groups, 3, 3).requires_grad_()
+    assert torch.autograd.gradcheck(summed, (draw(1, 2, 3, 4).requires_grad_(), weight, draw(2).requires_grad_()))
+
+
+def test_in_single_precision_it_is_an_ordinary_convolution() -> None:
+    net, x = Conv(4, 3, 5), draw(2, 4, 6, 5).float()
+    assert torch.equal(net(x), F.conv2d(x, net.weight, net.bias, padding=2))
