@@ -6,6 +6,7 @@ import pytest
 
 from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError
 from s2lic.model import CONFIGS, config, variant
+from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.mlp import Mlp
 from s2lic.transform.choice import Choice, parse, suffix
@@ -27,6 +28,15 @@ def test_the_name_tells_the_choice_and_gives_the_row_back() -> None:
     assert row.entropy is NANO.entropy
 
 
+def test_a_wrapper_is_in_the_name_and_around_the_mixers_alone() -> None:
+    row = variant(NANO, ("swinv2", "gated_cnn", "halo"), wrap="act")
+    assert row.name == "nano+block=swinv2,gated_cnn,halo+wrap=act"
+    assert config(row.name) == row
+    assert all(isinstance(block.attn.rule, Act) for block in residual_group(row.transform, 2).blocks)
+    assert not [m for m in residual_group(row.transform, 1).modules() if isinstance(m, Act)]
+    assert variant(row, wrap="").transform.wrap == ""
+
+
 def test_choices_add_up_and_may_be_taken_back() -> None:
     row = variant(variant(NANO, ("halo",)), gate="eca")
     assert row.name == "nano+block=halo,halo,halo+gate=eca"
@@ -44,6 +54,8 @@ def test_another_spelling_of_a_name_gives_the_same_row() -> None:
         (Choice(("mlp",)), "'mlp' is a mlp"),
         (Choice(mlp="halo"), "'halo' is a mixer"),
         (Choice(gate="conv_glu"), "'conv_glu' is a mlp"),
+        (Choice(("halo",), wrap="eca"), "'eca' is a gate"),
+        (Choice(wrap="act"), "'bottleneck' has none"),
         (Choice(("halo", "halo")), "2 blocks for three stages"),
         (Choice(()), "0 blocks for three stages"),
     ],
