@@ -45,7 +45,7 @@ def speed(
     from s2lic.images import open_image
 
     codecs = ["s2lic", *(peers.split(",") if peers != "none" else [])]
-    todo = cases(codecs, _numbers("--sizes", sizes), _numbers("--threads", threads), repeats, limit)
+    todo = cases(codecs, numbers("--sizes", sizes), numbers("--threads", threads), repeats, limit)
     picture = open_image(source or sample_photograph())
     load = os.getloadavg()[0]
     outcomes = []
@@ -65,7 +65,7 @@ def speed(
         typer.echo(found.to_markdown())
 
 
-def _numbers(option: str, text: str) -> list[int]:
+def numbers(option: str, text: str) -> list[int]:
     """Positive whole numbers. Raises UsageError."""
     try:
         numbers = [int(word) for word in text.split(",")]

@@ -40,9 +40,17 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic blocks", "a table"),
         ("s2lic blocks --json", "for programs"),
     ),
+    "blocks bench": (
+        ("s2lic blocks bench", "all masks at stride 8, in some minutes"),
+        ("s2lic blocks bench --masks window,halo --resolutions kodak,uhd --strides 2,4,8", "where windows must win"),
+    ),
     "blocks mqar": (
         ("s2lic blocks mqar", "an attention beside convolutions"),
         ("s2lic blocks mqar --blocks halo,routing --form sequence --steps 600", "others, and a harder task"),
+    ),
+    "blocks place": (
+        ("s2lic blocks place --data photos", "one eca gate in nano"),
+        ("s2lic blocks place --data photos --gate little_attention --most 2 --steps 100", "pairs too, trained longer"),
     ),
     "eval": (
         ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "beside other codecs and published figures"),

@@ -20,7 +20,17 @@ from .conftest import Result
 
 Run = Callable[..., Result]
 # These take long; that their words are understood is what is tested here.
-LONG = ("models", "eval", "train", "explain", "bench speed", "blocks mqar", "weights verify", "weights export")
+LONG = (
+    "models",
+    "eval",
+    "train",
+    "explain",
+    "bench speed",
+    "blocks bench",
+    "blocks mqar",
+    "weights verify",
+    "weights export",
+)
 SLOW = "saliency"  # needs a codec that is one
 
 GROUPED = [f"{group} {command.__name__}" for group, (_, commands) in GROUPS.items() for command in commands]

@@ -20,6 +20,12 @@ TOOLS = {
     row.key: row
     for row in (
         ToolRow(
+            "attnbench",
+            "Bu et al. 2026, Long-Context Attention Benchmark, arXiv 2510.17896",
+            "s2lic blocks bench",
+            "checks and times attention under a codec's masks",
+        ),
+        ToolRow(
             "diag_mqar",
             "Arora et al. 2024, Zoology, arXiv 2312.04927",
             "s2lic blocks mqar",
@@ -30,6 +36,12 @@ TOOLS = {
             "Li et al. 2017, Salient Relevance, arXiv 1712.08268",
             "s2lic explain",
             "traces a picture's bits to its pixels",
+        ),
+        ToolRow(
+            "place_attention",
+            "Eisenbach et al. 2023, A Little Bit Attention, arXiv 2302.14574",
+            "s2lic blocks place",
+            "searches where a gate pays for its time",
         ),
     )
 }

@@ -1,0 +1,79 @@
+"""`s2lic blocks bench`: attention under the codec's masks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from s2lic.cli.options import Json
+from s2lic.cli.streams import print_json, progress
+
+if TYPE_CHECKING:
+    from s2lic.eval.attnbench.run import Row
+
+Kernels = Annotated[str, typer.Option("--kernels", help="By commas: dense, fused, streamed, windows, neighbourhoods.")]
+Masks = Annotated[str | None, typer.Option("--masks", help="Patterns, by commas. [default: all]")]
+Resolutions = Annotated[str, typer.Option("--resolutions", help="By commas: 256, kodak, 1080p, uhd.")]
+Strides = Annotated[str, typer.Option("--strides", help="Pixels a token, by commas: 2, 4, 8.")]
+Ranks = Annotated[str, typer.Option("--ranks", help="Ranks to share the tokens among, simulated, by commas.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
+Gigamacs = Annotated[
+    float, typer.Option("--limit", help="Thousand million multiply-accumulates beyond which a case is not run.")
+]
+Memory = Annotated[int, typer.Option("--memory", min=1, help="MiB that a case may take.")]
+WIDTH = 120  # a narrower table would break words
+
+
+def bench(
+    kernels: Kernels = "dense,fused,streamed,windows,neighbourhoods",
+    masks: Masks = None,
+    resolutions: Resolutions = "256,kodak",
+    strides: Strides = "8",
+    ranks: Ranks = "1,4",
+    repeats: Repeats = 3,
+    limit: Gigamacs = 10.0,
+    memory: Memory = 2048,
+    as_json: Json = False,
+) -> None:
+    """Check attention kernels under the codec's masks, then time them; what cannot be done is a result too."""
+    from s2lic.cli.bench import numbers
+    from s2lic.eval.attnbench.masks import PATTERNS
+    from s2lic.eval.attnbench.run import Settings, cases, measure
+
+    wanted = list(PATTERNS) if masks is None else masks.split(",")
+    sizes = numbers("--strides", strides), numbers("--ranks", ranks)
+    settings, rows = Settings(repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20), []
+    for case in cases(kernels.split(","), wanted, resolutions.split(","), *sizes):
+        with progress(f"{case.kernel}, {case.mask}, {case.height} x {case.width}", quiet=False):
+            rows.append(measure(case, settings))
+    if as_json:
+        print_json([row.as_dict() for row in rows])
+        return
+    _print(rows)
+
+
+def _print(rows: list[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("kernel", "mask")
+    for name in ("tokens", "ranks", "result", "error", "ms", "MiB", "MMAC", "kB sent"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        cells = (
+            row.error,
+            row.ms50,
+            row.peak_mib,
+            row.macs / 1e6,
+            None if row.sent_bytes is None else row.sent_bytes / 1e3,
+        )
+        shown = (_cell(cells[0], ".0e"), *(_cell(cell, ",.1f") for cell in cells[1:]))
+        table.add_row(row.kernel, row.mask, f"{row.tokens:,}", str(row.ranks), row.status, *shown)
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
+    console.print(table)
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

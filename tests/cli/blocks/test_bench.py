@@ -1,0 +1,29 @@
+"""`s2lic blocks bench` and `mqar`, as small as they go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.cli.conftest import Result
+
+Run = Callable[..., Result]
+
+
+def test_a_bench_is_a_table_or_json(run: Run) -> None:
+    words = ("blocks", "bench", "--masks", "window,slices", "--resolutions", "256", "--strides", "8", "--repeats", 1)
+    rows = json.loads(run(*words, "--kernels", "windows", "--ranks", "2", "--json").out)
+    assert [row["kernel"] for row in rows[:4]] == ["windows", "ring", "all-gather", "ulysses"]
+    assert {row["status"] for row in rows} == {"ok", "unsupported"}
+    assert "unsupported" in run(*words, "--kernels", "windows", "--ranks", "1").out.decode()
+
+
+def test_an_unknown_mask_is_the_callers_fault(run: Run) -> None:
+    assert run("blocks", "bench", "--masks", "moon").code == 2
+
+
+def test_recall_is_a_table_or_json(run: Run) -> None:
+    words = ("blocks", "mqar", "--blocks", "mlp", "--steps", 1, "--side", 3, "--pairs", 2, "--vocabulary", 8)
+    (row,) = json.loads(run(*words, "--json").out)
+    assert (row["block"], row["steps"]) == ("mlp", 1)
+    assert run(*words).out.decode().splitlines()[1].startswith("mlp")

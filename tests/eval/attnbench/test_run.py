@@ -1,0 +1,66 @@
+"""A wrong kernel is not timed, and what cannot be done is a result."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from s2lic.errors import UsageError
+from s2lic.eval.attnbench import run
+from s2lic.eval.attnbench.kernels import KERNELS
+from s2lic.eval.attnbench.run import OK, OUT_OF_MEMORY, TOO_LONG, UNSUPPORTED, WRONG, Case, Settings, cases, measure
+
+QUICK = Settings(repeats=2)
+
+
+def test_a_right_kernel_is_timed_and_its_products_are_counted() -> None:
+    row = measure(Case("windows", "window", 16, 24), QUICK)
+    assert row.status == OK
+    assert row.macs == 2 * 6 * 64 * 64 * QUICK.heads * QUICK.width
+    assert row.error is not None
+    assert row.error < 1e-5
+    assert row.ms20 is not None
+    assert row.ms50 is not None
+    assert row.ms80 is not None
+    assert 0 < row.ms20 <= row.ms50 <= row.ms80
+    assert row.sent_bytes is None
+
+
+def test_ranks_are_timed_with_what_they_send() -> None:
+    row = measure(Case("ring", "raster", 8, 8, 4), QUICK)
+    assert (row.status, row.sent_bytes) == (OK, 3 * 2 * 64 * QUICK.heads * QUICK.width * 4)
+
+
+def test_what_a_kernel_cannot_do_is_unsupported() -> None:
+    assert measure(Case("windows", "raster", 16, 24), QUICK).status == UNSUPPORTED
+
+
+@pytest.mark.parametrize("value", [1.0, torch.nan])
+def test_a_wrong_kernel_is_not_timed(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = dataclasses.replace(KERNELS["fused"], run=lambda q, k, v, pattern, size: torch.full_like(q, value))
+    monkeypatch.setitem(run.KERNELS, "fused", broken)
+    row = measure(Case("fused", "full", 16, 24), QUICK)
+    assert (row.status, row.ms50) == (WRONG, None)
+
+
+def test_memory_that_is_not_there_is_a_result_and_the_limit_is_lifted_again() -> None:
+    case = Case("dense", "full", 64, 96)
+    assert measure(case, dataclasses.replace(QUICK, memory=2**26, macs_max=1e12)).status == OUT_OF_MEMORY
+    assert torch.zeros(2**27, dtype=torch.uint8).numel() == 2**27
+
+
+def test_too_much_work_is_a_result_of_those_who_compute_all_pairs() -> None:
+    small = dataclasses.replace(QUICK, macs_max=1e8)
+    assert measure(Case("dense", "window", 48, 48), small).status == TOO_LONG
+    assert measure(Case("windows", "window", 48, 48), small).status == OK
+
+
+def test_cases_are_all_combinations_and_names_are_checked() -> None:
+    found = cases(["dense", "fused"], ["full"], ["256"], [8, 4], [1, 2])
+    assert len(found) == 2 * (2 + 3)
+    assert found[0] == Case("dense", "full", 32, 32)
+    for names in ((["flash"], ["full"], ["256"]), (["dense"], ["x"], ["256"]), (["dense"], ["full"], ["8k"])):
+        with pytest.raises(UsageError, match="there are"):
+            cases(*names, [8], [1])
