@@ -36,8 +36,8 @@ SHARES = {Kind.rate: 1 / 10, Kind.psnr: 1 / 6}
 BLOCKS_MIN, BLOCKS_MAX = 6, 256
 RIM = 8
 STATE_BITS = 32  # what a stream of its own costs a block
-# Of a picture in tiles y is kept from trial to trial, at 4 bytes a pixel, if it has no more pixels than these.
-KEPT_PIXELS = 2**24
+# What g_a saw and gave, some 20 bytes a pixel, is kept from trial to trial for pictures of no more pixels than these.
+KEPT_PIXELS = 2**22
 
 
 class Trials:

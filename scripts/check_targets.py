@@ -1,6 +1,6 @@
 """How near files come to a target, and what that costs in plain encodes, by the processor's time.
 
-    python scripts/check_targets.py DIR [--count 3] [--tile 256]
+    python scripts/check_targets.py DIR [--count 3] [--tile 256] [--effort 0]
 
 Targets of each picture: two rates, each also as a size in bytes, and two PSNR. `--tile` cuts
 smaller pictures into tiles too.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ import typer
 from PIL import Image
 
 from s2lic.codec import Codec
+from s2lic.effort import EFFORT
 from s2lic.tiles import SIDE
 
 RATES, LEVELS = (0.45, 0.8), (33.0, 34.5)
@@ -30,32 +30,32 @@ def psnr(a: Image.Image, b: Image.Image) -> float:
     return float(10 * np.log10(255**2 / np.mean((np.asarray(a, float) - np.asarray(b, float)) ** 2)))
 
 
-def timed(codec: Codec, image: Image.Image, **how: float) -> tuple[bytes, float]:
+def timed(codec: Codec, image: Image.Image, effort: int, **how: float) -> tuple[bytes, float]:
     start = time.process_time()
-    return codec.encode(image, **how), time.process_time() - start  # type: ignore[arg-type]
+    return codec.encode(image, effort=effort, **how), time.process_time() - start  # type: ignore[arg-type]
 
 
-def tried(codec: Codec, image: Image.Image, kind: str, goal: float) -> tuple[float, float]:
+def tried(codec: Codec, image: Image.Image, effort: int, kind: str, goal: float) -> tuple[float, float]:
     """By how much a target was missed, relative or in dB, and the seconds it took."""
-    data, spent = timed(codec, image, **{f"target_{kind}": goal})
+    data, spent = timed(codec, image, effort, **{f"target_{kind}": goal})
     if kind == "psnr":
         return abs(psnr(codec.decode(data), image) - goal), spent
     got = len(data) if kind == "size" else 8 * len(data) / math.prod(image.size)
     return abs(got / goal - 1), spent
 
 
-def main(folder: Path, count: int = 24, tile: Annotated[int, typer.Option()] = SIDE) -> None:
+def main(folder: Path, count: int = 24, tile: int = SIDE, effort: int = EFFORT) -> None:
     torch.set_num_threads(1)
     codec, over = Codec(tile=tile), 0
     rows: dict[str, list[tuple[float, float]]] = {kind: [] for kind in MISSED_MAX}
     for path in sorted(folder.glob("*.png"))[:count]:
         image = Image.open(path).convert("RGB")
-        timed(codec, image)
-        plain = min(timed(codec, image)[1] for _ in range(2))
+        timed(codec, image, effort)
+        plain = min(timed(codec, image, effort)[1] for _ in range(2))
         sizes = [round(rate * math.prod(image.size) / 8) for rate in RATES]
         for kind, goals in (("bpp", RATES), ("size", sizes), ("psnr", LEVELS)):
             for goal in goals:
-                missed, spent = tried(codec, image, kind, goal)
+                missed, spent = tried(codec, image, effort, kind, goal)
                 rows[kind].append((missed, spent / plain))
                 typer.echo(f"{path.name} {kind} {goal:g}: missed by {missed:.4f}, {spent / plain:.2f} plain encodes")
     for kind, found in rows.items():
