@@ -29,7 +29,7 @@ def speed(
     source: Picture = None,
     sizes: Sizes = "256,512,1024,2048,4096",
     threads: Threads = "1,2",
-    peers: Peers = "avif,mbt2018-mean,elic,cheng2020-attn",
+    peers: Peers = "s2lic-e0,avif,mbt2018-mean,elic,cheng2020-attn",
     model: Model = None,
     repeats: Repeats = 3,
     limit: Limit = 90.0,

@@ -22,6 +22,7 @@ class Style:
 ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 STYLES = {
     "s2lic": Style(RED, "o"),
+    "s2lic-e0": Style(RED, "s"),
     "vtm": Style(INK, "s"),
     "vtm-9.1-strict": Style(INK, "v"),
     "hm": Style(INK, "D"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-STAGES = ("transform", "entropy nets", "rANS", "container", "rest")
+STAGES = ("transform", "entropy nets", "search", "rANS", "container", "rest")
 
 
 @dataclass(frozen=True)

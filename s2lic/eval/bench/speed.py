@@ -38,7 +38,7 @@ def cases(
 def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s: float = math.inf) -> Iterator[Outcome]:
     """Each case in a fresh process, so that none inherits another's memory or warmth.
 
-    The first codec comes first, then what takes the least, so that much is measured in little time. What would not fit
+    Ours comes first, then what takes the least, so that much is measured in little time. What would not fit
     into its limit or into what is left of the budget, judged by the next smaller picture of the same codec and threads,
     is not tried, and its outcome says so.
     """
@@ -47,7 +47,7 @@ def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s:
     smaller: dict[tuple[str, int], Outcome] = {}
     with tempfile.TemporaryDirectory() as folder:
         while rows := [row for row in rows if row]:
-            row = min(rows, key=lambda row: (row[0].codec != todo[0].codec, _least_seconds(row[0], smaller)))
+            row = min(rows, key=lambda row: (not row[0].codec.startswith("s2lic"), _least_seconds(row[0], smaller)))
             case, left = row.pop(0), budget_s - (time.monotonic() - begin)
             if why := _not_tried(case, smaller, left):
                 yield Outcome(case, None, why)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
+from s2lic.effort import EFFORT
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bench.stopwatch import Station
 
@@ -34,7 +35,7 @@ class Subject:
 Opener = Callable[[Image.Image, int, "str | None"], Subject]
 
 
-def ours(picture: Image.Image, threads: int, model: str | None) -> Subject:
+def ours(effort: int, picture: Image.Image, threads: int, model: str | None) -> Subject:
     """This package's codec with shipped weights or those of a file."""
     import torch
 
@@ -42,6 +43,7 @@ def ours(picture: Image.Image, threads: int, model: str | None) -> Subject:
     from s2lic import trials
     from s2lic.entropy.coder import SymbolReader, SymbolWriter
     from s2lic.entropy.model import EntropyModel
+    from s2lic.search import Search
     from s2lic.transform.analysis import Analysis
     from s2lic.transform.synthesis import Synthesis
 
@@ -52,12 +54,13 @@ def ours(picture: Image.Image, threads: int, model: str | None) -> Subject:
         Station("transform", Synthesis, "forward"),
         Station("entropy nets", EntropyModel, "hyper_analysis"),
         Station("entropy nets", EntropyModel, "reconstruct"),
+        Station("search", Search, "run"),
         *(Station("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_scaled", "finish")),
         *(Station("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_scaled", "finish")),
         Station("container", trials, "pack"),
         Station("container", home, "unpack"),
     )
-    return Subject(partial(codec.encode, picture, QUALITY), codec.decode, len, stations)
+    return Subject(partial(codec.encode, picture, QUALITY, effort=effort), codec.decode, len, stations)
 
 
 def compressai(name: str, picture: Image.Image, threads: int, model: str | None) -> Subject:
@@ -89,7 +92,8 @@ def avif(picture: Image.Image, threads: int, model: str | None) -> Subject:
 
 
 SUBJECTS: dict[str, Opener] = {
-    "s2lic": ours,
+    "s2lic": partial(ours, EFFORT),
+    "s2lic-e0": partial(ours, 0),
     "mbt2018-mean": partial(compressai, "mbt2018-mean"),
     "cheng2020-attn": partial(compressai, "cheng2020-attn"),
     "elic": partial(compressai, "elic"),

@@ -73,17 +73,18 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 
 def problems(sides: list[int], limit_s: float, budget_s: float = math.inf) -> list[str]:
-    found = run(cases(["elic", "avif"], sides, [1], 3, limit_s), PICTURE, None, budget_s)
-    return [outcome.problem for outcome in found]
+    todo = cases(["elic", "avif"], sides, [1], 3, limit_s)
+    found = {outcome.case: outcome.problem for outcome in run(todo, PICTURE, None, budget_s)}
+    return [found[case] for case in todo]
 
 
 def test_after_an_overrun_larger_pictures_are_named_and_not_tried(tried: list[tuple[str, int]]) -> None:
     assert problems([32, 96, 128], 60.0) == ["", "over 60 s", "not tried: 96 px: over 60 s", "", "", ""]
-    assert tried == [("elic", 32), ("elic", 96), ("avif", 32), ("avif", 96), ("avif", 128)]
+    assert sorted(tried) == [("avif", 32), ("avif", 96), ("avif", 128), ("elic", 32), ("elic", 96)]
 
 
-def test_the_first_codec_comes_first_and_then_what_takes_the_least(tried: list[tuple[str, int]]) -> None:
-    list(run(cases(["s2lic", "elic", "avif"], [32, 64], [1], 3, 60.0), PICTURE, None))
+def test_ours_comes_first_and_then_what_takes_the_least(tried: list[tuple[str, int]]) -> None:
+    list(run(cases(["elic", "avif", "s2lic"], [32, 64], [1], 3, 60.0), PICTURE, None))
     assert tried == [("s2lic", 32), ("s2lic", 64), ("elic", 32), ("avif", 32), ("avif", 64), ("elic", 64)]
 
 
