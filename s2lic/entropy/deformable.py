@@ -5,13 +5,12 @@ Xia et al. 2022 (Vision Transformer with Deformable Attention, section 3.2), as 
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.entropy.conv import Conv
+from s2lic.kernels.deformable_attention import deformable_attention
 
 GRID_MAX = 16
 OFFSET_REACH = 2.0
@@ -25,23 +24,6 @@ def reference_points(height: int, width: int, like: Tensor) -> Tensor:
         for size, g in ((height, min(height, GRID_MAX)), (width, min(width, GRID_MAX)))
     )
     return torch.stack(torch.meshgrid(rows, cols, indexing="ij"), dim=-1).flatten(0, 1)
-
-
-def sample_points(x: Tensor, points: Tensor) -> Tensor:
-    """Bilinear samples of x (B, C, H, W) at points (B, G, 2) in latent units, edges repeated -> (B, G, C)."""
-    size = torch.tensor(x.shape[2:], dtype=points.dtype, device=points.device)
-    unit = 2 * points / (size - 1).clamp(min=1) - 1
-    grid = unit.flip(-1).unsqueeze(1)  # grid_sample wants (x, y)
-    out = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=True)
-    return out.squeeze(2).transpose(1, 2)
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """softmax(q k / sqrt(d) + bias) v; q (B, heads, N, d), k and v (B, heads, G, d)."""
-    scale = 1 / math.sqrt(q.shape[-1])
-    logits = torch.baddbmm(bias.flatten(0, 1), q.flatten(0, 1), (k * scale).transpose(2, 3).flatten(0, 1))
-    weights = torch.softmax(logits, dim=-1).to(v.dtype).view_as(bias)
-    return (v.transpose(2, 3) @ weights.transpose(2, 3)).transpose(2, 3)  # long rows multiply faster
 
 
 class AxisBias(nn.Module):
@@ -89,24 +71,6 @@ class DeformableAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q = self.to_q(x)
-        height, width = q.shape[2:]
         points = self.points(q).to(x.dtype)
-        k, v = self.to_kv(sample_points(x, points)).chunk(2, dim=-1)
-        out = attend(
-            self._heads(q.flatten(2).transpose(1, 2)),
-            self._heads(k),
-            self._heads(v),
-            self.bias(height, width, points),
-        )
-        merged = out.transpose(2, 3).flatten(1, 2)
-        return merged.view(merged.shape[0], -1, height, width)
-
-    def bias(self, height: int, width: int, points: Tensor) -> Tensor:
-        """(B, heads, H * W, G)."""
-        rows = self.row_bias(height, points[..., 0]).unsqueeze(3)
-        cols = self.col_bias(width, points[..., 1]).unsqueeze(2)
-        bias: Tensor = rows + cols
-        return bias.flatten(2, 3)
-
-    def _heads(self, tokens: Tensor) -> Tensor:  # (B, N, dim) -> (B, heads, N, d)
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)  # type: ignore[no-any-return]
+        rows, cols = self.row_bias(q.shape[2], points[..., 0]), self.col_bias(q.shape[3], points[..., 1])
+        return deformable_attention(q, x, points, self.to_kv, rows, cols)

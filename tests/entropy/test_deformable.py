@@ -14,8 +14,8 @@ from s2lic.entropy.deformable import (
     AxisBias,
     DeformableAttention,
     reference_points,
-    sample_points,
 )
+from s2lic.kernels.deformable_attention.naive import sample_points
 from tests.references.attention import axis_bias, bilinear, multi_head, position_bias
 from tests.references.weights import shaken
 

@@ -32,8 +32,10 @@ def sample_points(x: Tensor, points: Tensor) -> Tensor:
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """softmax(q k / sqrt(d) + bias) v; q (B, heads, N, d), k and v (B, heads, G, d)."""
-    logits = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-2, -1)
-    return torch.softmax(logits + bias, dim=-1).to(v.dtype) @ v
+    scale = 1 / math.sqrt(q.shape[-1])
+    logits = torch.baddbmm(bias.flatten(0, 1), q.flatten(0, 1), (k * scale).transpose(2, 3).flatten(0, 1))
+    weights = torch.softmax(logits, dim=-1).to(v.dtype).view_as(bias)
+    return (v.transpose(2, 3) @ weights.transpose(2, 3)).transpose(2, 3)  # long rows multiply faster
 
 
 def by_head(tokens: Tensor, heads: int) -> Tensor:
