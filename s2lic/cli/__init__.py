@@ -10,6 +10,7 @@ import typer
 import s2lic
 from s2lic.cli import blocks
 from s2lic.cli.bench import speed
+from s2lic.cli.calibrate import calibrate
 from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
@@ -24,7 +25,7 @@ from s2lic.cli.train import train
 from s2lic.cli.weights import COMMANDS as WEIGHTS
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
-COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train)
+COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train, calibrate)
 GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
     "bench": ("Measure this machine.", (speed,)),
     "blocks": ("List, compare and try the blocks of a transform.", blocks.COMMANDS),

@@ -65,6 +65,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic train --data photos --config small --block swinv2,halo,halo --gate eca", "of other blocks"),
         ("s2lic train --data scans --config small --adapter --init own.safetensors", "only adapters, for scans"),
     ),
+    "calibrate": (
+        ("s2lic calibrate own.safetensors --data photos -o act.safetensors", "heads of a model with attention"),
+        ("s2lic calibrate own.safetensors --data photos -o act.safetensors -q 30", "judged at another quality"),
+    ),
     "weights list": (
         ("s2lic weights list", "a table"),
         ("s2lic weights list --json", "with all that is known of their training"),

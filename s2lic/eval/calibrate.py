@@ -1,0 +1,81 @@
+"""Which attention heads gain by calibration of their sinks, found by trying (Yu et al. 2024, ACT)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from s2lic.codec import Codec
+from s2lic.entropy.quality import quality_lambda
+from s2lic.entropy.tables import Tables
+from s2lic.model import S2LIC, build, variant
+from s2lic.transform.blocks.act import Act
+from s2lic.trials import Trials
+from s2lic.weights.facts import TABLE_PREFIX
+from s2lic.weights.store import Weights, export
+
+Head = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The heads that were kept, and the cost without and with them."""
+
+    kept: list[Head]
+    before: float
+    after: float
+
+
+def wrapped(weights: Weights) -> bytes:
+    """The weights file of the same model with `act` around every attention, acting on no head.
+
+    Raises BlockChoiceError for a model without softmax attention.
+    """
+    model = build(variant(weights.model.row, wrap="act"))
+    model.load_state_dict({k: v.float() for k, v in weights.model.state_dict().items()}, strict=False)
+    for rule in _rules(model).values():
+        rule.chosen.zero_()
+    return written(model, weights.tables)
+
+
+def written(model: S2LIC, tables: Tables) -> bytes:
+    """The weights file of a model that has tables already."""
+    arrays = tables.to_arrays().items()
+    return export(model, (), 0, {TABLE_PREFIX + name: torch.from_numpy(values) for name, values in arrays})
+
+
+def heads_of(model: S2LIC) -> list[Head]:
+    """Every head that `act` may act on, by the name of its module and its number."""
+    return [(name, head) for name, rule in _rules(model).items() for head in range(len(rule.chosen))]
+
+
+def calibrate(model: S2LIC, cost: Callable[[], float]) -> Calibration:
+    """Tries head after head beside those that are kept already, and keeps what lowers the cost; in place."""
+    rules, kept = _rules(model), list[Head]()
+    before = best = cost()
+    for name, head in heads_of(model):
+        rules[name].chosen[head] = 1
+        found = cost()
+        if found < best:
+            best, kept = found, [*kept, (name, head)]
+        else:
+            rules[name].chosen[head] = 0
+    return Calibration(kept, before, best)
+
+
+def rd_cost(codec: Codec, pictures: Iterable[Image.Image], level: int) -> float:
+    """The mean of R + lambda MSE over whole files and decoded pictures at a level 0..10000."""
+    found, lam = [], float(quality_lambda(torch.tensor(level)))
+    for picture in pictures:
+        trial = Trials(codec, picture, {}).psnr(level)
+        assert trial.value is not None
+        bpp = 8 * len(trial.data) / (picture.width * picture.height)
+        found.append(bpp + lam * 255**2 / 10 ** (trial.value / 10))
+    return sum(found) / len(found)
+
+
+def _rules(model: S2LIC) -> dict[str, Act]:
+    return {name: module for name, module in model.named_modules() if isinstance(module, Act)}
