@@ -32,13 +32,15 @@ from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+AUTO = "auto"
 
 
 class Codec:
     """Encodes and decodes many pictures with one model in memory.
 
     `model` is the name of shipped weights or the path of a weights file; a file that names other shipped
-    weights is decoded with those. `precision` is that of g_a and g_s; symbols never depend on it.
+    weights is decoded with those. `precision` is that of g_a and g_s, "float32" or "bf16"; "auto" is float32 but for
+    g_s on a CPU that multiplies bfloat16 itself. Symbols never depend on it.
     """
 
     def __init__(
@@ -50,8 +52,8 @@ class Codec:
         tile: int = SIDE,
         jobs: int = 1,
     ) -> None:
-        if precision not in PRECISIONS:
-            raise UsageError(f"no precision '{precision}'; there are {', '.join(PRECISIONS)}")
+        if precision not in (AUTO, *PRECISIONS):
+            raise UsageError(f"no precision '{precision}'; there are {AUTO}, {', '.join(PRECISIONS)}")
         self.device, self.precision, self.max_pixels = torch.device(device), precision, max_pixels
         self.tile, self.jobs = tile, jobs
         self.weights = _open_weights(model, device)
@@ -158,22 +160,30 @@ class Codec:
     @torch.inference_mode()
     def analyse(self, weights: Weights, x: Tensor, level: int) -> Tensor:
         """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32; the level 0..10000 is for conditioned blocks."""
-        with self._precision():
+        with self._autocast(self._precision):
             return weights.model.g_a(_fast_layout(x - 0.5), _context(weights, x, level))  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def synthesise(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
-        return self.restore(weights, y_hat, level).clamp(0, 1).mul(255).round().to(torch.uint8)
+        quick = self.precision == AUTO and self.device.type == "cpu" and _multiplies_bf16()
+        x_hat = self._restored(weights, y_hat, level, PRECISIONS["bf16"] if quick else self._precision)
+        return x_hat.clamp(0, 1).mul(255).round().to(torch.uint8)
 
     def restore(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients."""
-        with self._precision():
+        return self._restored(weights, y_hat, level, self._precision)
+
+    def _restored(self, weights: Weights, y_hat: Tensor, level: int, precision: torch.dtype) -> Tensor:
+        with self._autocast(precision):
             return weights.model.g_s(_fast_layout(y_hat.float()), _context(weights, y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
-    def _precision(self) -> contextlib.AbstractContextManager[object]:
-        reduced = self.precision != "float32"
-        return torch.autocast(self.device.type, PRECISIONS["bf16"], enabled=reduced)
+    @property
+    def _precision(self) -> torch.dtype:
+        return torch.float32 if self.precision == AUTO else PRECISIONS[self.precision]
+
+    def _autocast(self, precision: torch.dtype) -> contextlib.AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
 
     def _weights_of(self, model_id: bytes) -> Weights:
         if model_id not in self._by_id:
@@ -207,6 +217,12 @@ def quality_level(quality: float) -> int:
 
 def _context(weights: Weights, x: Tensor, level: int) -> Context:
     return weights.model.context(torch.full((len(x),), level, device=x.device))
+
+
+def _multiplies_bf16() -> bool:
+    """Whether this CPU has instructions for it; a torch that cannot tell has no say."""
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _fast_layout(x: Tensor) -> Tensor:
