@@ -28,6 +28,8 @@ LONG = (
     "bench speed",
     "blocks bench",
     "blocks mqar",
+    "blocks place",
+    "calibrate",
     "weights verify",
     "weights export",
 )
