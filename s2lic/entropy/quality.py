@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 QUALITY_MAX = 10_000
-LAMBDA_MIN, LAMBDA_MAX = 0.0018, 0.18
+LAMBDA_MIN, LAMBDA_MAX = 0.0015, 0.18
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Quality:
 
 
 def quality_lambda(levels: Tensor) -> Tensor:
-    """The rate-distortion trade of each quality, log-spaced from 0.0018 to 0.18."""
+    """The rate-distortion trade of each quality, log-spaced from 0.0015 to 0.18."""
     span = math.log(LAMBDA_MAX / LAMBDA_MIN)
     return LAMBDA_MIN * torch.exp(levels.double() / QUALITY_MAX * span)
 

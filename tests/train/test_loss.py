@@ -11,7 +11,8 @@ from torch import Tensor
 from s2lic.train.loss import rd_loss
 
 LEVELS = torch.tensor([0.0, 5000.0, 10_000.0])
-LAMBDAS = (0.0018, 0.018, 0.18)
+MIDDLE = math.sqrt(0.0015 * 0.18)
+LAMBDAS = (0.0015, MIDDLE, 0.18)
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_the_loss_is_bits_a_pixel_plus_lambda_255_squared_mse_weighted_by_the_ro
     for i, lam in enumerate(LAMBDAS):
         mse = ((out["x_hat"][i] - x[i]) ** 2).mean().item()
         bpp = (out["y_bits"][i].item() + out["z_bits"][i].item()) / 20
-        expected += (0.018 / lam) ** 0.5 * (bpp + lam * 65025 * mse) / 3
+        expected += (MIDDLE / lam) ** 0.5 * (bpp + lam * 65025 * mse) / 3
     assert rd_loss(out, x, LEVELS)["loss"].item() == pytest.approx(expected, rel=1e-12)
 
 
@@ -54,9 +55,9 @@ def test_gradients_come_from_the_loss_alone(batch: tuple[dict[str, Tensor], Tens
     parts = rd_loss(out, x, LEVELS)
     assert [k for k, v in parts.items() if v.requires_grad] == ["loss"]
     parts["loss"].backward()
-    weights = torch.tensor([(0.018 / lam) ** 0.5 / 20 / 3 for lam in LAMBDAS]).double()
+    weights = torch.tensor([(MIDDLE / lam) ** 0.5 / 20 / 3 for lam in LAMBDAS]).double()
     for name in ("y_bits", "z_bits"):
         torch.testing.assert_close(out[name].grad, weights, rtol=1e-6, atol=0)
-    slope = 2 * 65025 * (0.018 * 0.18) ** 0.5 / 60 / 3 * (out["x_hat"][2] - x[2])
+    slope = 2 * 65025 * (MIDDLE * 0.18) ** 0.5 / 60 / 3 * (out["x_hat"][2] - x[2])
     assert out["x_hat"].grad is not None
     torch.testing.assert_close(out["x_hat"].grad[2], slope.detach(), rtol=1e-9, atol=0)
