@@ -83,30 +83,26 @@ class Search:
         best, target = Aim(y), y * self.gain
         if not rounds:
             return best
-        tried = self._try(best)
-        lowest, slope = self._measure(tried)
+        tried, error = self._try(best)
+        lowest = tried.bits + error.item()
         curvature = self._curvature(tried)
         rounding = Deadzone(STRICTNESS / 2 * curvature.flatten())
         metric = curvature * self._worth_of_places()
         for turn in range(rounds):
-            target = target - STEP * FALL**turn * (target - tried.sent + slope / metric)
+            (slope,) = torch.autograd.grad(error, tried.y_hat)
+            target = target - STEP * FALL**turn * (target - tried.sent + slope * self.inverse / metric)
             aim = Aim(target / self.gain, rounding)
-            tried = self._try(aim)
-            loss, slope = self._measure(tried)
+            tried, error = self._try(aim)
+            loss = tried.bits + error.item()
             if loss < lowest:
                 best, lowest = aim, loss
         return best
 
-    def _try(self, aim: Aim) -> Rehearsal:
-        return rehearse(self.model, self.scene.view.tile(), self.levels, aim, self.fineness)
-
-    def _measure(self, tried: Rehearsal) -> tuple[float, Tensor]:
-        """Bits and error's worth together, and the error's slope by gained y."""
-        y_hat = tried.y_hat.requires_grad_()
+    def _try(self, aim: Aim) -> tuple[Rehearsal, Tensor]:
+        """What coding gives, and its error's worth in bits, to be differentiated by y_hat."""
+        tried = rehearse(self.model, self.scene.view.tile(), self.levels, aim, self.fineness)
         with torch.enable_grad():
-            error = self.scene.error(self.scene.show(y_hat))
-            (slope,) = torch.autograd.grad(error, y_hat)
-        return tried.bits + float(error.detach()), slope * self.inverse
+            return tried, self.scene.error(self.scene.show(tried.y_hat.requires_grad_()))
 
     def _curvature(self, tried: Rehearsal) -> Tensor:
         """The error's second derivative by gained y in each channel at neutral places, (1, M, 1, 1).
