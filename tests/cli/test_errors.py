@@ -86,7 +86,7 @@ def test_verbose_shows_the_traceback(run: Run, photo: Path) -> None:
 
 
 def test_a_fault_of_ours_is_not_dressed_up(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: FakeCodec, image: object, quality: float) -> bytes:
+    def broken(self: FakeCodec, image: object, quality: float, effort: int) -> bytes:
         raise ZeroDivisionError
 
     monkeypatch.setattr(FakeCodec, "encode", broken)
@@ -95,7 +95,7 @@ def test_a_fault_of_ours_is_not_dressed_up(run: Run, photo: Path, monkeypatch: p
 
 
 def test_an_interrupt_leaves_no_output_and_no_traceback(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(self: FakeCodec, image: object, quality: float) -> bytes:
+    def interrupted(self: FakeCodec, image: object, quality: float, effort: int) -> bytes:
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("the signal did not arrive")
 
