@@ -78,7 +78,7 @@ class Codec:
         out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something before it is coded.
         `roi` is a grey picture of what matters, stretched over this one: white is coded finer, black coarser, mid-grey
         as ever, in cells of 64 pixels. `effort` 0..9 is the rounds of a search for fewer bits at the same fidelity; one
-        takes about as long as coding the picture once.
+        takes about as long as coding the picture once. A picture in tiles is not searched.
         Raises QualityRangeError, TargetRangeError, UsageError, or what `s2lic.images.as_image` raises.
         """
         level = quality_level(50.0 if quality is None else quality)

@@ -78,7 +78,7 @@ def seams(
     near = near_borders(layout)
     typer.echo(f"{width} x {height} in tiles of {layout.tile_width} x {layout.tile_height}")
     for quality in map(float, qualities.split(",")):
-        one, many = plain.encode(original, quality), tiler.encode(original, quality)
+        one, many = (coder.encode(original, quality, effort=0) for coder in (plain, tiler))
         levels = [psnr(codec.decode(data), original, near) for codec, data in ((plain, one), (tiler, many))]
         rate = 100 * (len(many) / len(one) - 1)
         typer.echo(f"quality {quality:g}: bytes {rate:+.2f} %, beside borders {levels[1] - levels[0]:+.4f} dB")
