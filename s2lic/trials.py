@@ -58,7 +58,7 @@ class Trials:
         self._codec, self._picture, self._extras = codec, picture, extras
         self._regions = None if regions is None or regions.neutral else regions
         self._layout = layout_of(picture.width, picture.height, codec.tile)
-        # Tiles that are searched apart know nothing of each other's errors: 0.2 dB were lost beside their borders.
+        # Tiles searched apart know nothing of each other's errors: their borders lost 0.17 dB more than the rest.
         self.effort = 0 if self.size is None else effort
         self.keeps = kind is not None and picture.width * picture.height <= KEPT_PIXELS
         self._kept: dict[Cell, tuple[int, View]] = {}
