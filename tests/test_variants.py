@@ -28,6 +28,7 @@ TINY = CONFIGS["tiny"]
 STEPS, SIDE = 10, 32
 MIXERS = [key for key in block_names() if block_row(key).kind in {"mixer", "mixer_mlp"}]
 ADDED = [key for key in block_names() if block_row(key).kind in {"mlp", "gate", "wrapper"}]
+FORMS = ["dhsa:boundary=learned", "base_conv:long=true", "sentence_gate:gate=sigmoid2:use_image=true"]
 
 
 def chosen(key: str) -> str:
@@ -58,7 +59,7 @@ def trained(name: str) -> S2LIC:
     return model
 
 
-@pytest.mark.parametrize("key", MIXERS + ADDED)
+@pytest.mark.parametrize("key", MIXERS + ADDED + FORMS)
 def test_a_model_of_the_block_trains_ten_steps_and_codes_a_photograph(key: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     name = chosen(key)

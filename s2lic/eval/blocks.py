@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import torch
@@ -27,6 +28,7 @@ class BlockFacts:
     whole_map: bool
     parameters: int
     kmac: float
+    options: Mapping[str, tuple[object, ...]]
 
     def cells(self) -> tuple[str, ...]:
         needs = "yes" if self.needs_cond else "no"
@@ -43,7 +45,7 @@ def facts(key: str) -> BlockFacts:
     if row.kind == "wrapper":
         count, macs = count - _cost(WRAPPED)[0], macs - _cost(WRAPPED)[1]
     shown = (row.key, row.paper, row.kind, row.selection, row.field, row.needs_cond, row.whole_map)
-    return BlockFacts(*shown, count, macs / HEIGHT / WIDTH / 1000)
+    return BlockFacts(*shown, count, macs / HEIGHT / WIDTH / 1000, row.options)
 
 
 def _cost(key: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from s2lic.errors import BlockChoiceError, UnknownConfigError
-from s2lic.transform.blocks.table import block_row, check_wrap
+from s2lic.transform.blocks.table import block_row, check_wrap, options_of
 from s2lic.transform.row import TransformRow
 
 MIXERS = ("mixer", "mixer_mlp")
@@ -83,6 +83,7 @@ def _check(row: TransformRow) -> None:
 
 def _check_wrap(row: TransformRow) -> None:
     """A wrapper stands around every mixer, and there must be one: blocks of convolutions have no attention."""
+    options_of(row.wrap)
     present = [key for key, depth in zip(row.blocks, row.depths, strict=True) if depth]
     mixers = [key for key in present if block_row(key).kind == "mixer"]
     for key in mixers or present:
@@ -91,5 +92,6 @@ def _check_wrap(row: TransformRow) -> None:
 
 def _require(key: str, kinds: tuple[str, ...]) -> None:
     kind = block_row(key).kind
+    options_of(key)
     if kind not in kinds:
         raise BlockChoiceError(f"'{key}' is a {kind} and cannot stand for a {' or '.join(kinds)}")

@@ -38,7 +38,7 @@ def block(row: TransformRow, stage: int, index: int) -> nn.Module:
     place = {"shift": row.window // 2 * (index % 2)} if found.shifted else {}
     place |= {"step": index} if found.numbered else {}
     wrap = row.wrap if found.kind == "mixer" and _wraps(row, stage, index) else ""
-    made = create_block(found.key, dim, row.heads[stage], row.window, wrap, **place)
+    made = create_block(row.blocks[stage], dim, row.heads[stage], row.window, wrap, **place)
     if found.kind == "mixer_mlp":
         return made
     return Layer(dim, made, create_block(row.mlp, dim, ratio=row.mlp_ratio))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
 from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError
 from s2lic.model import CONFIGS, config, variant
+from s2lic.transform.blocks import block_names, block_row, create_block
 from s2lic.transform.blocks.act import Act
+from s2lic.transform.blocks.boundary import Boundary
 from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.mlp import Mlp
 from s2lic.transform.choice import Choice, parse, suffix
@@ -41,6 +44,47 @@ def test_choices_add_up_and_may_be_taken_back() -> None:
     row = variant(variant(NANO, ("halo",)), gate="eca")
     assert row.name == "nano+block=halo,halo,halo+gate=eca"
     assert variant(row, NANO.transform.blocks, gate="") == NANO
+
+
+def test_a_key_may_ask_for_another_form_of_its_block_and_the_name_says_so() -> None:
+    row = variant(NANO, ("bottleneck", "base_conv", "dhsa:boundary=learned"), gate="sentence_gate:gate=sigmoid2")
+    assert row.name == "nano+block=bottleneck,base_conv,dhsa:boundary=learned+gate=sentence_gate:gate=sigmoid2"
+    assert config(row.name) == row
+    group = residual_group(row.transform, 2)
+    assert all(isinstance(block.attn.boundary, Boundary) for block in group.blocks)
+    assert not any(gate.softmax for gate in group.gates)
+    redirecting = variant(CONFIGS["small"], wrap="sink_filter:mode=redirect").transform
+    assert not residual_group(redirecting, 2).blocks[-1].attn.rule.suppress
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (Choice(("dhsa:boundary=guessed",)), r"'dhsa' has no option 'boundary=guessed'; .* boundary=cosine\|learned"),
+        (Choice(("halo:halo=5",)), "'halo' has no option 'halo=5'; there are: none"),
+        (Choice(gate="eca:long=true"), "'eca' has no option 'long=true'"),
+        (Choice(("swinv2",), wrap="act:"), "'act' has no option ''"),
+    ],
+)
+def test_an_option_that_a_block_does_not_have_is_refused(choice: Choice, message: str) -> None:
+    with pytest.raises(BlockChoiceError, match=message):
+        choice.apply(NANO.transform)
+
+
+@pytest.mark.parametrize("key", [key for key in block_names() if block_row(key).options])
+def test_the_first_value_of_an_option_is_the_default_and_the_others_make_another_block(key: str) -> None:
+    for name, values in block_row(key).options.items():
+        forms = [f"{key}:{name}={str(value).lower()}" for value in values]
+        plain, *others = (repr(state(create_block(form, 16, 2))) for form in [key, *forms])
+        assert others[0] == plain
+        assert plain not in others[1:]
+
+
+def state(net: nn.Module) -> tuple[object, ...]:
+    """Its parts, and what they remember that is no tensor."""
+    return tuple(
+        (type(m), {k: v for k, v in vars(m).items() if isinstance(v, (bool, str, int))}) for m in net.modules()
+    )
 
 
 def test_another_spelling_of_a_name_gives_the_same_row() -> None:

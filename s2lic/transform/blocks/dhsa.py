@@ -8,16 +8,18 @@ from torch import Tensor, nn
 
 from s2lic.kernels.listed_attention import listed_attention
 from s2lic.kernels.listed_attention.naive import parts
+from s2lic.transform.blocks.boundary import LOGIT_MIN, SPAN, Boundary, focal_loss, labels
 from s2lic.transform.blocks.curve import curve_order
 from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.listed import best, check_places, exactly
+from s2lic.transform.blocks.listed import best, check_places, dense_weights, exactly
+from s2lic.transform.context import Context
 from s2lic.transform.window import extend
 
 BUDGET = 512
 BLOCK = 64
 CHUNK = 32
-SPAN = 4
-APART = 4
+# Chunks are longer than this: between the cosines' cuts, and the learned ones'.
+APART, LEARNED_APART = 4, 8
 
 
 def changes(keys: Tensor) -> Tensor:
@@ -28,21 +30,23 @@ def changes(keys: Tensor) -> Tensor:
     return 1 - F.cosine_similarity(sums[:, 1:count], sums[:, SPAN + 1 :], dim=-1)
 
 
-def peaks(scores: Tensor) -> Tensor:
-    """Which of (B, n) no other within APART beats; of equal ones the first."""
-    around = F.pad(scores, (APART, APART), value=-torch.inf)
+def peaks(scores: Tensor, apart: int) -> Tensor:
+    """Which of (B, n) no other within `apart` beats; of equal ones the first."""
+    around = F.pad(scores, (apart, apart), value=-torch.inf)
     found = torch.ones_like(scores, dtype=torch.bool)
-    for step in range(1, APART + 1):
-        before = around[:, APART - step : APART - step + scores.shape[1]]
-        after = around[:, APART + step : APART + step + scores.shape[1]]
+    for step in range(1, apart + 1):
+        before = around[:, apart - step : apart - step + scores.shape[1]]
+        after = around[:, apart + step : apart + step + scores.shape[1]]
         found &= (scores > before) & (scores >= after)
     return found
 
 
-def chunks_of(keys: Tensor, count: int) -> Tensor:
-    """The number of the chunk that each token is in, in order along (B, N, C): `count` chunks at most."""
-    scores = changes(keys)
-    found = peaks(scores)
+def chunks_of(scores: Tensor, count: int, apart: int = APART, least: float = -torch.inf) -> Tensor:
+    """The number of the chunk that each token is in, in order, of scores (B, N - 1) of the gaps: (B, N).
+
+    `count` chunks at most, cut at the highest peaks above `least`.
+    """
+    found = peaks(scores, apart) & (scores > least)
     strongest = best(scores.masked_fill(~found, -torch.inf), count - 1)
     cuts = torch.zeros_like(found).scatter(1, strongest, True) & found
     return F.pad(cuts.long().cumsum(1), (1, 0))
@@ -60,22 +64,27 @@ def summed(tokens: Tensor, lengths: Tensor) -> Tensor:
 class Dhsa(nn.Module):
     """softmax(q k / sqrt(d)) v of 64 consecutive tokens over themselves and the `budget` tokens of the best chunks.
 
-    (B, C, H, W), read along Hilbert's curve. All heads share the choice. `n_max` places at most.
+    (B, C, H, W), read along Hilbert's curve. All heads share the choice. `n_max` places at most. boundary "learned"
+    cuts where a predictor of its own expects it, which training teaches by a loss that reaches nothing else.
     """
 
+    in_context = True
     n_max = 2**13
 
-    def __init__(self, dim: int, heads: int = 1, budget: int = BUDGET) -> None:
+    def __init__(self, dim: int, heads: int = 1, budget: int = BUDGET, boundary: str = "cosine") -> None:
         super().__init__()
         self.dim, self.heads, self.budget = dim, heads, budget
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.proj = nn.Linear(dim, dim, bias=False)
+        self.boundary = Boundary(dim, heads) if boundary == "learned" else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
         check_places("dhsa", x.shape[2], x.shape[3], self.n_max)
         order = curve_order(x.shape[2], x.shape[3], x.device)
         q, k, v = self.qkv(x.flatten(2).transpose(1, 2)[:, order]).chunk(3, dim=-1)
         index = self.chosen(q, k)
+        if self.training and self.boundary is not None and context is not None:
+            context.losses.append(self._lesson(self.boundary, q.detach(), k.detach()))
         blocks = extend(q.unsqueeze(1), 0, -len(order) % BLOCK).squeeze(1)
         q, k, v = (split_heads(t, self.heads) for t in (blocks, k, v))
         out = listed_attention(q.unflatten(2, (-1, BLOCK)), k.unsqueeze(3), v.unsqueeze(3), index.unsqueeze(1))
@@ -86,14 +95,30 @@ class Dhsa(nn.Module):
     def chosen(self, q: Tensor, k: Tensor) -> Tensor:
         """(B, blocks, keys) of q, k (B, N, C): the block's own 64, then the best of the others, -1 for none."""
         q, k = q.to(self.qkv.weight.dtype), k.to(self.qkv.weight.dtype)
-        chunk = chunks_of(k, -(-k.shape[1] // CHUNK))
         with exactly(q):
+            chunk = self.chunks(k)
             scores = self.scores(q, k, chunk)
         count, blocks = k.shape[1], scores.shape[1]
         own = torch.arange(blocks * BLOCK, device=q.device).view(1, blocks, BLOCK).expand(len(q), -1, -1)
         others = min(self.budget, max(0, count - (count - 1) % BLOCK - 1))
         listed = [self._others(scores[:, part], chunk, own[0, part, 0], others) for part in parts(blocks, count)]
         return torch.cat([own.masked_fill(own >= count, -1), torch.cat(listed, dim=1)], dim=2)
+
+    def chunks(self, k: Tensor) -> Tensor:
+        """(B, N): the number of the chunk of each key (B, N, C)."""
+        most = -(-k.shape[1] // CHUNK)
+        if self.boundary is None:
+            return chunks_of(changes(k), most)
+        return chunks_of(self.boundary(k), most, LEARNED_APART, LOGIT_MIN)
+
+    def _lesson(self, boundary: Boundary, q: Tensor, k: Tensor) -> Tensor:
+        """How far the predictor is from the attention that q pays to k (B, N, C), all queries alike."""
+        like = boundary.fc1.weight.dtype
+        with exactly(q):
+            queries, keys = (split_heads(t.to(like), self.heads) for t in (q, k))
+            drawn = [weights.sum((2, 3)).mean(1) for _, weights in dense_weights(queries.unsqueeze(3), keys)]
+            mass = torch.stack(drawn).sum(0)
+            return focal_loss(boundary(k.to(like)), labels(mass))
 
     @staticmethod
     def scores(q: Tensor, k: Tensor, chunk: Tensor) -> Tensor:
@@ -122,4 +147,5 @@ class Dhsa(nn.Module):
         blocks = -(-places // BLOCK)
         keys = BLOCK + min(self.budget, max(0, places - (places - 1) % BLOCK - 1))
         choice = blocks * -(-places // CHUNK) * self.dim
-        return 4 * self.dim**2 * places + 2 * blocks * BLOCK * keys * self.dim + choice
+        boundary = 0 if self.boundary is None else self.boundary.macs(places)
+        return 4 * self.dim**2 * places + 2 * blocks * BLOCK * keys * self.dim + choice + boundary

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -44,7 +45,8 @@ class BlockRow:
     field: what an output sees. whole_map: some statistic runs over the whole map, so tiles would change the output.
     shifted: every other one of a group has its windows shifted by half. numbered: each is told its number in the group.
     softmax: its attention is a `Softmax` rule, in whose place a wrapper can stand. late: a wrapper of the last third of
-    a group. make takes dim, what `takes` names, options; a wrapper's gives the rule.
+    a group. options: other forms that a key may ask for, `dhsa:boundary=learned`; the first value is the default. make
+    takes dim, what `takes` names, options; a wrapper's gives the rule.
     """
 
     key: str
@@ -60,10 +62,13 @@ class BlockRow:
     numbered: bool = False
     softmax: bool = False
     late: bool = False
+    options: Mapping[str, tuple[object, ...]] = dataclasses.field(default_factory=dict)
 
 
 WINDOWS = ("heads", "window")
 WRAPPED = "swinv2"  # what a wrapper stands around where nothing is named
+YES = (False, True)
+SCALES = {"scale": ("cosine", "paper")}
 ROWS = {
     row.key: row
     for row in (
@@ -82,6 +87,7 @@ ROWS = {
         BlockRow(
             "sentence_gate", "Khoshsirat and Kambhamettu 2023, Sentence Attention Blocks, arXiv 2309.11593", "gate",
             "smooth", "one place, and the quality", SentenceGate, needs_cond=True,
+            options={"gate": ("softmax", "sigmoid2"), "use_image": YES},
         ),
         BlockRow(
             "little_attention", "after Eisenbach et al. 2023, A Little Bit Attention, arXiv 2302.14574", "gate",
@@ -97,19 +103,19 @@ ROWS = {
         ),
         BlockRow(
             "sigmoid_window", "Ramapuram et al. 2025, sigmoid self-attention, arXiv 2409.04431", "mixer", "smooth",
-            "window", sigmoid_window, WINDOWS, shifted=True,
+            "window", sigmoid_window, WINDOWS, shifted=True, options={"hybrid_norm": YES},
         ),
         BlockRow(
             "base_conv", "Arora et al. 2024, Zoology, arXiv 2312.04927", "mixer", "smooth", "7x7, or the map",
-            BaseConv,
+            BaseConv, options={"long": YES},
         ),
         BlockRow(
             "davit_channel", "Ding et al. 2022, DaViT, arXiv 2204.03645", "mixer", "smooth", "the map",
-            DavitChannel, ("heads",), whole_map=True,
+            DavitChannel, ("heads",), whole_map=True, options=SCALES,
         ),
         BlockRow(
             "davit_dual", "Ding et al. 2022, DaViT, arXiv 2204.03645", "mixer", "smooth", "7x7 window, then the map",
-            DavitDual, ("heads",), whole_map=True, softmax=True,
+            DavitDual, ("heads",), whole_map=True, softmax=True, options=SCALES,
         ),
         BlockRow(
             "aaren_scan", "Feng et al. 2024, Attention as an RNN, arXiv 2405.13956", "mixer", "smooth",
@@ -130,6 +136,7 @@ ROWS = {
         BlockRow(
             "dhsa", "Xiong et al. 2025, DHSA, arXiv 2510.24606", "mixer", "hard",
             "itself and 512 places of the map", Dhsa, ("heads",), whole_map=True,
+            options={"boundary": ("cosine", "learned")},
         ),
         BlockRow(
             "recycled", "Xu et al. 2024, Recycled Attention, arXiv 2411.05787", "mixer", "hard",
@@ -157,7 +164,7 @@ ROWS = {
         ),
         BlockRow(
             "sink_filter", "Kukleva et al. 2025, RefAM, arXiv 2509.22650", "wrapper", "hard", "as what it wraps",
-            SinkFilter, ("heads",), late=True,
+            SinkFilter, ("heads",), late=True, options={"mode": ("suppress", "redirect")},
         ),
         BlockRow(
             "p_adapter", "Wu et al. 2024, p-adapter, arXiv 2312.10613", "wrapper", "smooth", "as what it wraps",
@@ -173,7 +180,8 @@ def block_names() -> tuple[str, ...]:
 
 
 def block_row(key: str) -> BlockRow:
-    """The row of a key. Raises UnknownBlockError, and ToolBlockError for what is a command."""
+    """The row of a key, with or without options. Raises UnknownBlockError, and ToolBlockError for what is a command."""
+    key = key.partition(":")[0]
     if key in TOOLS:
         raise ToolBlockError(f"'{key}' is a tool and no block; it runs as `{TOOLS[key].command}`")
     if key not in ROWS:
@@ -181,18 +189,33 @@ def block_row(key: str) -> BlockRow:
     return ROWS[key]
 
 
+def options_of(key: str) -> dict[str, object]:
+    """What a key asks for behind its name. Raises BlockChoiceError."""
+    row, found = block_row(key), {}
+    for word in key.split(":")[1:]:
+        name, _, text = word.partition("=")
+        values = {str(value).lower(): value for value in row.options.get(name, ())}
+        if text not in values:
+            known = [f"{name}={'|'.join(str(v).lower() for v in values)}" for name, values in row.options.items()]
+            raise BlockChoiceError(f"'{row.key}' has no option '{word}'; there are: {', '.join(known) or 'none'}")
+        found[name] = values[text]
+    return found
+
+
 def create_block(key: str, dim: int, heads: int = 1, window: int = 8, wrap: str = "", **options: object) -> nn.Module:
     """A module from (B, dim, H, W) to the same shape, for any H and W, with `macs(H, W)`.
 
     A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. `wrap` is the wrapper of a
-    mixer with softmax attention; a wrapper alone comes around `swinv2`. Raises UnknownBlockError and BlockChoiceError.
+    mixer with softmax attention; a wrapper alone comes around `swinv2`. Options stand in the key, those of the row, or
+    beside it. Raises UnknownBlockError and BlockChoiceError.
     """
     row, sizes = block_row(key), {"heads": heads, "window": window}
     if row.kind == "wrapper":
         return create_block(WRAPPED, dim, heads, window, wrap=key, **options)
+    options = options_of(key) | options
     if wrap:
         check_wrap(key, wrap)
-        options["rule"] = block_row(wrap).make(dim, heads)
+        options["rule"] = block_row(wrap).make(dim, heads, **options_of(wrap))
     return row.make(dim, **{name: sizes[name] for name in row.takes}, **options)
 
 

@@ -58,7 +58,7 @@ def test_changes_are_cosines_of_the_means_before_and_after() -> None:
 @pytest.mark.parametrize("levels", [1, 3, 1000])
 def test_a_peak_is_beaten_by_none_near_it_and_by_no_equal_one_before(levels: int) -> None:
     scores = (levels * draw(2, 200)).round()
-    for row, found in zip(scores.tolist(), peaks(scores).tolist(), strict=True):
+    for row, found in zip(scores.tolist(), peaks(scores, APART).tolist(), strict=True):
         near = [range(max(0, i - APART), min(200, i + APART + 1)) for i in range(200)]
         assert found == [max(near[i], key=lambda j: (row[j], -j)) == i for i in range(200)]
 
@@ -66,7 +66,7 @@ def test_a_peak_is_beaten_by_none_near_it_and_by_no_equal_one_before(levels: int
 @pytest.mark.parametrize("count", [1, 2, 5, 30, 199])
 def test_chunks_cover_the_tokens_in_order_are_few_enough_and_none_is_short(count: int) -> None:
     most = -(-count // 32) + 3
-    chunk = chunks_of(draw(2, count, 8), most)
+    chunk = chunks_of(changes(draw(2, count, 8)), most)
     assert chunk.shape == (2, count)
     for row in chunk:
         assert row[0] == 0
@@ -80,7 +80,7 @@ def test_chunks_are_cut_where_the_content_changes() -> None:
     lengths = [30, 9, 50, 17]
     content = torch.tensor([[4.0, 0, 0], [0, 4, 0], [0, 0, 4], [4, 0, 0]]).double()
     keys = torch.cat([row.expand(n, 3) for row, n in zip(content, lengths, strict=True)])[None] + 0.1 * draw(1, 106, 3)
-    assert torch.bincount(chunks_of(keys, 4)[0]).tolist() == lengths
+    assert torch.bincount(chunks_of(changes(keys), 4)[0]).tolist() == lengths
 
 
 def test_products_with_a_chunk_vary_alike_at_every_length_and_with_a_mean_they_do_not() -> None:
