@@ -33,10 +33,24 @@ def test_scan_recurrence_and_causal_softmax_agree(length: int, spread: float) ->
     torch.testing.assert_close(prefix_attention(logits.float(), v.float()), expected.float(), rtol=0, atol=1e-5)
 
 
-def test_the_operator_is_associative_and_a_stream_may_come_in_pieces() -> None:
+def test_the_operator_is_associative() -> None:
     a, b, c = ((10 * draw(5, seed=s), draw(5, seed=s + 3).abs(), draw(5, 2, seed=s + 6)) for s in (1, 2, 3))
     for left, right in zip(combine(combine(a, b), c), combine(a, combine(b, c)), strict=True):
         torch.testing.assert_close(left, right, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("pieces", [[1] * 9, [4, 5], [2, 6, 1], [9]], ids=str)
+def test_a_stream_in_pieces_of_any_size_equals_one_pass(pieces: list[int]) -> None:
+    logits, v = 10 * draw(9), draw(9, 3, seed=2)
+    done, state = [], None
+    for s, values in zip(logits.split(pieces), v.split(pieces), strict=True):
+        largest = s.cummax(0).values
+        power = torch.exp(s - largest[:, None]).tril()  # a piece on its own, the plain way
+        own = (largest, power.sum(1), power @ values)
+        whole = own if state is None else combine(tuple(t.expand_as(o) for t, o in zip(state, own, strict=True)), own)
+        done.append(whole[2] / whole[1].unsqueeze(-1))
+        state = tuple(t[-1:] for t in whole)
+    torch.testing.assert_close(torch.cat(done), prefix_attention(logits, v), rtol=0, atol=1e-12)
 
 
 def test_the_popular_shortcut_is_wrong() -> None:

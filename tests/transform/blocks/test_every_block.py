@@ -72,6 +72,16 @@ def test_a_block_keeps_the_shape_of_any_map_and_repeats_itself(key: str, height:
 
 @every_key
 @torch.no_grad()
+def test_in_float32_a_block_is_within_1e_5_of_itself_in_float64(key: str) -> None:
+    """So what holds of it to 1e-10 there holds to 1e-5 here."""
+    net, x = made(key), draw(1, DIM, 13, 9)
+    expected = net(x).float()
+    scale = max(1.0, float(expected.abs().max()))
+    torch.testing.assert_close(net.float()(x.float()), expected, rtol=0, atol=1e-5 * scale)
+
+
+@every_key
+@torch.no_grad()
 def test_a_picture_does_not_feel_its_neighbours_in_the_batch(key: str) -> None:
     net, x = made(key), draw(3, DIM, 13, 9)
     others = torch.cat([5 * x[:1], x[1:2], -x[2:]])
