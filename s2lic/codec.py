@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
+from s2lic.condition import checked
 from s2lic.effort import EFFORT, check_effort
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import QualityRangeError, UsageError
@@ -71,6 +73,7 @@ class Codec:
         target_psnr: float | None = None,
         roi: ImageLike | None = None,
         effort: int = EFFORT,
+        cond: ArrayLike | None = None,
     ) -> bytes:
         """The file of a picture (Pillow image, array or path) at quality 0..100, 50 if nothing is said.
 
@@ -78,15 +81,17 @@ class Codec:
         out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something before it is coded.
         `roi` is a grey picture of what matters, stretched over this one: white is coded finer, black coarser, mid-grey
         as ever, in cells of 64 pixels. `effort` 0..9 is the rounds of a search for fewer bits at the same fidelity; one
-        takes about as long as coding the picture once. A picture in tiles is not searched.
-        Raises QualityRangeError, TargetRangeError, UsageError, or what `s2lic.images.as_image` raises.
+        takes about as long as coding the picture once. A picture in tiles is not searched. `cond` is what a model that
+        was trained so is told of the picture, a row of numbers; decoders do not need it.
+        Raises QualityRangeError, TargetRangeError, ConditionShapeError, ConditionMissingError, UsageError, or what
+        `s2lic.images.as_image` raises.
         """
         level = quality_level(50.0 if quality is None else quality)
         picture, extras = take(as_image(image, self.max_pixels, strict), strip)
         target = target_of(target_bpp, target_size, target_psnr, picture.size)
         regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
         kind = target.kind if target else None
-        trials = Trials(self, picture, extras, regions, kind, check_effort(effort))
+        trials = Trials(self, picture, extras, regions, kind, check_effort(effort), self._beside(cond))
         if target is None:
             return trials.plain(level)
         if quality is not None:
@@ -148,20 +153,30 @@ class Codec:
         synthesise = partial(self.synthesise, file.weights, level=file.header.quality)
         return file.picture(file.latent, synthesise, self.jobs)
 
-    def view(self, picture: Image.Image, layout: Layout, cell: Cell, level: int) -> View:
+    def _beside(self, cond: ArrayLike | None) -> Tensor | None:
+        """What g_a is told beside the quality, (1, numbers)."""
+        count = self.weights.model.row.transform.cond
+        if cond is None and not count:
+            return None
+        return torch.from_numpy(checked(cond, count))[None].to(self.device)
+
+    def view(self, picture: Image.Image, layout: Layout, cell: Cell, level: int, beside: Tensor | None = None) -> View:
         """One tile with `HALO` pixels around it, and y of all that."""
         tile = layout.tile(*cell)
         seen = tile.grown(HALO, layout.whole)
         x = to_tensor(picture.crop(seen.corners)).to(self.device)
         size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
         inside = slice(top, top + size.height), slice(left, left + size.width)
-        return View(x, self.analyse(self.weights, pad(x), level), inside)
+        return View(x, self.analyse(self.weights, pad(x), level, beside), inside)
 
     @torch.inference_mode()
-    def analyse(self, weights: Weights, x: Tensor, level: int) -> Tensor:
-        """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32; the level 0..10000 is for conditioned blocks."""
+    def analyse(self, weights: Weights, x: Tensor, level: int, beside: Tensor | None = None) -> Tensor:
+        """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32.
+
+        The level 0..10000 and what is known beside it, (1, numbers), are for conditioned blocks.
+        """
         with self._autocast(self._precision):
-            return weights.model.g_a(_fast_layout(x - 0.5), _context(weights, x, level))  # type: ignore[no-any-return]
+            return weights.model.g_a(_fast_layout(x - 0.5), _context(weights, x, level, beside))  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def synthesise(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
@@ -215,8 +230,9 @@ def quality_level(quality: float) -> int:
     return round(quality * QUALITY_MAX / 100)
 
 
-def _context(weights: Weights, x: Tensor, level: int) -> Context:
-    return weights.model.context(torch.full((len(x),), level, device=x.device))
+def _context(weights: Weights, x: Tensor, level: int, beside: Tensor | None = None) -> Context:
+    told = None if beside is None else beside.expand(len(x), -1)
+    return weights.model.context(torch.full((len(x),), level, device=x.device), told)
 
 
 def _multiplies_bf16() -> bool:

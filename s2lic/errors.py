@@ -79,6 +79,10 @@ class ConditionMissingError(UsageError):
     """A conditioned block ran without what it depends on."""
 
 
+class ConditionShapeError(UsageError):
+    """What was given as a condition is not the row of numbers that the model takes."""
+
+
 class MapTooLargeError(UsageError):
     """A block that looks at the whole map was given one beyond its stated limit."""
 

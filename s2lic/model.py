@@ -86,6 +86,7 @@ def variant(
     mlp: str | None = None,
     gate: str | None = None,
     wrap: str | None = None,
+    cond: int | None = None,
 ) -> Config:
     """The row with other blocks in g_a and g_s, named after them: `nano+block=swinv2,halo,halo+gate=eca`.
 
@@ -94,7 +95,7 @@ def variant(
 
     Raises UnknownBlockError and BlockChoiceError.
     """
-    return _chosen(row, Choice(blocks, mlp, gate, wrap))
+    return _chosen(row, Choice(blocks, mlp, gate, wrap, cond))
 
 
 def _chosen(row: Config, choice: Choice) -> Config:
@@ -113,16 +114,23 @@ class S2LIC(nn.Module):
         self.entropy = EntropyModel(row.entropy)
         self.conditioned = conditioned(row.transform)
 
-    def context(self, levels: Tensor) -> Context:
-        """What g_a and g_s are told of pictures at these levels (B,): nothing, unless a block asks for it."""
-        return Context(condition=embedding(levels, CONDITION_WIDTH)) if self.conditioned else Context()
+    def context(self, levels: Tensor, beside: Tensor | None = None) -> Context:
+        """What g_a and g_s are told of pictures at these levels (B,): nothing, unless a block asks for it.
 
-    def forward(self, x: Tensor, levels: Tensor) -> dict[str, Tensor]:
+        beside: what only g_a is told, (B, cond).
+        """
+        return Context(condition=embedding(levels, CONDITION_WIDTH), beside=beside) if self.conditioned else Context()
+
+    def blank(self, levels: Tensor) -> Context:
+        """The same where nothing is known of the pictures: zeros stand beside the levels."""
+        return self.context(levels, levels.new_zeros(len(levels), self.row.transform.cond))
+
+    def forward(self, x: Tensor, levels: Tensor, beside: Tensor | None = None) -> dict[str, Tensor]:
         """x_hat (B, 3, H, W) unclipped, and bits of y and z a picture; levels (B,) in 0..10000.
 
-        `block_loss` is what blocks want added to the loss in training, a mean over the batch.
+        `block_loss` is what blocks want added to the loss in training, a mean over the batch. beside: (B, cond).
         """
-        context = self.context(levels)
+        context = self.context(levels, beside)
         rated = self.entropy(self.g_a(x - 0.5, context), levels)
         x_hat = self.g_s(rated.y_hat, context) + 0.5
         block_loss = sum(context.losses, x.new_zeros(()))

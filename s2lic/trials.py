@@ -54,8 +54,9 @@ class Trials:
         regions: Roi | None = None,
         kind: Kind | None = None,
         effort: int = 0,
+        beside: Tensor | None = None,
     ) -> None:
-        self._codec, self._picture, self._extras = codec, picture, extras
+        self._codec, self._picture, self._extras, self._beside = codec, picture, extras, beside
         self._regions = None if regions is None or regions.neutral else regions
         self._layout = layout_of(picture.width, picture.height, codec.tile)
         # Tiles searched apart know nothing of each other's errors: their borders lost 0.17 dB more than the rest.
@@ -125,7 +126,7 @@ class Trials:
         told = self._told(level)
         if self._blocks is None or self._blocks[0] != told:
             x = torch.cat([to_tensor(self._picture.crop(box.corners)) for box in self._sampled]).to(self._codec.device)
-            self._blocks = told, x, self._codec.analyse(self._codec.weights, x, told)
+            self._blocks = told, x, self._codec.analyse(self._codec.weights, x, told, self._beside)
         return self._blocks[1:]
 
     def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
@@ -138,7 +139,7 @@ class Trials:
         told = self._told(level)
         if cell in self._kept and self._kept[cell][0] == told:
             return self._kept[cell][1]
-        view = self._codec.view(self._picture, self._layout, cell, told)
+        view = self._codec.view(self._picture, self._layout, cell, told, self._beside)
         if self.keeps:
             self._kept[cell] = told, view
         return view

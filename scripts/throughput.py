@@ -55,6 +55,9 @@ class Still:
     def batch(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor:
         return self.x[rows]
 
+    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
+        return None
+
 
 class Ours(Run):
     """A run from random weights on a still batch."""

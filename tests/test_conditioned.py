@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -14,11 +15,12 @@ from s2lic.codec import Codec
 from s2lic.entropy.coding import encode_and_decode
 from s2lic.entropy.quality import embedding
 from s2lic.entropy.tables import MIN_REACH
-from s2lic.errors import ConditionMissingError
-from s2lic.model import CONFIGS, build, variant
+from s2lic.errors import BlockChoiceError, ConditionMissingError, ConditionShapeError, UnknownConfigError
+from s2lic.model import CONFIGS, build, config, variant
 from s2lic.pixels import to_tensor
 from s2lic.tiles import SIDE_MIN
 from s2lic.train.export import gaussian_scales
+from s2lic.transform.blocks.sentence_gate import SentenceGate
 from s2lic.trials import decibels
 from s2lic.weights.store import export
 from tests.frozen import codec, picture
@@ -45,6 +47,53 @@ def own(tmp_path: Path) -> Codec:
 def fidelity(image: Image.Image, decoded: Image.Image) -> float:
     """PSNR in dB."""
     return decibels(float(255**2 * (to_tensor(image) - to_tensor(decoded)).square().mean()))
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Codec:
+    """A model that is told three numbers of a picture."""
+    model = shaken(build(variant(ROW, cond=3)), 0.05)
+    path = tmp_path / "told.safetensors"
+    path.write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    return Codec(path, tile=SIDE_MIN)
+
+
+def test_what_an_encoder_is_told_changes_the_file_and_the_decoder_needs_none_of_it(told: Codec) -> None:
+    assert told.weights.model.row.name == "tiny+gate=sentence_gate+cond=3"
+    image = picture("portrait", size=(64, 48))
+    first, again, other = (told.encode(image, 60, cond=c) for c in ([1.0, 0, 0], np.float32([1, 0, 0]), [0, 9, 0]))
+    assert first == again
+    assert unpack(first).payload != unpack(other).payload
+    assert {told.decode(data).size for data in (first, other)} == {image.size}
+    tiled = picture("portrait", size=(SIDE_MIN + 8, 32))
+    assert told.decode(told.encode(tiled, 60, effort=0, cond=[1, 2, 3])).size == tiled.size
+    assert told.encode(image, target_size=len(first), cond=[1, 0, 0], effort=0)
+
+
+def test_g_s_has_no_place_for_what_only_an_encoder_knows(told: Codec) -> None:
+    gates = {part: [g.beside for n, g in told.weights.model.named_modules() if n.startswith(part) and "gates." in n
+                    and isinstance(g, SentenceGate)] for part in ("g_a", "g_s")}  # fmt: skip
+    assert set(gates["g_a"]) == {3}
+    assert set(gates["g_s"]) == {0}
+
+
+def test_without_the_numbers_or_with_others_nothing_is_coded(told: Codec) -> None:
+    image = picture("portrait", size=(32, 32))
+    for code in (told.encode, lambda image: told.encode_many([image, image], effort=0)):
+        with pytest.raises(ConditionMissingError, match="is told 3 numbers of a picture"):
+            code(image)
+    with pytest.raises(ConditionShapeError, match="4 numbers were given"):
+        told.encode(image, cond=[1, 2, 3, 4])
+    with pytest.raises(ConditionShapeError, match="told nothing of a picture beside its quality"):
+        codec().encode(image, cond=[1.0])
+
+
+def test_numbers_without_a_gate_that_takes_them_are_refused() -> None:
+    for choice in ({}, {"gate": "eca"}):
+        with pytest.raises(BlockChoiceError, match="choose sentence_gate"):
+            variant(CONFIGS["tiny"], cond=3, **choice)
+    with pytest.raises(UnknownConfigError, match="'cond=x'"):
+        config("tiny+gate=sentence_gate+cond=x")
 
 
 def test_the_embedding_tells_levels_apart_and_lies_between_minus_1_and_1() -> None:

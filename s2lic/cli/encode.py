@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,6 +63,10 @@ RoiMap = Annotated[
         help="A grey picture of what matters: white is coded finer, black coarser; or the word saliency.",
     ),
 ]
+Cond = Annotated[
+    Path | None,
+    typer.Option("--cond", help="A .npy of what the encoder is told of the pictures, for a model that was trained so."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
 SALIENCY = "saliency"
 
@@ -77,6 +82,7 @@ def encode(
     target_psnr: TargetPsnr = None,
     effort: Effort = EFFORT,
     roi: RoiMap = None,
+    cond: Cond = None,
     strip: Strip = False,
     strict: Strict = False,
     model: Model = None,
@@ -90,6 +96,7 @@ def encode(
     verbose: Verbose = False,
 ) -> None:
     """Encode pictures."""
+    from s2lic.condition import read_vector
     from s2lic.images import is_picture_name, read_image
 
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
@@ -99,6 +106,7 @@ def encode(
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
     mask = None if roi in (None, SALIENCY) else read_image(roi, max_pixels).image
+    vector = None if cond is None else read_vector(cond)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs))
 
     def begin(job: Job) -> Read | Facts:
@@ -114,10 +122,11 @@ def encode(
 
     def code(coder: Codec, read: Sequence[Read]) -> list[bytes]:
         level = 50.0 if quality is None else quality
-        if targets or roi or len(read) == 1:
-            wanted = targets or {"quality": level}
+        if targets or roi or cond or len(read) == 1:
+            told = {} if vector is None else {"cond": vector}
+            wanted = {**(targets or {"quality": level}), "effort": effort, **told}
             return [
-                coder.encode(item.image, effort=effort, **wanted, **_regions(coder, item.image, mask, roi == SALIENCY))  # type: ignore[arg-type]
+                coder.encode(item.image, **wanted, **_regions(coder, item.image, mask, roi == SALIENCY))  # type: ignore[arg-type]
                 for item in read
             ]
         return coder.encode_many([item.image for item in read], level, effort=effort)

@@ -59,6 +59,10 @@ Block = Annotated[
 Mlp = Annotated[str | None, typer.Option("--mlp", help="What stands for the MLP behind each mixer.")]
 Gate = Annotated[str | None, typer.Option("--gate", help="A gate behind each block.")]
 Wrap = Annotated[str | None, typer.Option("--wrap", help="A wrapper of each softmax attention.")]
+Cond = Annotated[
+    int | None,
+    typer.Option("--cond", min=0, help="Numbers that g_a is told of each picture, by a .npy beside it."),
+]
 Adapter = Annotated[
     bool, typer.Option("--adapter", help="Adapt the codec of --init to these pictures: only its adapters learn.")
 ]
@@ -91,6 +95,7 @@ def train(
     mlp: Mlp = None,
     gate: Gate = None,
     wrap: Wrap = None,
+    cond: Cond = None,
     adapter: Adapter = False,
     out: Out = None,
     resume: Resume = False,
@@ -117,7 +122,7 @@ def train(
     if adapter:
         _check_adapting(wrap, stage)
         wrap = "p_adapter"
-    name = _name(config, block, mlp, gate, wrap)
+    name = _name(config, block, mlp, gate, wrap, cond)
     folder = out or Path("runs") / name
     _check(crop, optimiser, export, folder, resume)
     from s2lic.train.plan import Plan
@@ -155,14 +160,14 @@ def _check_adapting(wrap: str | None, stage: StageName) -> None:
         raise UsageError("--adapter means --wrap p_adapter and a stage of its own; leave out --wrap and --stage")
 
 
-def _name(config: str, block: str | None, mlp: str | None, gate: str | None, wrap: str | None) -> str:
+def _name(config: str, block: str | None, mlp: str | None, gate: str | None, wrap: str | None, cond: int | None) -> str:
     """The configuration's name with the choice of blocks. Raises UnknownBlockError, BlockChoiceError and more."""
-    if not (block or mlp or gate or wrap):
+    if not (block or mlp or gate or wrap or cond):
         return config
     from s2lic.model import config as row_of
     from s2lic.model import variant
 
-    return variant(row_of(config), tuple(block.split(",")) if block else None, mlp, gate, wrap).name
+    return variant(row_of(config), tuple(block.split(",")) if block else None, mlp, gate, wrap, cond).name
 
 
 def _check(crop: int, optimiser: OptimiserName, export: Path | None, folder: Path, resume: bool) -> None:
@@ -186,6 +191,7 @@ def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: 
     """The training itself, from the start or from the checkpoint in the run's folder."""
     import torch
 
+    from s2lic.model import config
     from s2lic.train.data import Photos
     from s2lic.train.loop import Run
     from s2lic.train.ranks import joined
@@ -194,7 +200,7 @@ def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: 
     if threads is not None:
         torch.set_num_threads(threads)
     with joined(device, plan.batch) as ranks:
-        photos = Photos.load(data, plan.crop)
+        photos = Photos.load(data, plan.crop, config(plan.config).transform.cond)
         source = Resident.of(photos, ranks.device) if device == "cuda" else photos
         run, quiet = Run(plan, source, ranks), quiet or not ranks.first
         print_note(f"from step {run.step}, minute {run.minutes:.1f}; the log is {plan.out}/log.csv", quiet)

@@ -67,7 +67,7 @@ def _flops(model: S2LIC) -> dict[str, int]:
     """Floating-point operations by class of the modules that coding calls; a MAC is two."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        quality, context = model.entropy.quality(torch.zeros(1)), model.context(torch.zeros(1))
+        quality, context = model.entropy.quality(torch.zeros(1)), model.blank(torch.zeros(1))
         y = model.g_a(torch.zeros(1, 3, HEIGHT, WIDTH), context)
         z = model.entropy.hyper_analysis(y, quality)
         size = (HEIGHT // STRIDE, WIDTH // STRIDE)

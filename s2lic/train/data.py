@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from s2lic.condition import checked, read_vector
 from s2lic.errors import InputMissingError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -29,26 +30,34 @@ class Source(Protocol):
 
     def batch(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor: ...
 
+    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None: ...
+
 
 @dataclass(frozen=True)
 class Photos:
-    """Decoded pictures (H, W, 3), each drawn in proportion to its area."""
+    """Decoded pictures (H, W, 3), each drawn in proportion to its area; what is known of each, (pictures, numbers)."""
 
     pictures: list[Pixels]
     weights: NDArray[np.float64]
+    known: NDArray[np.float32] | None = None
 
     @staticmethod
-    def load(folders: list[Path], least: int) -> Photos:
-        """Every picture of at least `least` pixels a side under the folders. Raises InputMissingError."""
+    def load(folders: list[Path], least: int, cond: int = 0) -> Photos:
+        """Every picture of at least `least` pixels a side under the folders, with `cond` numbers in a .npy beside each.
+
+        Raises InputMissingError, ConditionShapeError.
+        """
         files = sorted(p for f in folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
         if not files:
             raise InputMissingError(f"no pictures under {', '.join(map(str, folders))}")
         with ThreadPoolExecutor() as pool:
-            pictures = [p for p in pool.map(_read, files) if min(p.shape[:2]) >= least]
+            read = [(f, p) for f, p in zip(files, pool.map(_read, files), strict=True) if min(p.shape[:2]) >= least]
+        pictures = [pixels for _, pixels in read]
         if not pictures:
             raise InputMissingError(f"no picture has {least} pixels a side: give a smaller --crop")
         area = np.array([p.shape[0] * p.shape[1] for p in pictures], dtype=np.float64)
-        return Photos(pictures, area / area.sum())
+        known = [checked(read_vector(file.with_suffix(".npy")), cond) for file, _ in read] if cond else None
+        return Photos(pictures, area / area.sum(), None if known is None else np.stack(known))
 
     @property
     def least(self) -> int:
@@ -60,9 +69,18 @@ class Photos:
 
         `rows` are those of the batch to cut, for processes that share one.
         """
-        cuts = draw_cuts([(p.shape[0], p.shape[1]) for p in self.pictures], self.weights, size, crop, seed)
-        crops = np.stack([_cut_out(self.pictures[cut.picture], cut, crop) for cut in cuts[rows]])
+        cuts = self._cuts(size, crop, seed)[rows]
+        crops = np.stack([_cut_out(self.pictures[cut.picture], cut, crop) for cut in cuts])
         return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+
+    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
+        """(size, numbers): what is known of the pictures of that batch, if anything is."""
+        if self.known is None:
+            return None
+        return torch.from_numpy(self.known[[cut.picture for cut in self._cuts(size, crop, seed)[rows]]])
+
+    def _cuts(self, size: int, crop: int, seed: tuple[int, ...]) -> list[Cut]:
+        return draw_cuts([(p.shape[0], p.shape[1]) for p in self.pictures], self.weights, size, crop, seed)
 
 
 @dataclass(frozen=True)

@@ -160,8 +160,10 @@ class Run:
         plan, ranks = self.plan, self.ranks
         levels = ranks.share(self._levels(plan.batch)).to(ranks.device)
         x = self.batches(self.step).to(ranks.device).contiguous(memory_format=torch.channels_last)
+        known = self.photos.beside(plan.batch, plan.crop, (plan.seed, self.step), ranks.rows)
+        beside = None if known is None else known.to(ranks.device)
         with torch.autocast(ranks.device.type, torch.bfloat16, enabled=plan.bf16):
-            out = self.network(x, levels)
+            out = self.network(x, levels, beside)
         return rd_loss({k: v.float() for k, v in out.items()}, x, levels)
 
     def _levels(self, count: int) -> Tensor:

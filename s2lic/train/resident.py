@@ -32,6 +32,9 @@ class Resident:
         cuts = draw_cuts(sizes, self.photos.weights, size, crop, seed)
         return torch.stack([_cut_out(self.pictures[cut.picture], cut, crop) for cut in cuts[rows]])
 
+    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
+        return self.photos.beside(size, crop, seed, rows)
+
 
 def _cut_out(picture: Tensor, cut: Cut, crop: int) -> Tensor:
     square = picture[cut.top : cut.top + cut.side, cut.left : cut.left + cut.side].permute(2, 0, 1).float() / 255

@@ -49,7 +49,7 @@ def _spread_side(model: S2LIC, x: Tensor) -> None:
     """Scales h_a so that each channel of z starts with a standard deviation of 1: less, and rounding hides it."""
     last, levels = model.entropy.h_a.last, torch.full((len(x),), QUALITY_MAX / 2)
     nn.init.zeros_(last.bias)  # type: ignore[arg-type]
-    z = model.entropy.hyper_analysis(model.g_a(x, model.context(levels)), model.entropy.quality(levels))
+    z = model.entropy.hyper_analysis(model.g_a(x, model.blank(levels)), model.entropy.quality(levels))
     last.weight.div_(z.std((0, 2, 3))[:, None, None, None])
 
 
@@ -57,7 +57,7 @@ def _start_centroids(model: S2LIC, x: Tensor) -> None:
     """Gives each routing its centroids from what reaches it in one pass."""
     hooks = [m.register_forward_pre_hook(_init_centroids) for m in model.modules() if isinstance(m, Routing)]
     if hooks:
-        context = model.context(torch.full((len(x),), QUALITY_MAX / 2))
+        context = model.blank(torch.full((len(x),), QUALITY_MAX / 2))
         model.g_s(model.g_a(x, context), context)
     for hook in hooks:
         hook.remove()

@@ -55,5 +55,5 @@ def _side(model: S2LIC, photos: Source, seed: tuple[int, ...]) -> tuple[Tensor, 
     """z of one batch, its pictures spread over all qualities, and their nearest anchors."""
     x = photos.batch(FIT_BATCH, min(FIT_CROP, photos.least), seed).cpu()
     levels = torch.linspace(0, QUALITY_MAX, len(x))
-    quality, y = model.entropy.quality(levels), model.g_a(x - 0.5, model.context(levels))
+    quality, y = model.entropy.quality(levels), model.g_a(x - 0.5, model.blank(levels))
     return model.entropy.hyper_analysis(y, quality), quality.nearest

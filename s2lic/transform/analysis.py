@@ -39,7 +39,7 @@ class Analysis(nn.Module):
                 nn.Conv2d(w2, w3, 3, stride=2, padding=1),
             ]
         )
-        self.groups = nn.ModuleList(residual_group(row, stage) for stage in range(3))
+        self.groups = nn.ModuleList(residual_group(row, stage, row.cond) for stage in range(3))
         self.last = nn.Conv2d(w3, row.latent, 3, stride=2, padding=1)
         self.linear = LinearAnalysis(row.latent)
         nn.init.zeros_(self.last.weight)

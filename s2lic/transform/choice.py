@@ -10,17 +10,21 @@ from s2lic.transform.blocks.table import block_row, check_wrap, options_of
 from s2lic.transform.row import TransformRow
 
 MIXERS = ("mixer", "mixer_mlp")
-WORDS = ("block", "mlp", "gate", "wrap")
+WORDS = ("block", "mlp", "gate", "wrap", "cond")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Keys of the table of blocks; None leaves what a row has. `blocks` is one for all stages, or one each."""
+    """Keys of the table of blocks; None leaves what a row has. `blocks` is one for all stages, or one each.
+
+    cond: how many numbers g_a is told of a picture.
+    """
 
     blocks: tuple[str, ...] | None = None
     mlp: str | None = None
     gate: str | None = None
     wrap: str | None = None
+    cond: int | None = None
 
     def apply(self, row: TransformRow) -> TransformRow:
         """The row with this choice. Raises UnknownBlockError and BlockChoiceError."""
@@ -30,6 +34,7 @@ class Choice:
             mlp=row.mlp if self.mlp is None else self.mlp,
             gate=row.gate if self.gate is None else self.gate,
             wrap=row.wrap if self.wrap is None else self.wrap,
+            cond=row.cond if self.cond is None else self.cond,
         )
         _check(chosen)
         return chosen
@@ -45,7 +50,10 @@ def parse(words: Iterable[str]) -> Choice:
             f"'{unknown[0]}' in the name of a configuration; there are {known}=, and the entropy model takes no blocks"
         )
     blocks = tuple(pairs["block"].split(",")) if "block" in pairs else None
-    return Choice(blocks, pairs.get("mlp"), pairs.get("gate"), pairs.get("wrap"))
+    cond = pairs.get("cond")
+    if cond is not None and not cond.isdecimal():
+        raise UnknownConfigError(f"'cond={cond}' in the name of a configuration; it takes a whole number")
+    return Choice(blocks, pairs.get("mlp"), pairs.get("gate"), pairs.get("wrap"), None if cond is None else int(cond))
 
 
 def suffix(base: TransformRow, chosen: TransformRow) -> str:
@@ -60,7 +68,7 @@ def conditioned(row: TransformRow) -> bool:
 
 
 def _words(row: TransformRow) -> dict[str, str]:
-    return dict(zip(WORDS, (",".join(row.blocks), row.mlp, row.gate, row.wrap), strict=True))
+    return dict(zip(WORDS, (",".join(row.blocks), row.mlp, row.gate, row.wrap, str(row.cond)), strict=True))
 
 
 def _stages(blocks: tuple[str, ...]) -> tuple[str, str, str]:
@@ -79,6 +87,8 @@ def _check(row: TransformRow) -> None:
         _require(row.gate, ("gate",))
     if row.wrap:
         _check_wrap(row)
+    if row.cond and not (row.gate and block_row(row.gate).needs_cond):
+        raise BlockChoiceError("numbers beside a picture set a gate that takes a condition: choose sentence_gate")
 
 
 def _check_wrap(row: TransformRow) -> None:

@@ -14,12 +14,14 @@ class Context:
     """One call of g_a or g_s.
 
     kept: what a block of a group left for the later ones. losses: what blocks want added to the loss in training,
-    each a mean over the batch. condition: what is known beside the picture, (B, CONDITION_WIDTH), if anything is.
+    each a mean over the batch. condition: the quality, (B, CONDITION_WIDTH), if a block asks for it. beside: numbers
+    that only g_a is told of each picture, (B, numbers).
     """
 
     kept: dict[str, Tensor] = field(default_factory=dict)
     losses: list[Tensor] = field(default_factory=list)
     condition: Tensor | None = None
+    beside: Tensor | None = None
 
     def of_group(self) -> Context:
         """The same for one group: its blocks begin with nothing kept."""

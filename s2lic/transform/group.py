@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from s2lic.transform.blocks.table import block_row, create_block
@@ -25,10 +27,11 @@ class ResidualGroup(nn.Module):
         return x + features
 
 
-def residual_group(row: TransformRow, stage: int) -> ResidualGroup:
-    """The group of a stage, 0 to 2 for strides 2, 4, 8."""
+def residual_group(row: TransformRow, stage: int, beside: int = 0) -> ResidualGroup:
+    """The group of a stage, 0 to 2 for strides 2, 4, 8; `beside` numbers set its gates with the quality."""
     count, dim = row.depths[stage], row.widths[stage]
-    gates = [create_block(row.gate, dim) for _ in range(count)] if row.gate else None
+    told: dict[str, Any] = {"beside": beside} if beside else {}
+    gates = [create_block(row.gate, dim, **told) for _ in range(count)] if row.gate else None
     return ResidualGroup([block(row, stage, index) for index in range(count)], gates)
 
 

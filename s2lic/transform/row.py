@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class TransformRow:
     """Widths, depths, heads and blocks stand for the stages at strides 2, 4, 8; `latent` is M, the channels of y.
 
-    blocks, mlp, gate and wrap are keys of the table of blocks; an empty gate or wrap is none.
+    blocks, mlp, gate and wrap are keys of the table of blocks; an empty gate or wrap is none. cond: numbers that g_a
+    is told of a picture beside its quality.
     """
 
     widths: tuple[int, int, int]
@@ -24,3 +25,4 @@ class TransformRow:
     mlp: str = "mlp"
     gate: str = ""
     wrap: str = ""
+    cond: int = 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from s2lic.errors import InputMissingError
+from s2lic.errors import ConditionShapeError, InputMissingError
 from s2lic.train.data import Photos, Prefetch
 
 
@@ -108,3 +108,27 @@ def test_prefetched_batches_are_those_of_their_steps_in_any_order(photos: Photos
     for step in (0, 1, 2, 7, 3, 3):  # a resumed run starts anywhere
         assert torch.equal(batches(step), photos.batch(2, 16, (9, step)))
     batches.close()
+
+
+def test_what_is_known_of_a_picture_goes_with_every_crop_of_it(tmp_path: Path) -> None:
+    for i, shade in enumerate((0, 100, 200)):
+        Image.new("RGB", (40, 40), (shade, shade, shade)).save(tmp_path / f"{i}.png")
+        np.save(tmp_path / f"{i}.npy", [shade / 255, float(i)])
+    photos = Photos.load([tmp_path], 32, cond=2)
+    x, beside = photos.batch(20, 32, (0, 1)), photos.beside(20, 32, (0, 1))
+    assert beside is not None
+    torch.testing.assert_close(x.mean((1, 2, 3)), beside[:, 0], rtol=0, atol=1e-6)
+    assert len(beside[:, 1].unique()) == 3
+    part = photos.beside(20, 32, (0, 1), slice(5, 9))
+    assert part is not None
+    assert torch.equal(part, beside[5:9])
+    assert Photos.load([tmp_path], 32).beside(20, 32, (0, 1)) is None
+
+
+def test_a_picture_of_which_nothing_or_too_little_is_known_is_an_error(tmp_path: Path) -> None:
+    written(tmp_path, "a.png", 32, 32)
+    with pytest.raises(InputMissingError, match=r"a\.npy"):
+        Photos.load([tmp_path], 32, cond=2)
+    np.save(tmp_path / "a.npy", [1.0])
+    with pytest.raises(ConditionShapeError, match="1 numbers were given, but this model is told 2"):
+        Photos.load([tmp_path], 32, cond=2)

@@ -87,7 +87,7 @@ ROWS = {
         BlockRow(
             "sentence_gate", "Khoshsirat and Kambhamettu 2023, Sentence Attention Blocks, arXiv 2309.11593", "gate",
             "smooth", "one place, and the quality", SentenceGate, needs_cond=True,
-            options={"gate": ("softmax", "sigmoid2"), "use_image": YES},
+            options={"gate": ("softmax", "sigmoid2"), "use_image": YES, "dropout": (0.1, 0.0, 0.3)},
         ),
         BlockRow(
             "little_attention", "after Eisenbach et al. 2023, A Little Bit Attention, arXiv 2302.14574", "gate",

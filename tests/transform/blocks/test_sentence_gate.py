@@ -71,3 +71,27 @@ def test_without_a_condition_it_refuses() -> None:
     for context in (None, Context()):
         with pytest.raises(ConditionMissingError, match="give the quality"):
             net(torch.zeros(1, 16, 2, 2), context)
+
+
+def test_training_drops_the_whole_condition_of_some_pictures_and_coding_of_none() -> None:
+    net, x, known = made("sentence_gate", dropout=0.5), draw(1, 16, 3, 3).expand(200, -1, -1, -1), condition(200)
+    whole = net(x, known)
+    without = net(x, Context(condition=torch.zeros(200, CONDITION_WIDTH)))
+    torch.manual_seed(0)
+    mixed = net.train()(x, known)
+    dropped = (mixed == without).flatten(1).all(1)
+    assert ((mixed == whole).flatten(1).all(1) ^ dropped).all()
+    assert 60 < dropped.sum() < 140
+    never = made("sentence_gate", dropout=0.0)
+    assert torch.equal(never.train()(x, known), never.eval()(x, known))
+
+
+def test_numbers_beside_the_quality_set_it_where_it_was_built_for_them_and_nowhere_else() -> None:
+    plain, told, x = made("sentence_gate"), made("sentence_gate", beside=3), draw(2, 16, 3, 3)
+    assert told.fc1.in_features == CONDITION_WIDTH + 3
+    quality = condition(2).condition
+    a, b = (Context(condition=quality, beside=draw(2, 3, seed=s)) for s in (1, 2))
+    assert (told(x, a) - told(x, b)).abs().max() > 0.1
+    assert torch.equal(plain(x, a), plain(x, b))
+    with pytest.raises(ConditionMissingError, match="is told 3 numbers of a picture"):
+        told(x, condition(2))
