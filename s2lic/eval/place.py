@@ -1,11 +1,13 @@
 """Where a gate pays: which groups of a trained codec gain most by one, per microsecond that it adds.
 
 After Eisenbach et al. 2023, A Little Bit Attention: a light block is judged by measured time, and where it stands is
-searched for. Every placement, the empty one too, is trained alike before it is judged.
+searched for: before a group's first block, behind its last, or after the sum with the group's input. Every placement,
+the empty one too, is trained alike before it is judged.
 """
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -15,12 +17,16 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from s2lic.errors import BlockChoiceError
+from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.model import S2LIC
 from s2lic.train.loss import rd_loss
 from s2lic.transform.blocks import block_row, create_block
+from s2lic.transform.context import CONDITION_WIDTH, Context, apply
 from s2lic.transform.group import ResidualGroup
 
+BEFORE, BEHIND, AFTER = PLACES = ("before", "behind", "after")
+LIGHT = 0.03  # of a block's time; a gate that takes more is not a little attention
+SIZE = (512, 768)  # of the picture whose maps time is measured on
 EXHAUSTIVE = 2  # placements of so many gates are all tried; larger ones grow out of the best
 RATE = 1e-4
 
@@ -72,13 +78,20 @@ def search(slots: Slots, measure: Callable[[Slots], Placed], most: int) -> Searc
     return Search(tried)
 
 
-def slots_of(model: S2LIC) -> Slots:
-    """The groups that have blocks, behind the last of which a gate can stand: `g_a.0` at stride 2, `g_s.0` at 8."""
+def slots_of(model: S2LIC, places: Iterable[str] = PLACES) -> Slots:
+    """Where a gate can stand: `g_a.0.before` in the group at stride 2, `g_s.0.after` in that at stride 8.
+
+    Only groups that have blocks. Raises UsageError for a place that is not one of `PLACES`.
+    """
+    places = tuple(places)
+    if odd := sorted(set(places) - set(PLACES)):
+        raise UsageError(f"no place '{odd[0]}' in a group; there are {', '.join(PLACES)}")
     return tuple(
-        f"{part}.{index}"
+        f"{part}.{index}.{place}"
         for part in ("g_a", "g_s")
         for index, group in enumerate(model.get_submodule(part).groups)  # type: ignore[arg-type]
         if len(group.blocks)
+        for place in places
     )
 
 
@@ -94,9 +107,8 @@ class Trial:
     repeats: int = 5
 
     def __post_init__(self) -> None:
-        row = block_row(self.gate)
-        if row.kind != "gate" or row.needs_cond:
-            raise BlockChoiceError(f"'{self.gate}' is not a gate that can be placed; take eca or little_attention")
+        if block_row(self.gate).kind != "gate":
+            raise BlockChoiceError(f"'{self.gate}' is not a gate; take eca, little_attention or sentence_gate")
 
     def __call__(self, slots: Slots) -> Placed:
         with torch.random.fork_rng(devices=[]):
@@ -133,15 +145,73 @@ class Trial:
         return 1e6 * min(spent)
 
 
+class Both(nn.Module):
+    """One module and then another, with the context for those that ask for it."""
+
+    in_context = True
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
+        own = context or Context()
+        return apply(self.second, apply(self.first, x, own), own)
+
+
 def with_gates(model: S2LIC, gate: str, slots: Slots) -> S2LIC:
-    """A copy in training mode and float32 with a new gate behind the last block of each group that is named."""
+    """A copy in training mode and float32 with a new gate in each slot that is named."""
     model = deepcopy(model).float().train().requires_grad_()
+    model.conditioned = model.conditioned or (bool(slots) and block_row(gate).needs_cond)
     for slot in slots:
-        part, index = slot.split(".")
-        group = model.get_submodule(f"{part}.groups.{index}")
-        assert isinstance(group, ResidualGroup)
-        group.gates[-1] = nn.Sequential(group.gates[-1], create_block(gate, _width(model, part, int(index))))
+        part, index, place = slot.split(".")
+        groups = model.get_submodule(f"{part}.groups")
+        assert isinstance(groups, nn.ModuleList)
+        _insert(groups, int(index), place, create_block(gate, _width(model, part, int(index))))
     return model
+
+
+def _insert(groups: nn.ModuleList, index: int, place: str, gate: nn.Module) -> None:
+    if place == AFTER:
+        groups[index] = Both(groups[index], gate)
+        return
+    group = groups[index].first if isinstance(groups[index], Both) else groups[index]
+    assert isinstance(group, ResidualGroup)
+    if place == BEFORE:
+        group.blocks[0] = Both(gate, group.blocks[0])
+    else:
+        group.gates[-1] = Both(group.gates[-1], gate)
+
+
+def shares(model: S2LIC, gate: str, repeats: int = 30) -> dict[int, float]:
+    """Which part of a block's processor time a gate takes, by stride, on the maps of g_a for a picture of `SIZE`."""
+    found, widths = {}, model.row.transform.widths
+    for index, group in enumerate(model.g_a.groups):
+        assert isinstance(group, ResidualGroup)
+        if len(group.blocks):
+            stride = 2 ** (index + 1)
+            x = torch.randn(1, widths[index], SIZE[0] // stride, SIZE[1] // stride)
+            block = deepcopy(group.blocks[-1]).float().eval()
+            found[stride] = share(create_block(gate, widths[index]).eval(), block, x, repeats)
+    return found
+
+
+@torch.inference_mode()
+def share(gate: nn.Module, block: nn.Module, x: Tensor, repeats: int = 30) -> float:
+    """The median of the gate's processor time by that of the block's, on one thread, in turns."""
+    blank, threads = torch.zeros(1, CONDITION_WIDTH), torch.get_num_threads()
+    times: dict[nn.Module, list[float]] = {gate: [], block: []}
+    torch.set_num_threads(1)
+    try:
+        for _ in range(repeats + 1):
+            for module, spent in times.items():
+                context = Context(condition=blank)
+                start = time.process_time()
+                apply(module, x, context)
+                spent.append(time.process_time() - start)
+    finally:
+        torch.set_num_threads(threads)
+    return statistics.median(times[gate][1:]) / statistics.median(times[block][1:])
 
 
 def _width(model: S2LIC, part: str, index: int) -> int:

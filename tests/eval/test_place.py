@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
-from s2lic.errors import BlockChoiceError
-from s2lic.eval.place import Placed, Search, Slots, Trial, search, slots_of, with_gates
+from s2lic.errors import BlockChoiceError, UsageError
+from s2lic.eval.place import AFTER, PLACES, Placed, Search, Slots, Trial, search, share, shares, slots_of, with_gates
 from s2lic.model import build
+from s2lic.transform.blocks.eca import Eca
 from tests.references.weights import shaken
 
 SLOTS = ("g_a.1", "g_a.2", "g_s.0", "g_s.1")
+GROUPS = {"g_a": (1, 2), "g_s": (0, 1)}  # of tiny, those that have blocks
 
 
 def planted(gains: dict[str, float], cost: float = 10.0) -> list[Slots]:
@@ -47,25 +51,68 @@ def test_gain_is_counted_for_each_microsecond() -> None:
     assert Search(rows).gain(rows[1]) == pytest.approx(0.001)
 
 
-def test_a_gate_stands_behind_the_last_block_and_the_model_stays_as_it_was() -> None:
+def test_slots_are_three_for_each_group_with_blocks_and_may_be_fewer() -> None:
+    model = build("tiny")
+    assert slots_of(model) == tuple(
+        f"{part}.{i}.{place}" for part, found in GROUPS.items() for i in found for place in PLACES
+    )
+    assert slots_of(model, [AFTER]) == ("g_a.1.after", "g_a.2.after", "g_s.0.after", "g_s.1.after")
+    with pytest.raises(UsageError, match="no place 'beside' in a group; there are before, behind, after"):
+        slots_of(model, ["beside"])
+
+
+def test_a_gate_stands_where_its_slot_says_and_the_model_stays_as_it_was() -> None:
+    """Each gate multiplies by a number of its own, which stands in another place of x + blocks(x)."""
     model = shaken(build("tiny"), 0.02)
-    assert slots_of(model) == SLOTS
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    gated = with_gates(model, "eca", ("g_a.2",))
-    assert sum(p.numel() for p in gated.parameters()) == sum(p.numel() for p in model.parameters()) + 3
+    gated = with_gates(model, "eca", ("g_a.2.after", "g_a.2.before", "g_a.2.behind")).eval()
+    assert sum(p.numel() for p in gated.parameters()) == sum(p.numel() for p in model.parameters()) + 3 * 3
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    factors, group = iter((2.0, 3.0, 5.0)), gated.g_a.groups[2]
+    for module in (group.first.blocks[0].first, group.first.gates[-1].second, group.second):
+        assert isinstance(module, Eca)
+        module.register_forward_hook(lambda _, args, out, factor=next(factors): factor * args[0])  # type: ignore[misc]
+    x, plain = torch.randn(1, 8, 9, 10), model.g_a.groups[2].eval()
+    inside = plain(2 * x) - 2 * x
+    torch.testing.assert_close(group(x), 5 * (x + 3 * inside), rtol=0, atol=1e-4)
+
+
+def test_a_conditioned_gate_is_told_the_quality_in_every_place() -> None:
+    x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    model = shaken(build("tiny"), 0.02)
+    trial = Trial(model, "sentence_gate", [x, x], x, 5000, repeats=1)
+    plain = trial(())
+    assert all(trial((slot,)).loss != plain.loss for slot in slots_of(model)[:3])
+    assert not model.conditioned
+
+
+def test_a_gates_share_of_a_blocks_time_is_measured() -> None:
+    class Slow(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            until = time.process_time() + 0.004
+            while time.process_time() < until:
+                pass
+            return x
+
+    class Slower(Slow):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(super().forward(x))
+
+    assert share(Slow(), Slower(), torch.zeros(1), repeats=5) == pytest.approx(0.5, rel=0.2)
+    found = shares(build("tiny"), "eca", repeats=1)
+    assert set(found) == {4, 8}
+    assert min(found.values()) > 0
 
 
 def test_a_trial_repeats_its_loss_and_measures_time() -> None:
     x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     trial = Trial(shaken(build("tiny"), 0.02), "eca", [x, x], x, 5000, repeats=1)
-    first, second = trial(("g_s.0",)), trial(("g_s.0",))
+    first, second = trial(("g_s.0.behind",)), trial(("g_s.0.behind",))
     assert first.loss == second.loss
     assert first.microseconds > 0
     assert first.loss != trial(()).loss
 
 
-@pytest.mark.parametrize("gate", ["halo", "sentence_gate"])
-def test_only_gates_that_need_no_condition_are_placed(gate: str) -> None:
-    with pytest.raises(BlockChoiceError, match="not a gate"):
-        Trial(build("tiny"), gate, [], torch.zeros(1, 3, 32, 32), 5000)
+def test_only_gates_are_placed() -> None:
+    with pytest.raises(BlockChoiceError, match="'halo' is not a gate"):
+        Trial(build("tiny"), "halo", [], torch.zeros(1, 3, 32, 32), 5000)

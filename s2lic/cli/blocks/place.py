@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from s2lic.eval.place import Placed, Search, Slots
 
 Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to train and judge by.")]
-Gate = Annotated[str, typer.Option("--gate", help="eca or little_attention.")]
+Gate = Annotated[str, typer.Option("--gate", help="eca, little_attention or sentence_gate.")]
 Most = Annotated[int, typer.Option("--most", min=1, help="Gates to place at most.")]
+At = Annotated[
+    str, typer.Option("--at", help="Places in a group, by commas: before its blocks, behind them, after the sum.")
+]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="Steps of training for each placement.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")]
 Crop = Annotated[int, typer.Option("--crop", min=16, help="Pixels a side of a crop; a multiple of 64.")]
@@ -27,6 +30,7 @@ def place(
     data: Data,
     gate: Gate = "eca",
     most: Most = 1,
+    at: At = "before,behind,after",
     steps: Steps = 20,
     batch: Batch = 4,
     crop: Crop = 128,
@@ -35,7 +39,7 @@ def place(
     as_json: Json = False,
 ) -> None:
     """Search the groups of a trained model in which a gate gains most for its time."""
-    from s2lic.eval.place import Trial, search, slots_of
+    from s2lic.eval.place import Trial, search, shares, slots_of
     from s2lic.model import build
     from s2lic.train.data import Photos
     from s2lic.train.warm import warm_start
@@ -47,22 +51,29 @@ def place(
     with progress("reading weights", quiet=False):
         warm_start(net, path, photos, 0)
     batches = [photos.batch(batch, crop, (0, 2, step)) for step in range(steps + 1)]
+    slots = slots_of(net, at.split(","))
     trial = Trial(net, gate, batches[1:], batches[0], round(100 * quality))
 
     def measure(slots: Slots) -> Placed:
         with progress(f"training {' '.join(slots) or 'without'}", quiet=False):
             return trial(slots)
 
-    found = search(slots_of(net), measure, most)
+    found, light = search(slots, measure, most), shares(net, gate)
     if as_json:
-        print_json({"best": list(found.best.slots), "tried": [row.as_dict() for row in found.tried]})
+        tried = [row.as_dict() for row in found.tried]
+        print_json({"best": list(found.best.slots), "tried": tried, "share_of_block_time": light})
         return
-    _print(found)
+    _print(found, light)
 
 
-def _print(found: Search) -> None:
+def _print(found: Search, light: dict[int, float]) -> None:
+    from s2lic.eval.place import LIGHT
+
     typer.echo(f"{'loss':>9} {'ms':>8} {'gain/s':>9}  gates")
     for row in found.tried:
         gain = 1e6 * found.gain(row)
         typer.echo(f"{row.loss:9.5f} {row.microseconds / 1e3:8.2f} {gain:9.3f}  {' '.join(row.slots) or 'none'}")
     typer.echo(f"\nBest for its time: {' '.join(found.best.slots) or 'none'}.")
+    for stride, part in light.items():
+        verdict = "light" if part <= LIGHT else f"more than the {100 * LIGHT:.0f} % that are light"
+        typer.echo(f"One gate takes {100 * part:.2f} % of a block's time at stride {stride} of 768 x 512: {verdict}.")

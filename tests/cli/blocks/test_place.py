@@ -6,19 +6,27 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from s2lic.eval import place
 from tests.cli.conftest import Result
 from tests.frozen import MODEL, picture
 
 Run = Callable[..., Result]
 
 
-def test_every_slot_is_tried_beside_none(run: Run) -> None:
+def test_every_slot_is_tried_beside_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "SIZE", (64, 96))
     Path("photos").mkdir()
     picture("portrait").save("photos/one.png")
-    words = ("--data", "photos", "--steps", 1, "--batch", 1, "--crop", 64, "--model", MODEL)
+    words = ("--data", "photos", "--steps", 1, "--batch", 1, "--crop", 64, "--model", MODEL, "--at", "before,after")
     found = json.loads(run("blocks", "place", *words, "--json").out)
-    assert [row["slots"] for row in found["tried"]] == [[], ["g_a.1"], ["g_a.2"], ["g_s.0"], ["g_s.1"]]
-    assert found["best"] in [row["slots"] for row in found["tried"]]
+    groups = ("g_a.1", "g_a.2", "g_s.0", "g_s.1")
+    slots = [[f"{group}.{place}"] for group in groups for place in ("before", "after")]
+    assert [row["slots"] for row in found["tried"]] == [[], *slots]
+    assert found["best"] in [[], *slots]
+    assert set(found["share_of_block_time"]) == {"4", "8"}
+    assert run("blocks", "place", *words[:-1], "beside").code == 2
 
 
 def test_a_mixer_cannot_be_placed(run: Run) -> None:

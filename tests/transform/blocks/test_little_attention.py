@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
-from torch import Tensor, nn
 
+from s2lic.eval.place import LIGHT, share
 from s2lic.transform.blocks import create_block
 from s2lic.transform.layer import Layer
 from tests.references.blocks import draw, made
@@ -27,25 +25,7 @@ def test_it_starts_as_the_identity() -> None:
     assert torch.equal(create_block("little_attention", 32)(x), x)
 
 
-@torch.inference_mode()
 def test_it_takes_at_most_3_percent_of_the_time_of_the_block_before_it() -> None:
-    """CPU time on one thread, at stride 8 of 768 x 512; the least of several, which other work hardly moves."""
+    """Medians of 10 in turns, of the processor on one thread, at stride 8 of 768 x 512."""
     layer = Layer(192, create_block("swinv2", 192, 8), create_block("mlp", 192)).eval()
-    gate, x = create_block("little_attention", 192).eval(), torch.randn(1, 192, 64, 96)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        base = seconds(layer, x, 5)
-        assert seconds(gate, x, 30) <= 0.03 * base
-    finally:
-        torch.set_num_threads(threads)
-
-
-def seconds(net: nn.Module, x: Tensor, times: int) -> float:
-    """The least of so many calls."""
-    spent = []
-    for _ in range(times):
-        began = time.process_time()
-        net(x)
-        spent.append(time.process_time() - began)
-    return min(spent)
+    assert share(create_block("little_attention", 192).eval(), layer, torch.randn(1, 192, 64, 96), 10) <= LIGHT == 0.03
