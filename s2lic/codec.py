@@ -181,13 +181,12 @@ class Codec:
     @torch.inference_mode()
     def synthesise(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
-        quick = self.precision == AUTO and self.device.type == "cpu" and _multiplies_bf16()
-        x_hat = self._restored(weights, y_hat, level, PRECISIONS["bf16"] if quick else self._precision)
+        x_hat = self._restored(weights, y_hat, level, self._quick if self.precision == AUTO else self._precision)
         return x_hat.clamp(0, 1).mul(255).round().to(torch.uint8)
 
     def restore(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
-        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients."""
-        return self._restored(weights, y_hat, level, self._precision)
+        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients, in what precision is fast."""
+        return self._restored(weights, y_hat, level, self._quick)
 
     def _restored(self, weights: Weights, y_hat: Tensor, level: int, precision: torch.dtype) -> Tensor:
         with self._autocast(precision):
@@ -196,6 +195,11 @@ class Codec:
     @property
     def _precision(self) -> torch.dtype:
         return torch.float32 if self.precision == AUTO else PRECISIONS[self.precision]
+
+    @property
+    def _quick(self) -> torch.dtype:
+        """bf16 where the CPU multiplies it faster."""
+        return torch.bfloat16 if self.device.type == "cpu" and _multiplies_bf16() else self._precision
 
     def _autocast(self, precision: torch.dtype) -> contextlib.AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == torch.bfloat16)

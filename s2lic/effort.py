@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from s2lic.errors import UsageError
 
-EFFORT, EFFORT_MAX = 3, 9
+EFFORT, EFFORT_MAX = 5, 9
 
 
 def check_effort(effort: int) -> int:

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from s2lic.entropy.model import EntropyModel
-from s2lic.entropy.quality import quality_lambda
+from s2lic.entropy.quality import QUALITY_MAX, quality_lambda
 from s2lic.entropy.rehearsal import Rehearsal, rehearse
 from s2lic.entropy.rounding import Aim, Deadzone
 from s2lic.model import STRIDE
 
-# Tried on validation crops at three qualities. Larger first steps overshoot: errors of neighbours add up, and the
-# curvature of one alone does not know of it. For the same reason a zero costs more than its own error.
-STEP, FALL = 0.3, 0.6
+# Tried on validation crops. Larger first steps overshoot: errors of neighbours add up, and the curvature of one alone
+# does not know of it; least so where steps of y are fine. For the same reason a zero costs more than its own error.
+STEP_COARSE, STEP_FINE, FALL = 0.25, 0.4, 0.6
 STRICTNESS = 1.5
 CURVATURE_MIN = 1e-3
 PROBE = 0.25
@@ -66,6 +66,10 @@ class Scene:
         """The error's worth in bits."""
         return (self.worth * (x_hat - self.view.x).square()).sum()
 
+    def pull(self, x_hat: Tensor) -> Tensor:
+        """The derivative of `error` by x_hat."""
+        return 2 * self.worth * (x_hat - self.view.x)
+
 
 class Search:
     """The search of one tile at one quality; `model` is in the precision to search in, `levels` (1,).
@@ -76,6 +80,7 @@ class Search:
     def __init__(self, scene: Scene, model: EntropyModel, levels: Tensor, fineness: Tensor | None) -> None:
         self.scene, self.model, self.levels, self.fineness = scene, model, levels, fineness
         self.gain, self.inverse = model.gains(model.quality(levels))
+        self.step = STEP_COARSE + (STEP_FINE - STEP_COARSE) * (levels.item() / QUALITY_MAX) ** 2
 
     def run(self, rounds: int) -> Aim:
         """The best of g_a's own y and what each of so many rounds gives; with none, g_a's own."""
@@ -83,47 +88,52 @@ class Search:
         best, target = Aim(y), y * self.gain
         if not rounds:
             return best
-        tried, error = self._try(best)
-        lowest = tried.bits + error.item()
-        curvature = self._curvature(tried)
+        tried, x_hat = self._try(best)
+        curvature = self._curvature(tried.y_hat, x_hat)
         rounding = Deadzone(STRICTNESS / 2 * curvature.flatten())
-        metric = curvature * self._worth_of_places()
+        metric, lowest = curvature * self._worth_of_places(), self._loss(tried, x_hat)
         for turn in range(rounds):
-            (slope,) = torch.autograd.grad(error, tried.y_hat)
-            target = target - STEP * FALL**turn * (target - tried.sent + slope * self.inverse / metric)
+            slope = pulled_back(self.scene.pull(x_hat.detach()), x_hat, tried.y_hat)
+            target = target - self.step * FALL**turn * (target - tried.sent + slope * self.inverse / metric)
             aim = Aim(target / self.gain, rounding)
-            tried, error = self._try(aim)
-            loss = tried.bits + error.item()
+            tried, x_hat = self._try(aim, ahead=turn + 1 < rounds)
+            loss = self._loss(tried, x_hat)
             if loss < lowest:
                 best, lowest = aim, loss
         return best
 
-    def _try(self, aim: Aim) -> tuple[Rehearsal, Tensor]:
-        """What coding gives, and its error's worth in bits, to be differentiated by y_hat."""
+    def _try(self, aim: Aim, ahead: bool = True) -> tuple[Rehearsal, Tensor]:
+        """What coding gives, and x_hat of it, which can be differentiated by y_hat if there is a round ahead."""
         tried = rehearse(self.model, self.scene.view.tile(), self.levels, aim, self.fineness)
-        with torch.enable_grad():
-            return tried, self.scene.error(self.scene.show(tried.y_hat.requires_grad_()))
+        with torch.set_grad_enabled(ahead):
+            return tried, self.scene.show(tried.y_hat.requires_grad_(ahead))
 
-    def _curvature(self, tried: Rehearsal) -> Tensor:
+    def _loss(self, tried: Rehearsal, x_hat: Tensor) -> float:
+        return tried.bits + self.scene.error(x_hat.detach()).item()
+
+    def _curvature(self, y_hat: Tensor, x_hat: Tensor) -> Tensor:
         """The error's second derivative by gained y in each channel at neutral places, (1, M, 1, 1).
 
         An estimate from one random probe (Hutchinson 1990), which the mean over places makes good.
         """
         generator = torch.Generator().manual_seed(0)
-        signs = torch.randint(0, 2, tried.y_hat.shape, generator=generator).to(tried.y_hat) * 2 - 1
-        y_hat = tried.y_hat.detach().requires_grad_()
-        with torch.enable_grad():
-            x_hat = self.scene.show(y_hat)
-            moved = self.scene.show(y_hat.detach() + PROBE * signs * self.inverse)
-            change = 2 * self.scene.worth * (moved - x_hat).detach() / PROBE
-            (back,) = torch.autograd.grad(x_hat, y_hat, change)
-        seen: Tensor = back * self.inverse * signs / self._worth_of_places()
+        signs = torch.randint(0, 2, y_hat.shape, generator=generator).to(y_hat) * 2 - 1
+        with torch.no_grad():
+            moved = self.scene.show(y_hat + PROBE * signs * self.inverse)
+            change = 2 * self.scene.worth * (moved - x_hat) / PROBE
+        seen = pulled_back(change, x_hat, y_hat) * self.inverse * signs / self._worth_of_places()
         return seen.mean((2, 3), keepdim=True).clamp(min=CURVATURE_MIN)
 
     def _worth_of_places(self) -> Tensor:
         """(1, 1, h, w) or 1: steps f times finer are for errors worth f^2 as much."""
         one = self.gain.new_ones(1, 1, 1, 1)
         return one if self.fineness is None else self.fineness.to(one).square()[:, None]
+
+
+def pulled_back(change: Tensor, x_hat: Tensor, y_hat: Tensor) -> Tensor:
+    """A change of x_hat seen from y_hat: the transposed Jacobian times it. Can be asked again."""
+    back: Tensor = torch.autograd.grad(x_hat, y_hat, change, retain_graph=True)[0]
+    return back
 
 
 def worth(levels: Tensor, fineness: Tensor | None, x: Tensor) -> Tensor:

@@ -77,9 +77,17 @@ def test_the_curvature_of_an_orthonormal_transform_is_exact() -> None:
     weights, scale = load(MODEL), torch.linspace(0.5, 2, CHANNELS)
     scene, y = linear_scene(weights, scale)
     search = Search(scene, weights.quick_entropy, LEVELS, None)
-    found = search._curvature(rehearse(weights.quick_entropy, y, LEVELS, Aim(y)))
+    y_hat = rehearse(weights.quick_entropy, y, LEVELS, Aim(y)).y_hat.requires_grad_()
+    found = search._curvature(y_hat, scene.show(y_hat))
     expected = 2 * 5.0 * (scale * search.inverse.flatten()) ** 2
     assert torch.allclose(found.flatten(), expected, rtol=1e-4)
+
+
+def test_the_pull_is_the_derivative_of_the_error() -> None:
+    scene, y = linear_scene(load(MODEL), torch.ones(CHANNELS))
+    x_hat = (scene.show(y) + 0.1).requires_grad_()
+    (expected,) = torch.autograd.grad(scene.error(x_hat), x_hat)
+    assert torch.allclose(scene.pull(x_hat), expected)
 
 
 def test_no_round_gives_the_y_of_g_a_itself() -> None:
