@@ -121,7 +121,7 @@ class Search:
         with torch.no_grad():
             moved = self.scene.show(y_hat + PROBE * signs * self.inverse)
             change = 2 * self.scene.worth * (moved - x_hat) / PROBE
-        seen = pulled_back(change, x_hat, y_hat) * self.inverse * signs / self._worth_of_places()
+        seen: Tensor = pulled_back(change, x_hat, y_hat) * self.inverse * signs / self._worth_of_places()
         return seen.mean((2, 3), keepdim=True).clamp(min=CURVATURE_MIN)
 
     def _worth_of_places(self) -> Tensor:
