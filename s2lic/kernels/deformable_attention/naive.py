@@ -9,16 +9,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Logits that a CPU has in hand at a time, so that they stay in a core's cache: all at once take it three times as long.
+PART = 2**17
+
 
 def deformable_attention(
     q: Tensor, x: Tensor, points: Tensor, to_kv: Callable[[Tensor], Tensor], rows: Tensor, cols: Tensor
 ) -> Tensor:
     """As the public function of that name."""
-    heads = rows.shape[1]
+    heads, height = rows.shape[1:3]
     k, v = (by_head(t, heads) for t in to_kv(sample_points(x, points)).chunk(2, dim=-1))
-    bias = (rows.unsqueeze(3) + cols.unsqueeze(2)).flatten(2, 3)
-    out = attend(by_head(q.flatten(2).transpose(1, 2), heads), k, v, bias)
-    return out.transpose(2, 3).flatten(1, 2).unflatten(2, q.shape[2:])  # type: ignore[no-any-return]
+    q = q.unflatten(1, (heads, -1))
+    step = height if q.is_cuda else max(1, PART // max(1, cols.numel()))
+    done = [attend(q[:, :, :, i : i + step], k, v, rows[:, :, i : i + step], cols) for i in range(0, height, step)]
+    return torch.cat(done, dim=3).flatten(1, 2)
 
 
 def sample_points(x: Tensor, points: Tensor) -> Tensor:
@@ -30,12 +34,13 @@ def sample_points(x: Tensor, points: Tensor) -> Tensor:
     return out.squeeze(2).transpose(1, 2)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """softmax(q k / sqrt(d) + bias) v; q (B, heads, N, d), k and v (B, heads, G, d)."""
-    scale = 1 / math.sqrt(q.shape[-1])
-    logits = torch.baddbmm(bias.flatten(0, 1), q.flatten(0, 1), (k * scale).transpose(2, 3).flatten(0, 1))
+def attend(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    """softmax(q k / sqrt(d) + rows + cols) v of q (B, heads, d, H, W); k and v (B, heads, G, d) -> q's shape."""
+    bias = (rows.unsqueeze(3) + cols.unsqueeze(2)).flatten(2, 3)
+    keys = (k * (1 / math.sqrt(k.shape[-1]))).transpose(2, 3)
+    logits = torch.baddbmm(bias.flatten(0, 1), q.flatten(3).transpose(2, 3).flatten(0, 1), keys.flatten(0, 1))
     weights = torch.softmax(logits, dim=-1).to(v.dtype).view_as(bias)
-    return (v.transpose(2, 3) @ weights.transpose(2, 3)).transpose(2, 3)  # long rows multiply faster
+    return (v.transpose(2, 3) @ weights.transpose(2, 3)).unflatten(3, q.shape[3:])  # long rows multiply faster
 
 
 def by_head(tokens: Tensor, heads: int) -> Tensor:
