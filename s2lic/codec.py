@@ -182,7 +182,7 @@ class Codec:
     def synthesise(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
         x_hat = self._restored(weights, y_hat, level, self._quick if self.precision == AUTO else self._precision)
-        return x_hat.clamp(0, 1).mul(255).round().to(torch.uint8)
+        return x_hat.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
 
     def restore(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients, in what precision is fast."""

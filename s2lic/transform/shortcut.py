@@ -25,14 +25,16 @@ class LinearAnalysis(nn.Module):
 
 
 class LinearSynthesis(nn.Module):
-    """(B, M, H/16, W/16) -> (B, 3, H, W): its transpose."""
+    """(B, M, H/16, W/16) -> (B, 3, H, W): its transpose, or (B, 3 u u, H/u, W/u), the same unshuffled by u."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(latent, PATCH, 1, bias=False)
 
-    def forward(self, y: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.conv(y) * OUTPUT_SCALE, STRIDE)
+    def forward(self, y: Tensor, unshuffle: int = 1) -> Tensor:
+        side = STRIDE // unshuffle
+        by_phase = self.conv.weight.view(3, side, unshuffle, side, unshuffle, -1).permute(0, 2, 4, 1, 3, 5)
+        return F.pixel_shuffle(F.conv2d(y, by_phase.reshape(PATCH, -1, 1, 1)) * OUTPUT_SCALE, side)
 
 
 def principal_components(patches: Tensor, count: int) -> tuple[Tensor, Tensor]:

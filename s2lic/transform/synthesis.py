@@ -47,8 +47,7 @@ class Synthesis(nn.Module):
             features = group(up(features), context)
         features = self.last(features)
         with torch.autocast(y_hat.device.type, enabled=False):
-            linear = F.pixel_unshuffle(self.linear(y_hat), self.unshuffle)
-            pixels = features.to(y_hat.dtype) + linear
+            pixels = features.to(y_hat.dtype) + self.linear(y_hat, self.unshuffle)
         if self.training:
             return F.pixel_shuffle(self.dense(pixels), self.unshuffle)
         with torch.autocast(y_hat.device.type, enabled=False):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from s2lic.transform.shortcut import (
@@ -52,6 +54,13 @@ def test_fewer_directions_project_on_what_they_span() -> None:
     torch.testing.assert_close(back(there(once)), once, rtol=0, atol=1e-10)
     torch.testing.assert_close((x * once).sum(), once.pow(2).sum(), rtol=1e-10, atol=0)
     assert once.pow(2).sum() < 0.1 * x.pow(2).sum()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("unshuffle", [1, 2, 4])
+def test_the_picture_comes_unshuffled_if_asked(unshuffle: int) -> None:
+    net, y = LinearSynthesis(5).double(), draw(2, 5, 2, 3)
+    torch.testing.assert_close(net(y, unshuffle), F.pixel_unshuffle(net(y), unshuffle), rtol=0, atol=1e-12)
 
 
 @torch.no_grad()

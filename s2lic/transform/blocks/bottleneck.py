@@ -22,7 +22,7 @@ class Bottleneck(nn.Module):
         nn.init.zeros_(self.widen.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.widen(F.gelu(self.spread(F.gelu(self.narrow(x)))))  # type: ignore[no-any-return]
+        return self.widen(F.gelu(self.spread(F.gelu(self.narrow(x))))).add_(x)  # type: ignore[no-any-return]
 
     def macs(self, height: int, width: int) -> int:
         return sum(conv.weight.numel() for conv in (self.narrow, self.spread, self.widen)) * height * width
