@@ -40,7 +40,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> Tenso
     keys = (k * (1 / math.sqrt(k.shape[-1]))).transpose(2, 3)
     logits = torch.baddbmm(bias.flatten(0, 1), q.flatten(3).transpose(2, 3).flatten(0, 1), keys.flatten(0, 1))
     weights = torch.softmax(logits, dim=-1).to(v.dtype).view_as(bias)
-    return (v.transpose(2, 3) @ weights.transpose(2, 3)).unflatten(3, q.shape[3:])  # long rows multiply faster
+    out = v.transpose(2, 3) @ weights.transpose(2, 3)  # long rows multiply faster
+    return out.unflatten(3, q.shape[3:])  # type: ignore[no-any-return]
 
 
 def by_head(tokens: Tensor, heads: int) -> Tensor:
