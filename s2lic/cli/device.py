@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 
 
 def open_codec(
-    device: DeviceName, model: str | None = None, max_pixels: int = DEFAULT_MAX_PIXELS, jobs: int = 1
+    device: DeviceName,
+    model: str | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    jobs: int = 1,
+    tile: int | None = None,
 ) -> Codec:
-    """The codec of that model, else of the default one. Raises DeviceMissingError."""
+    """The codec of that model and tile, else of the default ones. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
-    where = pick_device(device)
-    if model is None:
-        return Codec(device=where, max_pixels=max_pixels, jobs=jobs)
-    return Codec(model, device=where, max_pixels=max_pixels, jobs=jobs)
+    chosen = {name: value for name, value in (("model", model), ("tile", tile)) if value is not None}
+    return Codec(device=pick_device(device), max_pixels=max_pixels, jobs=jobs, **chosen)  # type: ignore[arg-type]
 
 
 def shared_codec(
-    device: DeviceName, model: str | None, max_pixels: int, threads: int, files: int
+    device: DeviceName, model: str | None, max_pixels: int, threads: int, files: int, tile: int | None = None
 ) -> Callable[[], Codec]:
     """A codec that is opened when it is first asked for, and once, whatever thread asks.
 
@@ -40,7 +42,7 @@ def shared_codec(
     def get() -> Codec:
         with lock:
             if not opened:
-                opened.append(open_codec(device, model, max_pixels, jobs=threads if files == 1 else 1))
+                opened.append(open_codec(device, model, max_pixels, jobs=threads if files == 1 else 1, tile=tile))
                 share_cores(min(threads, files))
         return opened[0]
 

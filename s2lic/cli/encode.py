@@ -38,6 +38,7 @@ from s2lic.cli.streams import check_target, print_note, write_output
 from s2lic.cli.summary import print_summary
 from s2lic.effort import EFFORT, EFFORT_MAX
 from s2lic.errors import UsageError
+from s2lic.tiles import SIDE, SIDE_MAX, SIDE_MIN
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,6 +68,15 @@ Cond = Annotated[
     Path | None,
     typer.Option("--cond", help="A .npy of what the encoder is told of the pictures, for a model that was trained so."),
 ]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        min=SIDE_MIN,
+        max=SIDE_MAX,
+        help=f"Side of the tiles of a large picture; smaller ones take less memory. [default: {SIDE}]",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
 SALIENCY = "saliency"
 
@@ -88,6 +98,7 @@ def encode(
     model: Model = None,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    tile: Tile = None,
     jobs: Jobs = 1,
     force: Force = False,
     skip_existing: SkipExisting = False,
@@ -107,7 +118,7 @@ def encode(
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
     mask = None if roi in (None, SALIENCY) else read_image(roi, max_pixels).image
     vector = None if cond is None else read_vector(cond)
-    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs))
+    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile)
 
     def begin(job: Job) -> Read | Facts:
         target = job.target or STANDARD
