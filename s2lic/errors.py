@@ -79,6 +79,10 @@ class ConditionMissingError(UsageError):
     """A conditioned block ran without what it depends on."""
 
 
+class ClassifierError(UsageError):
+    """The classifier to explain cannot be read, takes no picture, or does not know the class."""
+
+
 class ConditionShapeError(UsageError):
     """What was given as a condition is not the row of numbers that the model takes."""
 

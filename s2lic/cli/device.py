@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.options import DeviceName
@@ -25,8 +25,10 @@ def open_codec(
     """The codec of that model and tile, else of the default ones. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
-    chosen = {name: value for name, value in (("model", model), ("tile", tile)) if value is not None}
-    return Codec(device=pick_device(device), max_pixels=max_pixels, jobs=jobs, **chosen)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"device": pick_device(device), "max_pixels": max_pixels, "jobs": jobs}
+    if tile is not None:
+        options["tile"] = tile
+    return Codec(**options) if model is None else Codec(model, **options)
 
 
 def shared_codec(

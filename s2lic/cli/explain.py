@@ -1,4 +1,4 @@
-"""`s2lic explain`: where the bits of a picture come from."""
+"""`s2lic explain`: where the bits of a picture come from, or what a classifier sees in it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.device import open_codec
 from s2lic.cli.options import Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
 from s2lic.cli.streams import check_target, print_json, print_note, progress, write_output
+from s2lic.errors import UsageError
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import Tensor
 
     from s2lic.eval.explain.bits import Explained
+    from s2lic.eval.explain.classifier import Judged
+
+
+class Target(str, Enum):
+    """What `--target` takes."""
+
+    rate = "rate"
+    logit = "logit"
 
 
 class Show(str, Enum):
@@ -37,6 +47,11 @@ Shown = Annotated[
         help="relevance: pixels that bits go back to. salience: areas that stand out in it. bits: where y has them.",
     ),
 ]
+Of = Annotated[Target, typer.Option("--target", help="rate: the picture's bits. logit: a class of --classifier.")]
+ClassifierFile = Annotated[
+    Path | None, typer.Option("--classifier", help="A net saved by torch.export.save: (1, 3, H, W) in 0..1 to logits.")
+]
+Label = Annotated[int | None, typer.Option("--class", min=0, help="The class to explain. [default: the likeliest]")]
 Plain = Annotated[bool, typer.Option("--plain", help="Write the map alone, in grey; encode --roi takes it.")]
 
 
@@ -45,6 +60,9 @@ def explain(
     output: Output = None,
     quality: Quality = 50.0,
     show: Shown = Show.relevance,
+    of: Of = Target.rate,
+    classifier: ClassifierFile = None,
+    label: Label = None,
     plain: Plain = False,
     model: Model = None,
     device: Device = DeviceName.cpu,
@@ -53,41 +71,70 @@ def explain(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Show which parts of a picture cost its bits, as heat over the picture."""
-    from s2lic.eval.explain.bits import explain as trace
+    """Show which parts of a picture cost its bits, or make a class of it, as heat over the picture."""
     from s2lic.eval.explain.overlay import grey, overlay
     from s2lic.images import read_image
 
+    _check(of, classifier, label, show)
     target = output or str(Path(source).with_suffix(".explain.png"))
     check_target(target, force)
     picture = read_image(source, max_pixels).image.convert("RGB")
     with progress(f"explaining {source}", quiet):
-        found = trace(open_codec(device, model, max_pixels), picture, round(100 * quality))
+        found = (
+            _bits(device, model, max_pixels, picture, quality)
+            if classifier is None
+            else _judged(classifier, picture, label)
+        )
         shown = _map(found, show, picture.size)
     buffer = io.BytesIO()
     (grey(shown) if plain else overlay(picture, shown)).save(buffer, format="PNG")
     write_output(target, buffer.getvalue(), force)
-    facts = {
-        "input": source,
-        "output": target,
-        "quality": quality,
-        "show": show.value,
-        "y_bits": float(found.y_bits.sum()),
-        "z_bits": float(found.z_bits.sum()),
-        "kept": found.kept,
-    }
+    facts, words = _told(found, quality)
     if as_json:
-        print_json(facts)
+        print_json({"input": source, "output": target, "show": show.value, "target": of.value, **facts})
         return
-    print_note(f"{target}: {found.total / 8:.0f} bytes of symbols, {100 * found.kept:.0f} % traced to pixels", quiet)
+    print_note(f"{target}: {words}, {100 * found.kept:.0f} % traced to pixels", quiet)
 
 
-def _map(found: Explained, show: Show, size: tuple[int, int]) -> Tensor:
-    from s2lic.eval.explain.bits import spread
+def _check(of: Target, classifier: Path | None, label: int | None, show: Show) -> None:
+    """Raises UsageError for words that do not go together."""
+    if (of is Target.logit) != (classifier is not None):
+        raise UsageError("--target logit and --classifier FILE go together")
+    if of is Target.rate and label is not None:
+        raise UsageError("--class is one of a classifier's: give --target logit --classifier FILE too")
+    if of is Target.logit and show is Show.bits:
+        raise UsageError("a classifier has no bits to show; take --show relevance or salience")
+
+
+def _bits(device: DeviceName, model: str | None, max_pixels: int, picture: Image.Image, quality: float) -> Explained:
+    from s2lic.eval.explain.bits import explain as trace
+
+    return trace(open_codec(device, model, max_pixels), picture, round(100 * quality))
+
+
+def _judged(path: Path, picture: Image.Image, label: int | None) -> Judged:
+    from s2lic.eval.explain.classifier import judge, open_classifier
+
+    return judge(open_classifier(path), picture, label)
+
+
+def _told(found: Explained | Judged, quality: float) -> tuple[dict[str, object], str]:
+    """Facts for programs, and words."""
+    from s2lic.eval.explain.bits import Explained
+
+    if isinstance(found, Explained):
+        bits = {"y_bits": float(found.y_bits.sum()), "z_bits": float(found.z_bits.sum())}
+        return {"quality": quality, **bits, "kept": found.kept}, f"{found.total / 8:.0f} bytes of symbols"
+    facts: dict[str, object] = {"class": found.label, "logit": found.logit, "kept": found.kept}
+    return facts, f"class {found.label} with a logit of {found.logit:.3f}"
+
+
+def _map(found: Explained | Judged, show: Show, size: tuple[int, int]) -> Tensor:
+    from s2lic.eval.explain.bits import Explained, spread
     from s2lic.eval.explain.overlay import smoothed
     from s2lic.eval.explain.salience import salience
 
-    if show is Show.bits:
+    if show is Show.bits and isinstance(found, Explained):
         return spread(found.y_bits, (size[1], size[0]))
     relevance = smoothed(found.pixels)
     return salience(relevance) if show is Show.salience else relevance

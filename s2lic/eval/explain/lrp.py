@@ -16,13 +16,32 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 LINEAR = (torch.conv1d, torch.conv2d, torch.conv_transpose2d, F.linear)
-HELD_RATIO = (F.gelu, F.silu, torch.tanh, Tensor.tanh)
+HELD_RATIO = (F.gelu, F.silu, F.hardswish, torch.tanh, Tensor.tanh)
 HELD = (
     torch.softmax, F.softmax, Tensor.softmax, torch.sigmoid, Tensor.sigmoid, F.softplus, torch.exp, Tensor.exp,
     torch.logsumexp,
 )  # fmt: skip
 PRODUCTS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.matmul, Tensor.matmul, Tensor.__matmul__)
 QUOTIENTS = (torch.div, Tensor.div, Tensor.__truediv__)
+# What exported nets call instead.
+ATEN = {
+    torch.ops.aten.conv1d.default: torch.conv1d,
+    torch.ops.aten.conv2d.default: torch.conv2d,
+    torch.ops.aten.conv2d.padding: torch.conv2d,
+    torch.ops.aten.linear.default: F.linear,
+    torch.ops.aten.gelu.default: F.gelu,
+    torch.ops.aten.silu.default: F.silu,
+    torch.ops.aten.hardswish.default: F.hardswish,
+    torch.ops.aten.tanh.default: torch.tanh,
+    torch.ops.aten.softmax.int: torch.softmax,
+    torch.ops.aten.sigmoid.default: torch.sigmoid,
+    torch.ops.aten.exp.default: torch.exp,
+    torch.ops.aten.mul.Tensor: torch.mul,
+    torch.ops.aten.matmul.default: torch.matmul,
+    torch.ops.aten.div.Tensor: torch.div,
+    torch.ops.aten.layer_norm.default: F.layer_norm,
+    torch.ops.aten.scaled_dot_product_attention.default: F.scaled_dot_product_attention,
+}
 
 
 class Rules(TorchFunctionMode):
@@ -40,7 +59,7 @@ class Rules(TorchFunctionMode):
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        out = func(*args, **kwargs)
+        out, func = func(*args, **kwargs), ATEN.get(func, func)
         if not isinstance(out, Tensor) or not out.requires_grad:
             return out
         if func in LINEAR:
@@ -77,8 +96,8 @@ def stabilised(z: Tensor, epsilon: float) -> Tensor:
 
 def _not_linear(func: Any, out: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
     """`out` of a function of live inputs, as far as relevance goes through it."""
-    if func is F.layer_norm:
-        return _layer_norm(*args, **kwargs)
+    if func in BY_PARTS:
+        return BY_PARTS[func](*args, **kwargs)
     if func in HELD:
         return out.detach()
     if func in HELD_RATIO:
@@ -91,7 +110,12 @@ def _not_linear(func: Any, out: Tensor, args: Sequence[Any], kwargs: Mapping[str
 
 
 def _layer_norm(
-    x: Tensor, shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    x: Tensor,
+    shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    *_: bool,
 ) -> Tensor:
     """The mean is linear; the spread is held."""
     axes = tuple(range(-len(shape), 0))
@@ -99,6 +123,17 @@ def _layer_norm(
     out = centred * (centred.square().mean(axes, keepdim=True) + eps).rsqrt().detach()
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
+
+
+def _attention(q: Tensor, k: Tensor, v: Tensor, *options: Any, **named: Any) -> Tensor:
+    """The weights are held."""
+    return F.scaled_dot_product_attention(q.detach(), k.detach(), v, *options, **named)
+
+
+BY_PARTS: dict[Any, Callable[..., Tensor]] = {
+    F.layer_norm: _layer_norm,
+    F.scaled_dot_product_attention: _attention,
+}
 
 
 def _with_gradient_of(value: Tensor, path: Tensor) -> Tensor:
