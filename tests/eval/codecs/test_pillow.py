@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def test_grey_pictures_are_coded_too(name: str, image: Image.Image) -> None:
     coder = row.open({})
     largest = max((coder.encode(grey, quality) for quality in (row.qualities[0], row.qualities[-1])), key=len)
     assert psnr(grey, coder.decode(largest, grey.size)) > 20
+
+
+def test_jpeg_2000_takes_colours_apart_before_the_wavelet(image: Image.Image) -> None:
+    coder, plain = codecs.row("jpeg2000").open({}), io.BytesIO()
+    image.save(plain, "JPEG2000", quality_layers=[20], irreversible=True)
+    ours = coder.decode(coder.encode(image, 20), image.size)
+    assert psnr(image, ours) > psnr(image, Image.open(plain)) + 1
 
 
 def test_names_and_extensions_are_unique_and_default_qualities_are_on_the_scale() -> None:
