@@ -42,6 +42,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "blocks bench": (
         ("s2lic blocks bench", "all masks at stride 8, in some minutes"),
+        ("s2lic blocks bench --masks window --ranks 1 --backward", "both passes, as training needs"),
         ("s2lic blocks bench --masks window,halo --resolutions kodak,uhd --strides 2,4,8", "where windows must win"),
     ),
     "blocks mqar": (

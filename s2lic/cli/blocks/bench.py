@@ -17,6 +17,7 @@ Masks = Annotated[str | None, typer.Option("--masks", help="Patterns, by commas.
 Resolutions = Annotated[str, typer.Option("--resolutions", help="By commas: 256, kodak, 1080p, uhd.")]
 Strides = Annotated[str, typer.Option("--strides", help="Pixels a token, by commas: 2, 4, 8.")]
 Ranks = Annotated[str, typer.Option("--ranks", help="Ranks to share the tokens among, simulated, by commas.")]
+Backward = Annotated[bool, typer.Option("--backward", help="Beside each forward pass its backward one.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
 Gigamacs = Annotated[
     float, typer.Option("--limit", help="Thousand million multiply-accumulates beyond which a case is not run.")
@@ -31,6 +32,7 @@ def bench(
     resolutions: Resolutions = "256,kodak",
     strides: Strides = "8",
     ranks: Ranks = "1,4",
+    backward: Backward = False,
     repeats: Repeats = 3,
     limit: Gigamacs = 10.0,
     memory: Memory = 2048,
@@ -39,12 +41,13 @@ def bench(
     """Check attention kernels under the codec's masks, then time them; what cannot be done is a result too."""
     from s2lic.cli.bench import numbers
     from s2lic.eval.attnbench.masks import PATTERNS
-    from s2lic.eval.attnbench.run import Settings, cases, measure
+    from s2lic.eval.attnbench.run import DIRECTIONS, FORWARD, Settings, cases, measure
 
     wanted = list(PATTERNS) if masks is None else masks.split(",")
     sizes = numbers("--strides", strides), numbers("--ranks", ranks)
     settings, rows = Settings(repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20), []
-    for case in cases(kernels.split(","), wanted, resolutions.split(","), *sizes):
+    directions = DIRECTIONS if backward else (FORWARD,)
+    for case in cases(kernels.split(","), wanted, resolutions.split(","), *sizes, directions):
         with progress(f"{case.kernel}, {case.mask}, {case.height} x {case.width}", quiet=False):
             rows.append(measure(case, settings))
     if as_json:
@@ -57,7 +60,7 @@ def _print(rows: list[Row]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("kernel", "mask")
+    table = Table("kernel", "mask", "pass")
     for name in ("tokens", "ranks", "result", "error", "ms", "MiB", "MMAC", "kB sent"):
         table.add_column(name, justify="right")
     for row in rows:
@@ -69,7 +72,7 @@ def _print(rows: list[Row]) -> None:
             None if row.sent_bytes is None else row.sent_bytes / 1e3,
         )
         shown = (_cell(cells[0], ".0e"), *(_cell(cell, ",.1f") for cell in cells[1:]))
-        table.add_row(row.kernel, row.mask, f"{row.tokens:,}", str(row.ranks), row.status, *shown)
+        table.add_row(row.kernel, row.mask, row.direction, f"{row.tokens:,}", str(row.ranks), row.status, *shown)
     console = Console(highlight=False)
     console.width = max(console.width, WIDTH)
     console.print(table)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,27 +24,33 @@ OK, WRONG, UNSUPPORTED, OUT_OF_MEMORY, TOO_LONG = "ok", "wrong", "unsupported", 
 RESOLUTIONS = {"256": (256, 256), "kodak": (512, 768), "1080p": (1080, 1920), "uhd": (2160, 3840)}
 CHECKED = ((13, 9), (16, 24))
 TOLERANCE = 1e-4  # float32 against float64
+FORWARD, BACKWARD = DIRECTIONS = ("forward", "backward")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A kernel, or a scheme over several ranks, on a map of height x width tokens."""
+    """A kernel, or a scheme over several ranks, on a map of height x width tokens, and which pass of it."""
 
     kernel: str
     mask: str
     height: int
     width: int
     ranks: int = 1
+    direction: str = FORWARD
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a case. macs: of the pairs that see each other, both products; milliseconds at 20, 50 and 80 %."""
+    """What became of a case. macs: of the pairs that see each other, both products; milliseconds at 20, 50 and 80 %.
+
+    A backward pass has five products where the forward one has two. What ranks send in it is not counted.
+    """
 
     kernel: str
     mask: str
     tokens: int
     ranks: int
+    direction: str
     status: str
     macs: int
     error: float | None = None
@@ -68,11 +75,17 @@ class Settings:
     memory: int = 2**31
 
 
-Compute = Callable[[Tensor, Tensor, Tensor, Pattern, tuple[int, int]], Tensor]
+Size = tuple[int, int]
+Compute = Callable[[Tensor, Tensor, Tensor, Pattern, Size], Tensor]
 
 
 def cases(
-    kernels: list[str], masks: list[str], resolutions: list[str], strides: list[int], ranks: list[int]
+    kernels: list[str],
+    masks: list[str],
+    resolutions: list[str],
+    strides: list[int],
+    ranks: list[int],
+    directions: Sequence[str] = (FORWARD,),
 ) -> list[Case]:
     """Kernels alone and, for more than one rank, the schemes. Raises UsageError for a name that is not there."""
     known = ((kernels, KERNELS, "kernel"), (masks, PATTERNS, "mask"), (resolutions, RESOLUTIONS, "resolution"))
@@ -84,31 +97,37 @@ def cases(
     maps = [
         (RESOLUTIONS[name][0] // stride, RESOLUTIONS[name][1] // stride) for name in resolutions for stride in strides
     ]
-    return [Case(way, mask, *size, count) for size in maps for mask in masks for way, count in ways]
+    sizes = [(size, mask) for size in maps for mask in masks]
+    return [Case(way, mask, *size, count, one) for size, mask in sizes for way, count in ways for one in directions]
 
 
 def measure(case: Case, settings: Settings) -> Row:
     """Checks the case on small maps against float64, and times it on its own only if it is right there."""
     pattern, tokens = PATTERNS[case.mask], case.height * case.width
     pairs = pattern.pairs(case.height, case.width)
-    facts = (case.kernel, case.mask, tokens, case.ranks)
-    macs = 2 * pairs * settings.heads * settings.width
+    facts = (case.kernel, case.mask, tokens, case.ranks, case.direction)
+    backward = case.direction == BACKWARD
+    products = 5 if backward else 2
+    macs = products * pairs * settings.heads * settings.width
     kernel = KERNELS.get(case.kernel)
     if kernel is not None and not kernel.supports(pattern):
         return Row(*facts, UNSUPPORTED, macs)
     wire = Wire()
     compute = _compute(case, wire)
-    error = max(_error(compute, pattern, size, settings) for size in CHECKED)
+    measured = _gradients if backward else _outputs
+    errors = [_error(measured, compute, pattern, size, settings) for size in CHECKED]
+    error = math.nan if any(map(math.isnan, errors)) else max(errors)
     if not error <= TOLERANCE:
         return Row(*facts, WRONG, macs, error)
-    if _work(kernel, tokens, pattern, macs, settings) > settings.macs_max:
+    if _work(kernel, tokens, pattern, macs, products, settings) > settings.macs_max:
         return Row(*facts, TOO_LONG, macs, error)
     wire.sent = 0
     try:
         with limited(settings.memory):
-            _, peak = with_peak(lambda: compute(*_draw(pattern, tokens, settings), pattern, (case.height, case.width)))
-            sent = wire.sent if case.ranks > 1 else None
-            times = _times(compute, pattern, case, settings)
+            drawn = _draw(pattern, tokens, settings)
+            _, peak = with_peak(lambda: measured(compute, drawn, pattern, (case.height, case.width)))
+            sent = wire.sent if case.ranks > 1 and not backward else None
+            times = _times(compute, drawn, pattern, case, settings)
     except (MemoryError, RuntimeError) as fault:
         if not isinstance(fault, MemoryError) and "allocate" not in str(fault) and "out of memory" not in str(fault):
             raise
@@ -123,26 +142,60 @@ def _compute(case: Case, wire: Wire) -> Compute:
     return lambda q, k, v, pattern, size: scheme(q, k, v, pattern, size, case.ranks, wire)
 
 
-def _error(compute: Compute, pattern: Pattern, size: tuple[int, int], settings: Settings) -> float:
+Drawn = tuple[Tensor, Tensor, Tensor]
+
+
+def _outputs(compute: Compute, drawn: Drawn, pattern: Pattern, size: Size) -> list[Tensor]:
+    return [compute(*drawn, pattern, size)]
+
+
+def _gradients(compute: Compute, drawn: Drawn, pattern: Pattern, size: Size) -> list[Tensor]:
+    """Of queries, keys and values."""
+    live, out, given = _live(compute, drawn, pattern, size)
+    return list(torch.autograd.grad(out, live, given))
+
+
+def _live(compute: Compute, drawn: Drawn, pattern: Pattern, size: Size) -> tuple[Drawn, Tensor, Tensor]:
+    """What gradients are of, the output, and the gradient that it is given."""
+    q, k, v = (t.detach().requires_grad_() for t in drawn)
+    out = compute(q, k, v, pattern, size)
+    return (q, k, v), out, torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out.dtype)
+
+
+def _error(
+    measured: Callable[[Compute, Drawn, Pattern, Size], list[Tensor]],
+    compute: Compute,
+    pattern: Pattern,
+    size: Size,
+    settings: Settings,
+) -> float:
     """The largest difference to the whole matrix in float64; not a number if the kernel gives one."""
-    drawn = _draw(pattern, size[0] * size[1], settings)
-    q, k, v = drawn
-    expected = dense(q.double(), k.double(), v.double(), pattern, size)
-    return float((compute(q, k, v, pattern, size).double() - expected).abs().max())
+    q, k, v = _draw(pattern, size[0] * size[1], settings)
+    expected = measured(dense, (q.double(), k.double(), v.double()), pattern, size)
+    found = measured(compute, (q, k, v), pattern, size)
+    return float(torch.cat([(a.double() - b).flatten() for a, b in zip(found, expected, strict=True)]).abs().max())
 
 
-def _work(kernel: Kernel | None, tokens: int, pattern: Pattern, macs: int, settings: Settings) -> int:
+def _work(kernel: Kernel | None, tokens: int, pattern: Pattern, macs: int, products: int, settings: Settings) -> int:
     """What is computed, seen or not."""
     if kernel is not None and not kernel.whole:
         return macs
-    return 2 * tokens * (tokens + pattern.extra) * settings.heads * settings.width
+    return products * tokens * (tokens + pattern.extra) * settings.heads * settings.width
 
 
-def _times(compute: Compute, pattern: Pattern, case: Case, settings: Settings) -> tuple[float, float, float]:
-    drawn, found = _draw(pattern, case.height * case.width, settings), []
+def _times(
+    compute: Compute, drawn: Drawn, pattern: Pattern, case: Case, settings: Settings
+) -> tuple[float, float, float]:
+    size, found = (case.height, case.width), []
     for _ in range(settings.repeats + 1):
+        live, out, given = drawn, None, None
+        if case.direction == BACKWARD:
+            live, out, given = _live(compute, drawn, pattern, size)
         start = time.perf_counter()
-        compute(*drawn, pattern, (case.height, case.width))
+        if out is None:
+            compute(*live, pattern, size)
+        else:
+            torch.autograd.grad(out, live, given)
         found.append(1000 * (time.perf_counter() - start))
     found = sorted(found[1:])
     if len(found) == 1:

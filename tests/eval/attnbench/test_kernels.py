@@ -32,7 +32,7 @@ def test_a_kernel_equals_a_softmax_over_the_matrix(kernel: str, mask: str, size:
     torch.testing.assert_close(KERNELS[kernel].run(q, k, v, pattern, size), expected, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
 @pytest.mark.parametrize("mask", list(PATTERNS))
 @pytest.mark.parametrize("scheme", list(SCHEMES))
 def test_ranks_give_what_one_gives(scheme: str, mask: str, ranks: int) -> None:

@@ -10,7 +10,18 @@ import torch
 from s2lic.errors import UsageError
 from s2lic.eval.attnbench import run
 from s2lic.eval.attnbench.kernels import KERNELS
-from s2lic.eval.attnbench.run import OK, OUT_OF_MEMORY, TOO_LONG, UNSUPPORTED, WRONG, Case, Settings, cases, measure
+from s2lic.eval.attnbench.run import (
+    DIRECTIONS,
+    OK,
+    OUT_OF_MEMORY,
+    TOO_LONG,
+    UNSUPPORTED,
+    WRONG,
+    Case,
+    Settings,
+    cases,
+    measure,
+)
 
 QUICK = Settings(repeats=2)
 
@@ -26,6 +37,34 @@ def test_a_right_kernel_is_timed_and_its_products_are_counted() -> None:
     assert row.ms80 is not None
     assert 0 < row.ms20 <= row.ms50 <= row.ms80
     assert row.sent_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("kernel", "mask", "ranks"), [("windows", "window", 1), ("streamed", "slices", 1), ("ring", "checkerboard", 2)]
+)
+def test_a_backward_pass_is_checked_against_the_gradients_of_the_matrix_and_has_five_products(
+    kernel: str, mask: str, ranks: int
+) -> None:
+    forward, row = (measure(Case(kernel, mask, 16, 24, ranks, one), QUICK) for one in DIRECTIONS)
+    assert (row.status, row.direction) == (OK, "backward")
+    assert 2 * row.macs == 5 * forward.macs
+    assert row.error is not None
+    assert 0 < row.error < 1e-4
+    assert row.ms50 is not None
+    assert row.ms50 > 0
+    assert row.sent_bytes is None
+
+
+def test_a_kernel_with_a_wrong_gradient_is_not_timed_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = KERNELS["streamed"].run
+
+    def half(*args: object) -> torch.Tensor:
+        out = plain(*args)  # type: ignore[arg-type]
+        return (out + out.detach()) / 2
+
+    monkeypatch.setitem(run.KERNELS, "streamed", dataclasses.replace(KERNELS["streamed"], run=half))
+    forward, backward = (measure(Case("streamed", "full", 16, 24, 1, one), QUICK) for one in DIRECTIONS)
+    assert (forward.status, backward.status, backward.ms50) == (OK, WRONG, None)
 
 
 def test_ranks_are_timed_with_what_they_send() -> None:
@@ -61,6 +100,8 @@ def test_cases_are_all_combinations_and_names_are_checked() -> None:
     found = cases(["dense", "fused"], ["full"], ["256"], [8, 4], [1, 2])
     assert len(found) == 2 * (2 + 3)
     assert found[0] == Case("dense", "full", 32, 32)
+    both = cases(["dense"], ["full"], ["256"], [8], [1, 2], DIRECTIONS)
+    assert [case.direction for case in both] == 4 * ["forward", "backward"]
     for names in ((["flash"], ["full"], ["256"]), (["dense"], ["x"], ["256"]), (["dense"], ["full"], ["8k"])):
         with pytest.raises(UsageError, match="there are"):
             cases(*names, [8], [1])
