@@ -91,7 +91,7 @@ class Codec:
         target = target_of(target_bpp, target_size, target_psnr, picture.size)
         regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
         kind = target.kind if target else None
-        trials = Trials(self, picture, extras, regions, kind, check_effort(effort), self._beside(cond))
+        trials = Trials(self, picture, extras, regions, kind, check_effort(effort), self.beside(cond))
         if target is None:
             return trials.plain(level)
         if quality is not None:
@@ -153,8 +153,11 @@ class Codec:
         synthesise = partial(self.synthesise, file.weights, level=file.header.quality)
         return file.picture(file.latent, synthesise, self.jobs)
 
-    def _beside(self, cond: ArrayLike | None) -> Tensor | None:
-        """What g_a is told beside the quality, (1, numbers)."""
+    def beside(self, cond: ArrayLike | None) -> Tensor | None:
+        """What g_a is told beside the quality, (1, numbers).
+
+        Raises ConditionMissingError, ConditionShapeError.
+        """
         count = self.weights.model.row.transform.cond
         if cond is None and not count:
             return None

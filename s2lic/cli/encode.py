@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from s2lic.codec import Codec
+    from s2lic.condition import Vector
 
 Quality = Annotated[
     float | None,
@@ -67,6 +68,9 @@ RoiMap = Annotated[
 Cond = Annotated[
     Path | None,
     typer.Option("--cond", help="A .npy of what the encoder is told of the pictures, for a model that was trained so."),
+]
+Adapt = Annotated[
+    int, typer.Option("--adapt", min=0, help="Steps that g_a's adapters learn the picture, in models with attention.")
 ]
 Tile = Annotated[
     int | None,
@@ -93,6 +97,7 @@ def encode(
     effort: Effort = EFFORT,
     roi: RoiMap = None,
     cond: Cond = None,
+    adapt: Adapt = 0,
     strip: Strip = False,
     strict: Strict = False,
     model: Model = None,
@@ -110,10 +115,7 @@ def encode(
     from s2lic.condition import read_vector
     from s2lic.images import is_picture_name, read_image
 
-    targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
-    targets = {name: value for name, value in targets.items() if value is not None}
-    if len(targets) + (quality is not None) > 1:
-        raise UsageError("-q, --target-bpp, --target-size and --target-psnr exclude one another; give one of them")
+    targets = _targets(quality, adapt, target_bpp=target_bpp, target_size=target_size, target_psnr=target_psnr)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
     mask = None if roi in (None, SALIENCY) else read_image(roi, max_pixels).image
@@ -133,12 +135,13 @@ def encode(
 
     def code(coder: Codec, read: Sequence[Read]) -> list[bytes]:
         level = 50.0 if quality is None else quality
-        if targets or roi or cond or len(read) == 1:
+        if targets or roi or cond or adapt or len(read) == 1:
             told = {} if vector is None else {"cond": vector}
             wanted = {**(targets or {"quality": level}), "effort": effort, **told}
+            coders = [_adapted(coder, item.image, level, adapt, vector) for item in read]
             return [
                 coder.encode(item.image, **wanted, **_regions(coder, item.image, mask, roi == SALIENCY))  # type: ignore[arg-type]
-                for item in read
+                for item, coder in zip(read, coders, strict=True)
             ]
         return coder.encode_many([item.image for item in read], level, effort=effort)
 
@@ -169,6 +172,26 @@ class Read:
     @property
     def pixels(self) -> int:
         return self.image.width * self.image.height
+
+
+def _targets(quality: float | None, adapt: int, **targets: float | None) -> dict[str, float]:
+    """The target that was given, if one was. Raises UsageError for two, or for words that do not go with one."""
+    given = {name: value for name, value in targets.items() if value is not None}
+    if len(given) + (quality is not None) > 1:
+        raise UsageError("-q, --target-bpp, --target-size and --target-psnr exclude one another; give one of them")
+    if given and adapt:
+        raise UsageError("--adapt learns a picture at one quality: give -q instead of a target")
+    return given
+
+
+def _adapted(codec: Codec, image: Image.Image, quality: float, steps: int, cond: Vector | None) -> Codec:
+    """The codec for one picture."""
+    if not steps:
+        return codec
+    from s2lic.codec import quality_level
+    from s2lic.train.one import adapted
+
+    return adapted(codec, image, quality_level(quality), steps, cond)
 
 
 def _regions(codec: Codec, image: Image.Image, mask: Image.Image | None, salient: bool) -> dict[str, Image.Image]:

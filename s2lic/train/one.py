@@ -1,0 +1,80 @@
+"""Adapters of one picture: g_a learns it before it is coded, and a decoder needs none of it (Wu et al. 2024)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from s2lic.codec import Codec
+from s2lic.condition import Vector
+from s2lic.entropy.model import EntropyModel
+from s2lic.errors import BlockChoiceError
+from s2lic.extras import take
+from s2lic.model import S2LIC, build, variant
+from s2lic.pixels import pad, to_tensor
+from s2lic.search import worth
+from s2lic.train.adapter import PART
+
+WRAP = "p_adapter"
+RATE = 3e-2
+# Of a larger picture the steps take turns at parts of this side.
+SIDE = 512
+
+
+def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Vector | None = None) -> Codec:
+    """The codec with a g_a whose adapters took so many steps on one picture at a level 0..10000, if that is better.
+
+    Its files are the codec's: same model id, same entropy model, same g_s. The loss is bits of y and lambda times the
+    squared error; those of z hardly change. Raises BlockChoiceError for a model that no adapter can stand in.
+    """
+    picture, _ = take(image, strip=True)
+    own, told = _with_adapters(codec.weights.model), codec.beside(cond)
+    entropy, parts = copy.deepcopy(codec.weights.quick_entropy), _parts(pad(to_tensor(picture).to(codec.device)))
+    levels = torch.tensor([level], device=codec.device)
+    learning = [p.requires_grad_() for name, p in own.g_a.named_parameters() if PART in f".{name}"]
+    before = _total(own, entropy, parts, levels, told)
+    optimiser = torch.optim.Adam(learning, RATE)
+    for step in range(steps):
+        loss = _loss(own, entropy, parts[step % len(parts)], levels, told, step)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    if _total(own, entropy, parts, levels, told) >= before:
+        return codec
+    tuned = copy.copy(codec)
+    tuned.weights = replace(codec.weights, model=own.requires_grad_(False))
+    return tuned
+
+
+def _with_adapters(model: S2LIC) -> S2LIC:
+    """A copy whose attention in g_a has adapters, which change nothing yet unless the model's own did."""
+    row = model.row if model.row.transform.wrap == WRAP else variant(model.row, wrap=WRAP)
+    if model.row.transform.wrap not in ("", WRAP):
+        raise BlockChoiceError(f"the attention of this model is wrapped by '{model.row.transform.wrap}' already")
+    own, device = copy.deepcopy(model), next(model.parameters()).device
+    own.g_a = build(row).g_a.to(device).requires_grad_(False).eval()
+    own.g_a.load_state_dict(model.g_a.state_dict(), strict=False)
+    return own
+
+
+def _parts(x: Tensor) -> list[Tensor]:
+    return [part for row in x.split(SIDE, 2) for part in row.split(SIDE, 3)]
+
+
+def _total(own: S2LIC, entropy: EntropyModel, parts: list[Tensor], levels: Tensor, told: Tensor | None) -> float:
+    with torch.no_grad():
+        return sum(_loss(own, entropy, part, levels, told, -1 - i).item() for i, part in enumerate(parts))
+
+
+def _loss(own: S2LIC, entropy: EntropyModel, x: Tensor, levels: Tensor, told: Tensor | None, seed: int) -> Tensor:
+    """In bits; the same seed gives the same noise."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        context = own.context(levels, told)
+        rated = entropy(own.g_a(x - 0.5, context), levels)
+        error = (worth(levels, None, x) * (own.g_s(rated.y_hat, context) + 0.5 - x).square()).sum()
+    return rated.y_bits.sum() + error  # type: ignore[no-any-return]
