@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
 from s2lic.condition import checked
-from s2lic.effort import EFFORT, check_effort
+from s2lic.effort import check_effort
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import QualityRangeError, UsageError
 from s2lic.extras import alpha_of, take
@@ -72,7 +72,7 @@ class Codec:
         target_size: int | None = None,
         target_psnr: float | None = None,
         roi: ImageLike | None = None,
-        effort: int = EFFORT,
+        effort: int | None = None,
         cond: ArrayLike | None = None,
     ) -> bytes:
         """The file of a picture (Pillow image, array or path) at quality 0..100, 50 if nothing is said.
@@ -81,8 +81,8 @@ class Codec:
         out ICC profile, Exif and XMP; `strict` refuses a picture that would have to lose something before it is coded.
         `roi` is a grey picture of what matters, stretched over this one: white is coded finer, black coarser, mid-grey
         as ever, in cells of 64 pixels. `effort` 0..9 is the rounds of a search for fewer bits at the same fidelity; one
-        takes about as long as coding the picture once. A picture in tiles is not searched. `cond` is what a model that
-        was trained so is told of the picture, a row of numbers; decoders do not need it.
+        takes about as long as coding the picture once; left out, it is 5, and 0 for a picture in tiles. `cond` is what
+        a model that was trained so is told of the picture, a row of numbers; decoders do not need it.
         Raises QualityRangeError, TargetRangeError, ConditionShapeError, ConditionMissingError, UsageError, or what
         `s2lic.images.as_image` raises.
         """
@@ -99,7 +99,7 @@ class Codec:
         if target.kind is Kind.rate:
             return meet(target, trials.sample_rate, trials.rate, None, 3 if trials.keeps else 2)
         # What a search gives is less even than what rounding gives, and to measure it costs little beside it.
-        plain, count = (None, 3) if effort else (trials.plain, 1)
+        plain, count = (None, 3) if trials.effort else (trials.plain, 1)
         return meet(target, trials.sample_psnr, trials.psnr, plain, count)
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
@@ -117,7 +117,7 @@ class Codec:
         strip: bool = False,
         strict: bool = False,
         *,
-        effort: int = EFFORT,
+        effort: int | None = None,
     ) -> list[bytes]:
         """The files of pictures in their order, as `encode` makes them.
 
@@ -219,7 +219,7 @@ def encode(
     model: str | Path = manifest.DEFAULT_MODEL,
     strip: bool = False,
     strict: bool = False,
-    effort: int = EFFORT,
+    effort: int | None = None,
 ) -> bytes:
     """The file of one picture; for many, keep a `Codec`. Raises as `Codec.encode` does."""
     return Codec(model).encode(image, quality, strip, strict, effort=effort)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from s2lic.errors import UsageError
 
-EFFORT, EFFORT_MAX = 5, 9
+# A picture in tiles has so many pixels that a search takes minutes: it is made when asked for.
+EFFORT, EFFORT_TILED, EFFORT_MAX = 5, 0, 9
 
 
-def check_effort(effort: int) -> int:
-    """The number of rounds that an encoder searches, 0 to 9. Raises UsageError."""
-    if not 0 <= effort <= EFFORT_MAX:
+def check_effort(effort: int | None) -> int | None:
+    """The number of rounds that an encoder searches, 0 to 9, or None for the usual one. Raises UsageError."""
+    if effort is not None and not 0 <= effort <= EFFORT_MAX:
         raise UsageError(f"effort {effort} is outside 0..{EFFORT_MAX}")
+    return effort
+
+
+def rounds(effort: int | None, tiled: bool) -> int:
+    """The number of rounds for a picture in one stream or in tiles."""
+    if effort is None:
+        return EFFORT_TILED if tiled else EFFORT
     return effort

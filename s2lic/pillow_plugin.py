@@ -7,7 +7,6 @@ from typing import IO, TYPE_CHECKING, Any
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from s2lic.bitstream import MAGIC, Limits, unpack
-from s2lic.effort import EFFORT
 from s2lic.errors import S2licError
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     try:
         picture = as_image(image, None).copy()
         picture.info = {name: content for name, content in given.items() if content}
-        picture, effort = with_metadata(picture, metadata_of(picture)), options.get("effort", EFFORT)
+        picture, effort = with_metadata(picture, metadata_of(picture)), options.get("effort")
         data = _codec().encode(picture, options.get("quality", 50), effort=effort)
     except S2licError as error:
         raise OSError(str(error)) from error

@@ -41,9 +41,11 @@ def test_a_searched_file_costs_less_than_a_plain_one(quality: float) -> None:
     assert cost(searched, image, quality, codec()) < 0.995 * cost(plain, image, quality, codec())
 
 
-def test_a_picture_in_tiles_is_not_searched() -> None:
+def test_a_picture_in_tiles_is_searched_when_asked_and_not_by_itself() -> None:
     image, coder = picture("portrait", size=(520, 300)), Codec(MODEL, tile=256)
-    assert coder.encode(image, 60, effort=3) == coder.encode(image, 60, effort=0)
+    plain, searched = (coder.encode(image, 60, effort=effort) for effort in (0, 3))
+    assert coder.encode(image, 60) == plain
+    assert cost(searched, image, 60, coder) < 0.995 * cost(plain, image, 60, coder)
 
 
 def test_a_searched_picture_with_a_map_costs_less_too() -> None:

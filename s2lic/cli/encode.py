@@ -36,7 +36,7 @@ from s2lic.cli.options import (
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import check_target, print_note, write_output
 from s2lic.cli.summary import print_summary
-from s2lic.effort import EFFORT, EFFORT_MAX
+from s2lic.effort import EFFORT, EFFORT_MAX, EFFORT_TILED
 from s2lic.errors import UsageError
 from s2lic.tiles import SIDE, SIDE_MAX, SIDE_MIN
 
@@ -54,8 +54,15 @@ TargetBpp = Annotated[float | None, typer.Option("--target-bpp", help="Bits a pi
 TargetSize = Annotated[int | None, typer.Option("--target-size", help="Bytes to meet, instead of a quality.")]
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
 Effort = Annotated[
-    int,
-    typer.Option("-e", "--effort", min=0, max=EFFORT_MAX, help="Rounds to search for a smaller file; 0 is fastest."),
+    int | None,
+    typer.Option(
+        "-e",
+        "--effort",
+        min=0,
+        max=EFFORT_MAX,
+        help="Rounds to search for a smaller file; 0 is fastest.",
+        show_default=f"{EFFORT}, in tiles {EFFORT_TILED}",
+    ),
 ]
 RoiMap = Annotated[
     str | None,
@@ -94,7 +101,7 @@ def encode(
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
     target_psnr: TargetPsnr = None,
-    effort: Effort = EFFORT,
+    effort: Effort = None,
     roi: RoiMap = None,
     cond: Cond = None,
     adapt: Adapt = 0,

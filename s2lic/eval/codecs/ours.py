@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from s2lic.effort import EFFORT, check_effort
+from s2lic.effort import check_effort
 from s2lic.errors import UsageError
 from s2lic.eval.codecs.row import CodecRow, Coder, Scale
 
@@ -14,14 +14,14 @@ from s2lic.eval.codecs.row import CodecRow, Coder, Scale
 class OurCoder(Coder):
     """`s2lic.Codec`, its files named by the hash of its weights."""
 
-    def __init__(self, model: str | None, device: str, effort: int) -> None:
+    def __init__(self, model: str | None, device: str, effort: int | None) -> None:
         from s2lic import __version__
         from s2lic.codec import Codec
 
         self.codec = Codec(device=device) if model is None else Codec(model, device=device)
         self.effort, weights = check_effort(effort), self.codec.weights
         named = f"{weights.model.row.name}, weights {weights.model_id.hex()}"
-        self.identity = f"s2lic {__version__}, {named}, effort {effort}, {device}"
+        self.identity = f"s2lic {__version__}, {named}, effort {'as usual' if effort is None else effort}, {device}"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
         return self.codec.encode(image, quality, effort=self.effort)
@@ -31,10 +31,12 @@ class OurCoder(Coder):
 
 
 def _open(options: Mapping[str, str]) -> Coder:
-    return OurCoder(options.get("model"), options.get("device", "cpu"), _whole(options.get("effort", str(EFFORT))))
+    return OurCoder(options.get("model"), options.get("device", "cpu"), _whole(options.get("effort")))
 
 
-def _whole(text: str) -> int:
+def _whole(text: str | None) -> int | None:
+    if text is None:
+        return None
     if not text.isdecimal():
         raise UsageError(f"s2lic.effort is a whole number, not '{text}'")
     return int(text)
