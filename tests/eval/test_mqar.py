@@ -40,6 +40,13 @@ def test_the_same_seed_draws_the_same_maps() -> None:
     assert torch.equal(first.answers, second.answers)
 
 
+def test_attention_recalls_8_pairs_of_64_places_and_a_convolution_of_3x3_does_not() -> None:
+    task = Task(side=8, pairs=8, vocabulary=64)
+    able, unable = (recall(block, task, steps=100, dim=64, batch=48) for block in ("swinv2", "base_conv:kernel=3"))
+    assert able.accuracy >= 0.99
+    assert unable.accuracy < 0.1  # chance is 1 / 32
+
+
 def test_attention_learns_to_look_up_what_an_mlp_cannot() -> None:
     task = Task(side=3, pairs=3, vocabulary=32)
     able, unable = (recall(block, task, steps=150, dim=32, batch=32) for block in ("swinv2", "mlp"))

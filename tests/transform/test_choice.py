@@ -83,7 +83,8 @@ def test_the_first_value_of_an_option_is_the_default_and_the_others_make_another
 def state(net: nn.Module) -> tuple[object, ...]:
     """Its parts, and what they remember that is no tensor."""
     return tuple(
-        (type(m), {k: v for k, v in vars(m).items() if isinstance(v, (bool, str, int, float))}) for m in net.modules()
+        (type(m), {k: v for k, v in vars(m).items() if isinstance(v, (bool, str, int, float, tuple))})
+        for m in net.modules()
     )
 
 

@@ -56,10 +56,10 @@ class BaseConv(nn.Module):
     The residual of the paper is the one of the layer around it. `long` makes the filter as large as the map.
     """
 
-    def __init__(self, dim: int, long: bool = False) -> None:
+    def __init__(self, dim: int, long: bool = False, kernel: int = KERNEL) -> None:
         super().__init__()
         self.linear = nn.Linear(dim, dim)
-        self.conv = LongFilter(dim) if long else depthwise(dim, KERNEL)
+        self.conv = LongFilter(dim) if long else depthwise(dim, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) * self.conv(x)  # type: ignore[no-any-return]

@@ -107,7 +107,7 @@ ROWS = {
         ),
         BlockRow(
             "base_conv", "Arora et al. 2024, Zoology, arXiv 2312.04927", "mixer", "smooth", "7x7, or the map",
-            BaseConv, options={"long": YES},
+            BaseConv, options={"long": YES, "kernel": (7, 3)},
         ),
         BlockRow(
             "davit_channel", "Ding et al. 2022, DaViT, arXiv 2204.03645", "mixer", "smooth", "the map",

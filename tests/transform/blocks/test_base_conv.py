@@ -35,8 +35,9 @@ def test_the_transform_holds_in_float32() -> None:
     torch.testing.assert_close(fft_convolution(x.float(), kernel.float()), exact, rtol=0, atol=1e-5)
 
 
-def test_the_short_one_sees_7x7_and_the_long_one_the_map() -> None:
+def test_the_short_one_sees_7x7_or_3x3_and_the_long_one_the_map() -> None:
     x = draw(1, 16, 13, 15)
+    assert torch.equal(felt(made("base_conv", kernel=3), x, 6, 7), box(13, 15, slice(5, 8), slice(6, 9)))
     assert torch.equal(felt(made("base_conv"), x, 6, 7), box(13, 15, slice(3, 10), slice(4, 11)))
     assert felt(made("base_conv", long=True), x, 6, 7).all()
 
