@@ -97,9 +97,9 @@ class Codec:
         if quality is not None:
             raise UsageError("a quality and a target cannot both be met; give one of them")
         if target.kind is Kind.rate:
-            return meet(target, trials.sample_rate, trials.rate, None, 3 if trials.keeps else 2)
+            return meet(target, trials.sample_rate, trials.rate, None, trials.most)
         # What a search gives is less even than what rounding gives, and to measure it costs little beside it.
-        plain, count = (None, 3) if trials.effort else (trials.plain, 1)
+        plain, count = (None, trials.most) if trials.effort else (trials.plain, 1)
         return meet(target, trials.sample_psnr, trials.psnr, plain, count)
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,10 +33,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Trial:
-    """A file and what it measures, in the unit of the target."""
+    """A file and what it measures, in the unit of the target.
+
+    Files with another number of their `line` do not lie on one curve with it; `steeper`: its rise beside the sample's.
+    """
 
     data: bytes
     value: float
+    line: int = 0
+    steeper: float = 1.0
 
 
 def target_of(bpp: float | None, size: int | None, psnr: float | None, pixels: tuple[int, int]) -> Target | None:
@@ -65,12 +70,13 @@ class Curve:
     def solve(self, wanted: float, slope: float | None = None) -> int:
         """The level of a value, from the nearest one that is known; at the ends at most."""
         level, value = min(self.known.items(), key=lambda point: abs(point[1] - wanted))
-        rise = self.rise(level) if slope is None or len(self.known) > 1 else slope
+        beyond = [other for other, known in self.known.items() if (known > wanted) != (value > wanted)]
+        rise = self.rise(level, beyond) if slope is None or len(self.known) > 1 else slope
         return min(max(round(level + (wanted - value) / rise), 0), LEVEL_MAX)
 
-    def rise(self, level: int) -> float:
-        """The slope from there to the nearest other level, within reason; the usual one if there is none."""
-        others = [other for other in self.known if other != level]
+    def rise(self, level: int, to: Sequence[int] = ()) -> float:
+        """The slope to the nearest of those or of all levels, within reason; the usual one if there is none."""
+        others = to or [other for other in self.known if other != level]
         if not others:
             return self._slope
         other = min(others, key=lambda at: abs(at - level))
@@ -102,20 +108,22 @@ def meet(
     given, only makes it at the end, where what the file would measure is then known closely enough.
     """
     level, slope = search(target, sample)
-    curve, files = Curve(target.kind.value), dict[int, bytes]()
+    made: dict[int, Trial] = {}
     for _ in range(trials):
         at, trial = level, whole(level)
-        files[at], curve.known[at] = trial.data, trial.value
+        made[at] = trial
         if abs(trial.value - target.goal) <= target.tolerance:
             return trial.data
         _check_reach(target, at, trial.value)
-        level = curve.solve(target.goal, slope)
-        if level in files:
+        curve = Curve(target.kind.value)
+        curve.known = {level: other.value for level, other in made.items() if other.line == trial.line}
+        level = curve.solve(target.goal, slope * trial.steeper)
+        if level in made:
             break
-    if plain is not None and level not in files:
+    if plain is not None and level not in made:
         _check_reach(target, level, trial.value + slope * (level - at))
         return plain(level)
-    return files[min(files, key=lambda level: abs(curve.known[level] - target.goal))]
+    return min(made.values(), key=lambda trial: abs(trial.value - target.goal)).data
 
 
 def _check_reach(target: Target, level: int, value: float) -> None:

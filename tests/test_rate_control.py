@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from s2lic.codec import Codec
+from s2lic.entropy.rounding import Aim
 from s2lic.errors import TargetRangeError, UsageError
 from s2lic.rate_control import Kind, Target, Trial, meet, target_of
+from s2lic.search import Search
 from s2lic.trials import Trials
 from tests.frozen import MODEL, picture
 
@@ -38,6 +40,33 @@ def test_a_psnr_is_met_within_a_twentieth_of_a_decibel() -> None:
     back = codec().decode(codec().encode(image, target_psnr=wanted, effort=0))
     error = np.mean((np.asarray(back, float) - np.asarray(image, float)) ** 2)
     assert abs(10 * math.log10(255**2 / error) - wanted) <= 0.05
+
+
+@pytest.mark.parametrize("target", [{"target_bpp": 0.3}, {"target_psnr": 27.2}])
+def test_a_target_takes_two_searches_at_most(target: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    image, runs, search = picture("portrait", size=SIZE), list[int](), Search.run
+
+    def counted(self: Search, rounds: int) -> Aim:
+        runs.append(rounds)
+        return search(self, rounds)
+
+    monkeypatch.setattr(Search, "run", counted)
+    data = codec().encode(image, effort=2, **target)  # type: ignore[arg-type]
+    error = np.mean((np.asarray(codec().decode(data), float) - np.asarray(image, float)) ** 2)
+    measured = {"target_bpp": 8 * len(data) / math.prod(SIZE), "target_psnr": 10 * math.log10(255**2 / error)}
+    ((name, goal),) = target.items()
+    assert abs(measured[name] - goal) <= (0.05 if name == "target_psnr" else 0.01 * goal)
+    assert 1 <= len(runs) <= 2
+
+
+@pytest.mark.parametrize("effort", [0, 1])
+def test_what_is_kept_beside_the_pixels_counts_for_the_first_guess(effort: int) -> None:
+    image = picture("portrait", size=SIZE)
+    alone, laden = (
+        Trials(codec(), image, extras, kind=Kind.rate, effort=effort) for extras in ({}, {"icc_profile": bytes(6000)})
+    )
+    bits = [math.exp(trials.sample_rate(5000)) * math.prod(SIZE) for trials in (alone, laden)]
+    assert bits[1] - bits[0] == pytest.approx(8 * 6000)
 
 
 @pytest.mark.parametrize("targets", [{"target_bpp": 1e-4}, {"target_size": 10**7}, {"target_psnr": 90.0}])
@@ -78,6 +107,22 @@ def test_few_trials_of_the_whole_are_enough_where_the_sample_is_off(offset: floa
     data = meet(Target(Kind.rate, -1.1, 0.007), sample, whole, None, 3)
     assert abs(sample(int(data)) + offset + 1.1) <= 0.007
     assert len(tried) <= 3
+
+
+def test_files_of_another_line_say_nothing_of_the_slope() -> None:
+    tried: list[int] = []
+
+    def sample(level: int) -> float:
+        return 2e-4 * level - 2
+
+    def whole(level: int) -> Trial:
+        tried.append(level)
+        line = min(len(tried), 2)
+        offset = -0.3 if line == 1 else 0.2
+        return Trial(b"%d" % level, sample(level) + offset, line)
+
+    meet(Target(Kind.rate, -1.0, 0.001), sample, whole, None, 3)
+    assert tried == [5000, 6500, 4000]  # by the slope of the sample, from the last file each time
 
 
 @pytest.mark.parametrize("goal", [29.5, 33.2, 36.6, 39.0])

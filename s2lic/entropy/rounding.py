@@ -45,6 +45,11 @@ class Aim:
     y: Tensor
     rounding: Rounding = nearest
 
+    @property
+    def searched(self) -> bool:
+        """Whether it is more than g_a's own y rounded."""
+        return self.rounding is not nearest
+
 
 def _bits(symbols: Tensor, sigma: Tensor) -> Tensor:
     return -gaussian_likelihood(symbols, sigma).log2()
