@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,21 @@ Crop = Annotated[
 ]
 
 
+class PrecisionName(str, Enum):
+    """What `--precision` takes."""
+
+    float32 = "float32"
+    auto = "auto"
+
+
+Precision = Annotated[
+    PrecisionName,
+    typer.Option(
+        "--precision", help="Of the last network; auto is bfloat16 where that is faster: a level off here and there."
+    ),
+]
+
+
 def decode(
     sources: Inputs,
     output: Output = None,
@@ -69,6 +85,7 @@ def decode(
     strip: Strip = False,
     model: Model = None,
     device: Device = DeviceName.cpu,
+    precision: Precision = PrecisionName.float32,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     jobs: Jobs = 1,
     force: Force = False,
@@ -84,7 +101,7 @@ def decode(
     extension, part = _extension(format_name, output), _crop(crop, skip_existing)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
     batch = plan(sources, outputs, CODED, recursive, as_json)
-    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs))
+    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value)
 
     def begin(job: Job) -> Coded | Facts:
         target = job.target or STANDARD

@@ -21,18 +21,24 @@ def open_codec(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     jobs: int = 1,
     tile: int | None = None,
+    precision: str | None = None,
 ) -> Codec:
-    """The codec of that model and tile, else of the default ones. Raises DeviceMissingError."""
+    """The codec of that model, tile and precision, else of the default ones. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
     options: dict[str, Any] = {"device": pick_device(device), "max_pixels": max_pixels, "jobs": jobs}
-    if tile is not None:
-        options["tile"] = tile
+    options |= {name: value for name, value in (("tile", tile), ("precision", precision)) if value is not None}
     return Codec(**options) if model is None else Codec(model, **options)
 
 
 def shared_codec(
-    device: DeviceName, model: str | None, max_pixels: int, threads: int, files: int, tile: int | None = None
+    device: DeviceName,
+    model: str | None,
+    max_pixels: int,
+    threads: int,
+    files: int,
+    tile: int | None = None,
+    precision: str | None = None,
 ) -> Callable[[], Codec]:
     """A codec that is opened when it is first asked for, and once, whatever thread asks.
 
@@ -44,7 +50,8 @@ def shared_codec(
     def get() -> Codec:
         with lock:
             if not opened:
-                opened.append(open_codec(device, model, max_pixels, jobs=threads if files == 1 else 1, tile=tile))
+                jobs = threads if files == 1 else 1
+                opened.append(open_codec(device, model, max_pixels, jobs, tile, precision))
                 share_cores(min(threads, files))
         return opened[0]
 

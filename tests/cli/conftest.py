@@ -20,7 +20,14 @@ from s2lic.cli import main
 class FakeCodec:
     """JPEG in our container: the interface of `s2lic.codec.Codec` without its cost."""
 
-    def __init__(self, model: str = "fake", device: str = "cpu", max_pixels: int | None = None, jobs: int = 1) -> None:
+    def __init__(
+        self,
+        model: str = "fake",
+        device: str = "cpu",
+        precision: str = "float32",
+        max_pixels: int | None = None,
+        jobs: int = 1,
+    ) -> None:
         self.model, self.device, self.max_pixels, self.jobs = model, device, max_pixels, jobs
 
     def encode(

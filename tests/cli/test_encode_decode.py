@@ -138,7 +138,9 @@ def test_quiet_prints_nothing(run: Run, photo: Path) -> None:
     assert run("decode", "photo.s2lic", "-o", "b.png", "--quiet") == Result(0, b"", "")
 
 
-def test_the_device_and_the_model_reach_the_codec(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_the_model_and_the_precision_reach_the_codec(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
     def note(_: FakeCodec, *names: str, **options: object) -> None:
@@ -147,11 +149,12 @@ def test_the_device_and_the_model_reach_the_codec(run: Run, photo: Path, monkeyp
     monkeypatch.setattr(FakeCodec, "__init__", note)
     run("encode", photo, "--model", "small", "--max-pixels", 2000)
     run("decode", "photo.s2lic", "-o", "b.png", "--max-pixels", 3000)
-    run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2)
+    run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2, "--precision", "auto")
+    plain = {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 1}
     assert asked == [
-        (("small",), {"device": "cpu", "max_pixels": 2000, "jobs": 1}),
-        ((), {"device": "cpu", "max_pixels": 3000, "jobs": 1}),
-        (("own.safetensors",), {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 2}),
+        (("small",), plain | {"max_pixels": 2000}),
+        ((), plain | {"max_pixels": 3000, "precision": "float32"}),
+        (("own.safetensors",), plain | {"jobs": 2, "precision": "auto"}),
     ]
 
 

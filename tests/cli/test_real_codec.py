@@ -15,6 +15,7 @@ from PIL import Image
 from s2lic.model import build
 from s2lic.train.export import gaussian_scales
 from s2lic.weights.store import export
+from tests.frozen import MODEL, codec
 
 from .conftest import Result
 
@@ -63,6 +64,19 @@ def test_a_folder_of_thumbnails_becomes_the_files_of_one_by_one(run: Run, photo:
         run("decode", "one.bin", "-o", "one.png", "--force", "--model", weights)
         assert Path(f"coded/{number}.s2lic").read_bytes() == Path("one.bin").read_bytes()
         assert Path(f"back/{number}.png").read_bytes() == Path("one.png").read_bytes()
+
+
+@pytest.mark.parametrize(("words", "precision"), [((), "float32"), (("--precision", "auto"), "bf16")])
+def test_decode_computes_in_the_precision_that_is_asked_for(
+    run: Run, photo: Path, words: tuple[str, ...], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2lic.codec._multiplies_bf16", lambda: True)
+    run("encode", photo, "--model", MODEL, "-e", "0")
+    assert run("decode", "photo.s2lic", "-o", "back.png", "--model", MODEL, *words).code == 0
+    with Image.open("back.png") as back:
+        pixels = {name: codec(name).decode(Path("photo.s2lic").read_bytes()) for name in ("float32", "bf16")}
+        assert back.tobytes() == pixels[precision].tobytes()
+    assert pixels["float32"].tobytes() != pixels["bf16"].tobytes()
 
 
 def test_info_names_the_model_that_encode_used(run: Run, photo: Path, weights: Path) -> None:
