@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from s2lic.codec import pad, to_tensor
 from s2lic.entropy import coding
-from s2lic.entropy.coder import Coded, SymbolReader
+from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
-from s2lic.entropy.exceptions import ROW, CodingException
-from s2lic.entropy.tables import Tables
+from s2lic.entropy.exceptions import ROW
 from s2lic.errors import SymbolChecksumError
+from s2lic.kernels.quantise_index import index_scales
 from s2lic.weights.store import Weights, load
 from scripts import check_determinism
 from scripts.check_determinism import Report, Setting, all_settings, compare, covering, encode, noise
@@ -91,22 +87,15 @@ def stage() -> Stage:
     return Stage()
 
 
-class OffReader(SymbolReader):
-    """Reads with relative noise of 1e-5 on every scale before it chooses a row."""
+def off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative noise of 1e-5 on every scale before it chooses a row."""
+    generator = torch.Generator().manual_seed(0)
 
-    def __init__(
-        self,
-        tables: Tables,
-        payload: bytes,
-        exceptions: Iterable[CodingException],
-        symbol_count: int,
-        ans: ModuleType | None = None,
-    ) -> None:
-        super().__init__(tables, payload, exceptions, symbol_count, ans)
-        self._noise = np.random.default_rng(0)
+    def index(sigma: Tensor, thresholds: Tensor) -> Tensor:
+        noise = torch.empty_like(sigma).uniform_(-1e-5, 1e-5, generator=generator)
+        return index_scales(sigma * (1 + noise), thresholds)
 
-    def read_scaled(self, sigma: NDArray[np.float64]) -> NDArray[np.int16]:
-        return super().read_scaled(sigma * (1 + self._noise.uniform(-1e-5, 1e-5, sigma.shape)))
+    monkeypatch.setattr(coding, "index_scales", index)
 
 
 def row_exceptions(coded: list[Coded]) -> int:
@@ -116,7 +105,7 @@ def row_exceptions(coded: list[Coded]) -> int:
 def test_a_wide_margin_absorbs_scales_that_are_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     coded = stage.encode(margin=1e-3)
     expected = stage.decode(coded)
-    monkeypatch.setattr(coding, "SymbolReader", OffReader)
+    off(monkeypatch)
     assert torch.equal(stage.decode(coded), expected)
     assert row_exceptions(coded) > 100
 
@@ -125,7 +114,7 @@ def test_without_the_list_such_scales_end_in_the_symbol_checksum(stage: Stage, m
     coded = stage.encode(margin=1e-3)
     bare = [replace(c, exceptions=tuple(e for e in c.exceptions if e.kind != ROW)) for c in coded]
     stage.decode(bare)
-    monkeypatch.setattr(coding, "SymbolReader", OffReader)
+    off(monkeypatch)
     with pytest.raises(SymbolChecksumError):
         stage.decode(bare)
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from s2lic.entropy.ans import load_ans
 from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
-from s2lic.entropy.ladder import count_below
 from s2lic.entropy.tables import INT16, Tables
 from s2lic.errors import (
     ArithmeticFaultError,
@@ -49,26 +48,11 @@ class Coded:
     count: int
 
 
-def gaussian_index(
-    sigma: NDArray[np.float64], thresholds: NDArray[np.float64], margin: float = MARGIN
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(rows, near): how many thresholds lie below each sigma, and whether one is within `margin`.
-
-    Shapes as sigma's; the margin is relative. Raises UsageError unless sigma is float64, and
-    ArithmeticFaultError unless it is finite and positive.
-    """
-    rows = _rows(sigma, thresholds)
-    edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
-    near = np.minimum(sigma - edges[rows], edges[rows + 1] - sigma) <= margin * sigma
-    return rows, near
-
-
 class SymbolWriter:
     """Codes symbols pass by pass, in the order in which a SymbolReader will ask for them."""
 
-    def __init__(self, tables: Tables, margin: float = MARGIN, ans: ModuleType | None = None) -> None:
+    def __init__(self, tables: Tables, ans: ModuleType | None = None) -> None:
         self._tables = tables
-        self._margin = margin
         self._encoder = (ans or load_ans()).BufferedRansEncoder()
         self._exceptions: list[CodingException] = []
         self._crc = 0
@@ -82,14 +66,13 @@ class SymbolWriter:
         """
         self._write(symbols, _factorised(rows, self._tables))
 
-    def write_scaled(self, symbols: Symbols, sigma: NDArray[np.float64]) -> None:
-        """Code y: symbols with one scale each, same shape.
+    def write_gaussian(self, symbols: Symbols, rows: Symbols, near: NDArray[np.int64]) -> None:
+        """Code y: symbols with one Gaussian row each, same shape, and where among them a row may be taken for another.
 
-        Raises as `gaussian_index` does, and ArithmeticFaultError for a symbol beyond 16 bits.
+        Raises UsageError for a row out of range, ArithmeticFaultError for a symbol beyond 16 bits.
         """
-        rows, near = gaussian_index(sigma.ravel(), self._tables.thresholds, self._margin)
-        self._except(ROW, near, rows)
-        self._write(symbols, rows + self._tables.gaussian_first)
+        self._except(ROW, near, rows.ravel())
+        self._write(symbols, _gaussian(rows, self._tables))
 
     def finish(self) -> Coded:
         """Everything written so far as bytes; the writer is spent.
@@ -108,7 +91,7 @@ class SymbolWriter:
         if true.shape != rows.shape:
             raise UsageError(f"{true.size} symbols cannot be coded with {rows.size} rows")
         clipped = np.clip(true, self._tables.offsets[rows], self._tables.last[rows])
-        self._except(SYMBOL, clipped != true, true)
+        self._except(SYMBOL, np.flatnonzero(clipped != true), true)
         self._encode(clipped, rows)
         self._crc = zlib.crc32(true.astype("<i2").tobytes(), self._crc)
         self._count += true.size
@@ -119,8 +102,8 @@ class SymbolWriter:
         if symbols.size:
             self._encoder.encode_with_indexes(symbols.tolist(), *self._tables.arguments(rows))
 
-    def _except(self, kind: int, where: NDArray[np.bool_], values: Symbols) -> None:
-        for index in np.flatnonzero(where):
+    def _except(self, kind: int, where: NDArray[np.int64], values: Symbols) -> None:
+        for index in where:
             entry = CodingException(kind, self._count + int(index), int(values[index]))
             self._exceptions.append(entry)
 
@@ -161,15 +144,15 @@ class SymbolReader:
             raise CorruptError("an exception names a Gaussian row for a factorised symbol")
         return self._read(_factorised(rows, self._tables)).reshape(rows.shape)
 
-    def read_scaled(self, sigma: NDArray[np.float64]) -> NDArray[np.int16]:
-        """The symbols of y for one scale each, in sigma's shape.
+    def read_gaussian(self, rows: Symbols) -> NDArray[np.int16]:
+        """The symbols of y for one Gaussian row each, as far as no exception names another, in the rows' shape.
 
-        Raises as `gaussian_index` does, and CorruptError beyond the last symbol declared.
+        Raises UsageError for a row out of range, CorruptError beyond the last symbol declared.
         """
-        rows = _rows(sigma.ravel(), self._tables.thresholds)
-        where, values = self._exceptions_within(ROW, rows.size)
-        rows[where] = values
-        return self._read(rows + self._tables.gaussian_first).reshape(sigma.shape)
+        own = _gaussian(rows, self._tables)
+        where, values = self._exceptions_within(ROW, own.size)
+        own[where] = values + self._tables.gaussian_first
+        return self._read(own).reshape(rows.shape)
 
     def finish(self, expected_crc: int) -> None:
         """Raise SymbolChecksumError unless the symbols read are those that were written."""
@@ -208,18 +191,16 @@ def check_capacity(size: int, least_bits: float) -> None:
         raise CorruptError(f"{size} bytes cannot hold a picture that takes {least_bits / 8:.0f} bytes or more")
 
 
-def _rows(sigma: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
-    if sigma.dtype != np.float64:
-        raise UsageError(f"scales choose their rows in float64, not {sigma.dtype}")
-    if not ((sigma > 0) & (sigma < np.inf)).all():
-        raise ArithmeticFaultError("the network gave a scale that is not finite and positive")
-    return count_below(sigma, thresholds)
-
-
 def _factorised(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
     if ((rows < 0) | (rows >= tables.gaussian_first)).any():
         raise UsageError(f"a row lies beyond the {tables.gaussian_first} factorised rows")
     return rows.ravel().astype(np.int64)
+
+
+def _gaussian(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
+    if ((rows < 0) | (rows > tables.thresholds.size)).any():
+        raise UsageError(f"a row lies beyond the {tables.thresholds.size + 1} Gaussian rows")
+    return rows.ravel().astype(np.int64) + tables.gaussian_first
 
 
 def _int16(symbols: Symbols) -> NDArray[np.int16]:

@@ -21,6 +21,7 @@ from s2lic.entropy.quality import Quality
 from s2lic.entropy.rounding import Aim
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
+from s2lic.kernels.quantise_index import index_scales, quantise_index
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def encode_and_decode(
     Raises ArithmeticFaultError if a mean or scale is not finite or a symbol does not fit 16 bits.
     """
     quality, size = model.quality(levels), LatentSize(y.shape[2], y.shape[3])
-    writers = [SymbolWriter(tables, margin) for _ in range(len(y))]
+    writers = [SymbolWriter(tables) for _ in range(len(y))]
     y = y.double()
     resting = model.resting(quality)
     z_symbols = torch.round(model.hyper_analysis(y, quality) - resting)
@@ -91,13 +92,15 @@ def encode_and_decode(
         writer.write_rows(whole(z), rows)
     aim = aim or Aim(y)
     gained = (aim.y.double() * model.gains(quality)[0]).flatten(2).transpose(1, 2)
-    finer = _by_place(fineness, y.shape[0], size, y.device)
+    finer, thresholds = _by_place(fineness, y.shape[0], size, y.device), _thresholds(tables, y.device)
 
     def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
         steps = sigma * finer[:, at]
         q = aim.rounding((gained[:, at, first : first + mu.shape[2]] - mu) * finer[:, at], steps, first)
-        for writer, symbols, scale in zip(writers, q, steps, strict=True):
-            writer.write_scaled(whole(symbols.T), scale.T.cpu().numpy())
+        symbols, rows, near = quantise_index(q, steps, thresholds, margin)
+        where = _by_picture(near, rows)
+        for writer, *parts in zip(writers, symbols.cpu().numpy(), rows.cpu().numpy(), where, strict=True):
+            writer.write_gaussian(*parts)
         return q / finer[:, at] + mu
 
     y_hat = model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise)
@@ -123,15 +126,14 @@ def decode_latent(
     for picture, least in zip(coded, least_bits(model.row, tables, quality, size), strict=True):
         check_capacity(len(picture.payload), least)
     readers = [SymbolReader(tables, c.payload, c.exceptions, count) for c in coded]
-    rows = z_rows(model.row, quality, size)
-    z = [numbers(reader.read_rows(row)) for reader, row in zip(readers, rows, strict=True)]
+    z = [numbers(r.read_rows(rows)) for r, rows in zip(readers, z_rows(model.row, quality, size), strict=True)]
 
     z_hat = torch.stack(z).to(device) + model.resting(quality)
-    finer = _by_place(fineness, len(coded), size, device)
+    finer, thresholds = _by_place(fineness, len(coded), size, device), _thresholds(tables, device)
 
     def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
-        scales = (sigma * finer[:, at]).transpose(1, 2).cpu().numpy()
-        q = [numbers(r.read_scaled(scale)) for r, scale in zip(readers, scales, strict=True)]
+        rows = index_scales(sigma * finer[:, at], thresholds).cpu().numpy()
+        q = [numbers(reader.read_gaussian(own)) for reader, own in zip(readers, rows, strict=True)]
         return torch.stack(q).to(device).transpose(1, 2) / finer[:, at] + mu
 
     y_hat = model.reconstruct(z_hat, quality, (size.height, size.width), quantise)
@@ -145,6 +147,17 @@ def _by_place(fineness: Tensor | None, pictures: int, size: LatentSize, device: 
     if fineness is None:
         return torch.ones(pictures, size.height * size.width, 1, dtype=torch.float64, device=device)
     return fineness.to(device).flatten(1).unsqueeze(2)
+
+
+def _thresholds(tables: Tables, device: torch.device) -> Tensor:
+    return torch.from_numpy(tables.thresholds).to(device)
+
+
+def _by_picture(near: Tensor, rows: Tensor) -> list[NDArray[np.int64]]:
+    """Ascending flat positions in rows (B, C, P), as those in each picture."""
+    at, firsts = near.cpu().numpy(), rows[0].numel() * np.arange(len(rows))
+    own = np.split(at, np.searchsorted(at, firsts[1:]))
+    return [positions - first for positions, first in zip(own, firsts, strict=True)]
 
 
 def whole(x: Tensor) -> NDArray[np.int64]:

@@ -18,7 +18,6 @@ from s2lic.entropy.coder import (
     Coded,
     SymbolReader,
     SymbolWriter,
-    gaussian_index,
 )
 from s2lic.entropy.exceptions import (
     ROW,
@@ -35,6 +34,7 @@ from s2lic.errors import (
     TruncatedError,
     UsageError,
 )
+from tests.scaled import read_scaled, write_scaled
 
 TABLES = build_tables([(-16, np.ones(33)), (90, np.arange(1.0, 21.0))])
 CODERS = {"twin": rans, "compiled": load_ans()}
@@ -50,8 +50,8 @@ def random_y(seed: int, count: int, top: float = 60.0) -> tuple[Ints, Floats]:
 
 
 def write_y(symbols: Ints, sigma: Floats, margin: float = MARGIN) -> Coded:
-    writer = SymbolWriter(TABLES, margin)
-    writer.write_scaled(symbols, sigma)
+    writer = SymbolWriter(TABLES)
+    write_scaled(writer, TABLES, symbols, sigma, margin)
     return writer.finish()
 
 
@@ -75,12 +75,12 @@ def test_passes_of_z_and_y_come_back_in_order_and_shape(ans: ModuleType) -> None
     writer = SymbolWriter(TABLES, ans=ans)
     writer.write_rows(z, rows)
     for i in range(0, 10, 2):
-        writer.write_scaled(y[i : i + 2], sigma[i : i + 2])
+        write_scaled(writer, TABLES, y[i : i + 2], sigma[i : i + 2])
     coded = writer.finish()
     reader = reader_of(coded, ans)
     assert np.array_equal(reader.read_rows(rows), z)
     for i in range(0, 10, 5):
-        assert np.array_equal(reader.read_scaled(sigma[i : i + 5]), y[i : i + 5])
+        assert np.array_equal(read_scaled(reader, TABLES, sigma[i : i + 5]), y[i : i + 5])
     reader.finish(coded.symbol_crc)
     assert coded.count == 24 + 400
 
@@ -89,8 +89,8 @@ def test_twin_and_compiled_coder_write_the_same_stream() -> None:
     symbols, sigma = random_y(3, 3000)
     streams = []
     for ans in CODERS.values():
-        writer = SymbolWriter(TABLES, margin=1e-3, ans=ans)
-        writer.write_scaled(symbols, sigma)
+        writer = SymbolWriter(TABLES, ans=ans)
+        write_scaled(writer, TABLES, symbols, sigma, margin=1e-3)
         streams.append(writer.finish())
     assert streams[0] == streams[1]
 
@@ -98,7 +98,7 @@ def test_twin_and_compiled_coder_write_the_same_stream() -> None:
 def test_golden_stream() -> None:
     writer = SymbolWriter(TABLES)
     writer.write_rows(np.array([3, 95]), np.array([0, 1]))
-    writer.write_scaled(np.array([0, -2, 1, 40, 300]), np.array([0.1, 1.5, 0.7, 33.0, 2.0]))
+    write_scaled(writer, TABLES, np.array([0, -2, 1, 40, 300]), np.array([0.1, 1.5, 0.7, 33.0, 2.0]))
     coded = writer.finish()
     assert coded.payload.hex() == "fa934be83d0000000bff401f"
     assert coded.exceptions == (CodingException(SYMBOL, 6, 300),)
@@ -112,12 +112,12 @@ def test_few_symbols_are_padded_to_eight_bytes_at_least(ans: ModuleType, count: 
     # At 16 bits a symbol: two such, unpadded, overrun the compiled coder's buffer.
     symbols, sigma = np.full(count, 16), np.full(count, 0.11)
     writer = SymbolWriter(TABLES, ans=ans)
-    writer.write_scaled(symbols, sigma)
+    write_scaled(writer, TABLES, symbols, sigma)
     coded = writer.finish()
     assert coded.count == count
     assert len(coded.payload) == 8 + 4 * (count // 2)
     reader = reader_of(coded, ans)
-    assert np.array_equal(reader.read_scaled(sigma), symbols)
+    assert np.array_equal(read_scaled(reader, TABLES, sigma), symbols)
     reader.finish(coded.symbol_crc)
 
 
@@ -125,13 +125,13 @@ def test_empty_passes_leave_no_trace() -> None:
     symbols, sigma = random_y(4, 50)
     writer = SymbolWriter(TABLES)
     for part in (slice(0), slice(0, 20), slice(0), slice(20, 50), slice(0)):
-        writer.write_scaled(symbols[part], sigma[part])
+        write_scaled(writer, TABLES, symbols[part], sigma[part])
     writer.write_rows(np.empty(0, int), np.empty(0, int))
     coded = writer.finish()
     assert coded == write_y(symbols, sigma)
     reader = reader_of(coded)
-    assert reader.read_scaled(sigma[:0]).size == reader.read_rows(np.empty((0, 3), int)).size == 0
-    assert np.array_equal(reader.read_scaled(sigma), symbols)
+    assert read_scaled(reader, TABLES, sigma[:0]).size == reader.read_rows(np.empty((0, 3), int)).size == 0
+    assert np.array_equal(read_scaled(reader, TABLES, sigma), symbols)
     reader.finish(coded.symbol_crc)
 
 
@@ -146,7 +146,7 @@ def test_symbols_beyond_their_row_come_back_through_exceptions(
     beyond = (symbols < TABLES.offsets[rows]) | (symbols > TABLES.last[rows])
     listed = [e.position for e in coded.exceptions if e.kind == SYMBOL]
     assert listed == np.flatnonzero(beyond).tolist()
-    read = reader_of(coded).read_scaled(sigma)
+    read = read_scaled(reader_of(coded), TABLES, sigma)
     assert np.array_equal(read, symbols)
 
 
@@ -169,14 +169,14 @@ def noisy_case() -> tuple[Ints, Floats, Floats]:
 
 def test_row_exceptions_absorb_another_machines_arithmetic() -> None:
     symbols, sigma, noisy = noisy_case()
-    rows, rows_there = (gaussian_index(s, TABLES.thresholds)[0] for s in (sigma, noisy))
+    rows, rows_there = (np.searchsorted(TABLES.thresholds, s) for s in (sigma, noisy))
     assert (rows != rows_there).any()
     coded = write_y(symbols, sigma, margin=1e-3)
     assert any(e.kind == ROW for e in coded.exceptions)
     listed = unpack_exceptions(pack_exceptions(coded.exceptions), coded.count)
     assert listed == coded.exceptions
     reader = reader_of(replace(coded, exceptions=listed))
-    assert np.array_equal(reader.read_scaled(noisy), symbols)
+    assert np.array_equal(read_scaled(reader, TABLES, noisy), symbols)
     reader.finish(coded.symbol_crc)
 
 
@@ -185,7 +185,7 @@ def test_without_its_row_exceptions_such_a_stream_ends_in_the_symbol_checksum() 
     coded = write_y(symbols, sigma, margin=1e-3)
     kept = tuple(e for e in coded.exceptions if e.kind == SYMBOL)
     reader = reader_of(replace(coded, exceptions=kept))
-    reader.read_scaled(noisy)
+    read_scaled(reader, TABLES, noisy)
     with pytest.raises(SymbolChecksumError):
         reader.finish(coded.symbol_crc)
 
@@ -195,32 +195,10 @@ def test_a_scale_on_a_threshold_is_an_exception_at_the_real_margin() -> None:
     assert coded.exceptions == (CodingException(ROW, 0, 4), CodingException(ROW, 1, 51))
 
 
-def test_the_gaussian_row_is_the_number_of_thresholds_below() -> None:
-    thresholds = np.array([1.0, 2.0, 4.0])
-    sigma = np.array([[0.5, 1.0, 1.1], [2.0, 3.99, 1e300]])
-    rows, near = gaussian_index(sigma, thresholds, margin=0.01)
-    assert rows.tolist() == [[0, 0, 1], [1, 2, 3]]
-    assert near.tolist() == [[False, True, False], [True, True, False]]
-
-
-@pytest.mark.parametrize("sigma", [math.nan, math.inf, -math.inf, 0.0, -1.0])
-def test_a_scale_that_is_not_finite_and_positive_is_an_arithmetic_fault(sigma: float) -> None:
-    writer, bad = SymbolWriter(TABLES), np.array([1.0, sigma])
-    with pytest.raises(ArithmeticFaultError):
-        writer.write_scaled(np.zeros(2, int), bad)
-    with pytest.raises(ArithmeticFaultError):
-        reader_of(write_y(*random_y(7, 2))).read_scaled(bad)
-
-
-def test_scales_in_float32_are_refused() -> None:
-    with pytest.raises(UsageError, match="float64"):
-        gaussian_index(np.ones(3, np.float32), TABLES.thresholds)
-
-
 @pytest.mark.parametrize("symbol", [32768, -32769, 2**40])
 def test_a_symbol_beyond_16_bits_is_an_arithmetic_fault(symbol: int) -> None:
     with pytest.raises(ArithmeticFaultError, match="16 bits"):
-        write_y(np.array([symbol]), np.ones(1))
+        SymbolWriter(TABLES).write_rows(np.array([symbol]), np.zeros(1, int))
 
 
 @pytest.mark.parametrize("row", [-1, 2])
@@ -231,9 +209,17 @@ def test_a_row_that_is_not_factorised_is_refused(row: int) -> None:
         reader_of(write_y(*random_y(8, 4))).read_rows(np.array([row]))
 
 
-def test_unequal_numbers_of_symbols_and_scales_are_refused() -> None:
+@pytest.mark.parametrize("row", [-1, SCALES.size])
+def test_a_row_that_is_not_gaussian_is_refused(row: int) -> None:
+    with pytest.raises(UsageError):
+        SymbolWriter(TABLES).write_gaussian(np.zeros(1, int), np.array([row]), np.empty(0, int))
+    with pytest.raises(UsageError):
+        reader_of(write_y(*random_y(8, 4))).read_gaussian(np.array([row]))
+
+
+def test_unequal_numbers_of_symbols_and_rows_are_refused() -> None:
     with pytest.raises(UsageError, match="2 symbols"):
-        write_y(np.zeros(2, int), np.ones(3))
+        SymbolWriter(TABLES).write_gaussian(np.zeros(2, int), np.zeros(3, int), np.empty(0, int))
 
 
 def test_a_writer_finishes_once() -> None:
@@ -242,7 +228,7 @@ def test_a_writer_finishes_once() -> None:
     with pytest.raises(UsageError):
         writer.finish()
     with pytest.raises(UsageError):
-        writer.write_scaled(np.zeros(5, int), np.ones(5))
+        write_scaled(writer, TABLES, np.zeros(5, int), np.ones(5))
 
 
 @pytest.mark.parametrize("size", [0, 4, 7])
@@ -281,7 +267,7 @@ def test_a_gaussian_row_for_a_factorised_symbol_is_corrupt() -> None:
 def test_reading_more_or_fewer_symbols_than_declared_is_corrupt() -> None:
     coded = write_y(*random_y(9, 10))
     with pytest.raises(CorruptError):
-        reader_of(coded).read_scaled(np.ones(11))
+        read_scaled(reader_of(coded), TABLES, np.ones(11))
     with pytest.raises(CorruptError):
         reader_of(coded).finish(coded.symbol_crc)
 
@@ -294,7 +280,7 @@ def test_any_payload_ends_in_the_symbol_checksum_and_never_in_a_crash(ans: Modul
         fill = rng.integers(0, 256) if words % 3 == 0 else rng.integers(0, 256, 4 * words)
         payload = np.full(4 * words, fill, np.uint8).tobytes()
         reader = SymbolReader(TABLES, payload, (), 2400, ans)
-        z, y = reader.read_rows(rows), reader.read_scaled(sigma)
+        z, y = reader.read_rows(rows), read_scaled(reader, TABLES, sigma)
         assert ((z >= TABLES.offsets[rows]) & (z <= TABLES.last[rows])).all()
         assert abs(y).max() <= TABLES.last[-1]
         with pytest.raises(SymbolChecksumError):
@@ -306,7 +292,7 @@ def test_a_payload_cut_short_ends_in_the_symbol_checksum() -> None:
     coded = write_y(symbols, sigma)
     for length in (8, 12, 400, len(coded.payload) - 4):
         reader = reader_of(replace(coded, payload=coded.payload[:length]))
-        assert (reader.read_scaled(sigma) != symbols).any()
+        assert (read_scaled(reader, TABLES, sigma) != symbols).any()
         with pytest.raises(SymbolChecksumError):
             reader.finish(coded.symbol_crc)
 

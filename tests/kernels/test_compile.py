@@ -111,12 +111,12 @@ BUILDS = [
         quantise_index,
         "rows_kernel",
         ("*fp64", "*fp64", "*i32", "*i8", "*i32", *["i32"] * 7),
-        {"MARGIN": 1e-9, "BITS": 8, "BLOCK": 256},
+        {"MARGIN": 1e-9, "NEAR": True, "BITS": 8, "BLOCK": 256},
     ),
     Build(
         quantise_index,
         "symbols_kernel",
-        ("*fp64", "*fp64", "*i16", "*i32", *["i32"] * 9),
+        ("*fp64", "*i16", "*i32", *["i32"] * 6),
         {"BLOCK": 256},
     ),
 ]

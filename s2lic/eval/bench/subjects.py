@@ -55,8 +55,8 @@ def ours(effort: int, picture: Image.Image, threads: int, model: str | None) -> 
         Station("entropy nets", EntropyModel, "hyper_analysis"),
         Station("entropy nets", EntropyModel, "reconstruct"),
         Station("search", Search, "run"),
-        *(Station("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_scaled", "finish")),
-        *(Station("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_scaled", "finish")),
+        *(Station("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_gaussian", "finish")),
+        *(Station("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_gaussian", "finish")),
         Station("container", trials, "pack"),
         Station("container", home, "unpack"),
     )

@@ -8,32 +8,36 @@ import torch
 from torch import Tensor
 
 from s2lic.errors import ArithmeticFaultError, UsageError
+from s2lic.kernels.quantise_index.ladder import count_below
 
 # Stands for no number and for what is beyond int64: rounding is exact up to it, 16 bits end far below.
 BEYOND = 2.0**40
 SYMBOL_MIN, SYMBOL_MAX = -(2**15), 2**15 - 1
 
 
-def quantise_index(
-    y: Tensor, mu: Tensor, sigma: Tensor, thresholds: Tensor, margin: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def quantise_index(residual: Tensor, sigma: Tensor, thresholds: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     """As the public function of that name."""
-    rows, near = index_scales(sigma, thresholds, margin)
-    symbols = torch.round(y - mu).nan_to_num(nan=BEYOND).clamp(-BEYOND, BEYOND)
-    check_symbols(bool(((symbols < SYMBOL_MIN) | (symbols > SYMBOL_MAX)).any()))
-    return symbols.transpose(1, 2).to(torch.int16).contiguous(), rows, near
-
-
-def index_scales(sigma: Tensor, thresholds: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """As the public function of that name."""
-    check_dtype(sigma)
-    check_scales(not ((sigma > 0) & (sigma < math.inf)).all())
-    sigma = sigma.transpose(1, 2).contiguous()
-    rows = torch.searchsorted(thresholds, sigma)
+    sigma = sound(sigma)
+    rows = count_below(sigma, thresholds)
     edge = thresholds.new_tensor([math.inf])
     edges = torch.cat([-edge, thresholds, edge])
     near = torch.minimum(sigma - edges[rows], edges[rows + 1] - sigma) <= margin * sigma
-    return rows.int(), near.flatten().nonzero().squeeze(1)
+    symbols = torch.round(residual).nan_to_num(nan=BEYOND).clamp(-BEYOND, BEYOND)
+    check_symbols(bool(((symbols < SYMBOL_MIN) | (symbols > SYMBOL_MAX)).any()))
+    whole = symbols.transpose(1, 2).to(torch.int16).contiguous()
+    return whole, rows.int(), near.flatten().nonzero().squeeze(1)
+
+
+def index_scales(sigma: Tensor, thresholds: Tensor) -> Tensor:
+    """As the public function of that name."""
+    return count_below(sound(sigma), thresholds).int()
+
+
+def sound(sigma: Tensor) -> Tensor:
+    """The scales in coding order, (B, C, P), once they have been checked."""
+    check_dtype(sigma)
+    check_scales(not ((sigma > 0) & (sigma < math.inf)).all())
+    return sigma.transpose(1, 2).contiguous()
 
 
 def check_dtype(sigma: Tensor) -> None:

@@ -33,9 +33,12 @@ def offsets(at, places, channels, stride_b, stride_p, stride_c):
 def rows_kernel(
     sigma, thresholds, rows, near, unsound,
     count, places, channels, stride_b, stride_p, stride_c, threshold_count,
-    MARGIN: tl.constexpr, BITS: tl.constexpr, BLOCK: tl.constexpr,
+    MARGIN: tl.constexpr, NEAR: tl.constexpr, BITS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Bisects for the row of each scale; `MARGIN` is no argument at run time, for those are float32."""
+    """Bisects for the row of each scale; `MARGIN` is no argument at run time, for those are float32.
+
+    `near` is written where `NEAR` says that it is wanted.
+    """
     block = tl.program_id(0).to(tl.int64)
     at = block * BLOCK + tl.arange(0, BLOCK)
     inside = at < count
@@ -48,59 +51,58 @@ def rows_kernel(
         tried = row + (1 << (BITS - 1 - bit))
         edge = tl.load(thresholds + tried - 1, mask=tried <= threshold_count, other=float("inf"))
         row = tl.where(edge < scale, tried, row)
-    below = tl.load(thresholds + row - 1, mask=row > 0, other=float("-inf"))
-    above = tl.load(thresholds + row, mask=row < threshold_count, other=float("inf"))
-    reach = tl.full((BLOCK,), MARGIN, tl.float64) * scale
     tl.store(rows + at, row, mask=inside)
-    tl.store(near + at, ((scale - below <= reach) | (above - scale <= reach)).to(tl.int8), mask=inside)
+    if NEAR:
+        below = tl.load(thresholds + row - 1, mask=row > 0, other=float("-inf"))
+        above = tl.load(thresholds + row, mask=row < threshold_count, other=float("inf"))
+        reach = tl.full((BLOCK,), MARGIN, tl.float64) * scale
+        tl.store(near + at, ((scale - below <= reach) | (above - scale <= reach)).to(tl.int8), mask=inside)
 
 
 @triton.jit
 def symbols_kernel(
-    y, mu, symbols, beyond, count, places, channels,
-    y_stride_b, y_stride_p, y_stride_c, mu_stride_b, mu_stride_p, mu_stride_c, BLOCK: tl.constexpr,
+    residual, symbols, beyond, count, places, channels, stride_b, stride_p, stride_c, BLOCK: tl.constexpr
 ):  # fmt: skip
     block = tl.program_id(0).to(tl.int64)
     at = block * BLOCK + tl.arange(0, BLOCK)
     inside = at < count
-    value = tl.load(y + offsets(at, places, channels, y_stride_b, y_stride_p, y_stride_c), mask=inside, other=0.0)
-    mean = tl.load(mu + offsets(at, places, channels, mu_stride_b, mu_stride_p, mu_stride_c), mask=inside, other=0.0)
-    residual = value - mean
-    symbol = tl.where(tl.abs(residual) <= BOUND, residual, BOUND) + SHIFTER - SHIFTER
+    value = tl.load(residual + offsets(at, places, channels, stride_b, stride_p, stride_c), mask=inside, other=0.0)
+    symbol = tl.where(tl.abs(value) <= BOUND, value, BOUND) + SHIFTER - SHIFTER
     tl.store(symbols + at, symbol.to(tl.int64).to(tl.int16), mask=inside)
     tl.store(beyond + block, tl.max(((symbol < LOW) | (symbol > HIGH)).to(tl.int32), axis=0))
 
 
-def quantise_index(
-    y: Tensor, mu: Tensor, sigma: Tensor, thresholds: Tensor, margin: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def quantise_index(residual: Tensor, sigma: Tensor, thresholds: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
     """As the public function of that name."""
-    rows, near = index_scales(sigma, thresholds, margin)
     B, P, C = sigma.shape
-    y, mu = y.expand(B, P, C), mu.expand(B, P, C)
+    near = sigma.new_empty((B, C, P), dtype=torch.int8)
+    rows = rows_of(sigma, thresholds, margin, near)
+    residual = residual.expand(B, P, C)
     blocks = triton.cdiv(sigma.numel(), BLOCK)
     symbols = sigma.new_empty((B, C, P), dtype=torch.int16)
     beyond = sigma.new_empty(blocks, dtype=torch.int32)
     if blocks:
-        sizes = (sigma.numel(), P, C)
-        symbols_kernel[(blocks,)](y, mu, symbols, beyond, *sizes, *y.stride(), *mu.stride(), BLOCK=BLOCK)
+        symbols_kernel[(blocks,)](residual, symbols, beyond, sigma.numel(), P, C, *residual.stride(), BLOCK=BLOCK)
     check_symbols(bool(beyond.any()))
-    return symbols, rows, near
+    return symbols, rows, near.flatten().nonzero().squeeze(1)
 
 
-def index_scales(sigma: Tensor, thresholds: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+def index_scales(sigma: Tensor, thresholds: Tensor) -> Tensor:
     """As the public function of that name."""
+    return rows_of(sigma, thresholds, 0.0, None)
+
+
+def rows_of(sigma: Tensor, thresholds: Tensor, margin: float, near: Tensor | None) -> Tensor:
+    """The rows, and in `near`, if there is one, whether a scale is within the margin of a threshold."""
     check_dtype(sigma)
     B, P, C = sigma.shape
-    blocks = triton.cdiv(sigma.numel(), BLOCK)
+    blocks, bits = triton.cdiv(sigma.numel(), BLOCK), thresholds.numel().bit_length()
     rows = sigma.new_empty((B, C, P), dtype=torch.int32)
-    near = sigma.new_empty((B, C, P), dtype=torch.int8)
     unsound = sigma.new_empty(blocks, dtype=torch.int32)
-    bits = thresholds.numel().bit_length()
     if blocks:
-        sizes = (sigma.numel(), P, C, *sigma.stride(), thresholds.numel())
         rows_kernel[(blocks,)](
-            sigma, thresholds, rows, near, unsound, *sizes, MARGIN=margin, BITS=bits, BLOCK=BLOCK
+            sigma, thresholds, rows, rows if near is None else near, unsound, sigma.numel(), P, C, *sigma.stride(),
+            thresholds.numel(), MARGIN=margin, NEAR=near is not None, BITS=bits, BLOCK=BLOCK,
         )  # fmt: skip
     check_scales(bool(unsound.any()))
-    return rows, near.flatten().nonzero().squeeze(1)
+    return rows

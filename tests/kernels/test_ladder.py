@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from s2lic.entropy.ladder import count_below
 from s2lic.entropy.tables import SCALES
+from s2lic.kernels.quantise_index import ladder
 
 TINY = np.finfo(np.float64).tiny
 CLOSE = 1.0 + np.arange(5) * np.finfo(np.float64).eps
@@ -19,6 +20,11 @@ LADDERS = {
     "neighbouring floats": CLOSE,
     "from the smallest to the largest": np.array([5e-324, TINY, 1.0, 1e308]),
 }
+
+
+def count_below(values: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = ladder.count_below(torch.from_numpy(values), torch.from_numpy(thresholds)).numpy()
+    return found
 
 
 def around(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
