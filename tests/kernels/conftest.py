@@ -1,7 +1,7 @@
 """Kernel tests run on a GPU where there is one, else in an interpreted process of their own.
 
-Triton decides when it is loaded whether it interprets, and other tests load it too, so without a GPU
-`test_interpreted.py` runs this folder again in a process that has TRITON_INTERPRET=1.
+Triton decides when it is loaded whether it interprets, and other tests load it too. So without a GPU a process
+interprets that is asked for nothing but files of kernels, by name; `test_interpreted.py` asks one for all of them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,34 @@ import pytest
 import torch
 from torch import Tensor
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+HERE = Path(__file__).parent
 OUTER = {"test_interpreted.py", "test_compile.py", "test_choice.py"}
+# Files that launch kernels.
+INNER = {path for path in HERE.glob("test_*.py") if path.name not in OUTER}
+
+
+def interpreted() -> bool:
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    asked = {Path(word.partition("::")[0]).resolve() for word in config.args}
+    if asked <= INNER and not torch.cuda.is_available():
+        os.environ["TRITON_INTERPRET"] = "1"
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Each process collects what it can run: kernels themselves only where they can be launched."""
     if not collection_path.name.startswith("test_"):
         return None
-    launches = collection_path.name not in OUTER
-    runs = (INTERPRETED or torch.cuda.is_available()) if launches else not INTERPRETED
+    launches = collection_path in INNER
+    runs = (interpreted() or torch.cuda.is_available()) if launches else not interpreted()
     return None if runs else True
 
 
 @pytest.fixture
 def device() -> torch.device:
-    return torch.device("cpu" if INTERPRETED else "cuda")
+    return torch.device("cpu" if interpreted() else "cuda")
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +55,7 @@ def poisoned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def products_of_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     """The interpreter multiplies bfloat16 as if its bits were whole numbers, so there float32 is multiplied."""
-    if INTERPRETED:
+    if interpreted():
         import triton.language as tl
 
         from s2lic.kernels import precision

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 import torch
 
-HERE = Path(__file__).parent
+from tests.kernels.conftest import HERE, INNER
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton has no wheels for this system")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels run on the GPU instead")
 def test_kernels_equal_their_plain_twins_under_the_interpreter() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE)]
-    env = os.environ | {"TRITON_INTERPRET": "1"}
-    run = subprocess.run(command, cwd=HERE.parents[1], env=env, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, sorted(INNER))]
+    run = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
