@@ -2,9 +2,9 @@
 
     python -m scripts.bench_kernels [--page docs/performance.md]
 
-Peers: eager torch, torch.compile, and SDPA for the window attention under a softmax. A kernel may enter `WON` where it
-beats all, and flex_attention, which is not timed yet.
-Ends with exit code 2 without a GPU.
+Forward and backward passes at the shapes of a tile of 1024 x 1024. Peers: eager torch and torch.compile of the plain
+twin, and where they can say the same, SDPA and flex_attention. A kernel may enter `WON` where it beats all of them.
+Without a GPU it says of every pass that it is not yet measured, and ends with exit code 2.
 """
 
 from __future__ import annotations
@@ -12,34 +12,42 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 import typer
 from torch import Tensor
 
-from s2lic.eval.markdown import table
-from s2lic.kernels.deformable_attention import naive as deformable
-from s2lic.kernels.listed_attention import naive as listed
-from s2lic.kernels.sigmoid_attention import naive as sigmoid
-from s2lic.kernels.window_attention import naive as window
+from s2lic.entropy.tables import SCALES
+from s2lic.eval.markdown import put_into_page, table
+from s2lic.kernels.window_attention.naive import cosines
 
-BEGIN, END = "<!-- kernels: begin -->", "<!-- kernels: end -->"
-HEAD = ("operation", "kernel ms", "eager ms", "compiled ms", "SDPA ms", "GB/s", "of the ceiling", "wins")
-Run = Callable[[], Tensor]
+MARK = "kernels"  # what the table lies between in a page
+PEERS = ("eager", "compiled", "SDPA", "flex")
+HEAD = ("operation", "pass", "kernel ms", *(f"{p} ms" for p in PEERS), "GB/s", "of a copy's", "TFLOP/s", "wins")
+UNKNOWN = "not yet measured"
+# Of attention: five products of matrices go back, two forth.
+BACKWARD_FLOPS = 2.5
+Op = Callable[..., Any]
+Run = Callable[[], Any]
+Clock = Callable[[Run], float]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Milliseconds of a kernel and its peers, and the bytes that it must at least move."""
+    """Milliseconds of a kernel and its peers, and what it must at least do: bytes moved, floating-point operations."""
 
     name: str
+    way: str
     kernel: float
     peers: dict[str, float]
     moved: int
+    flops: float = 0
 
     @property
     def rate(self) -> float:
@@ -53,90 +61,147 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """An operation at a shape of the codec: its implementations by name, and what they read and write."""
+    """An operation at a shape of the codec: its kernel, what it is measured by, and its inputs.
+
+    flops: of a forward pass; none are counted where there is no product of matrices.
+    """
 
     name: str
-    kernel: Run
-    peers: dict[str, Run]
-    touched: tuple[Tensor, ...]
+    kernel: Op
+    peers: dict[str, Op]
+    inputs: tuple[Any, ...]
+    flops: float = 0
+    backward: bool = True
 
-    def measured(self, clock: Callable[[Run], float]) -> Measured:
-        moved = moved_bytes((*self.touched, self.kernel()))
-        return Measured(self.name, clock(self.kernel), {n: clock(run) for n, run in self.peers.items()}, moved)
+    def measured(self, clock: Clock) -> Iterator[Measured]:
+        """The forward pass and, if there is one, the backward pass."""
+        with torch.inference_mode():
+            yield self._pass("forward", lambda op: partial(op, *self.inputs), clock, self.flops)
+        if self.backward:
+            yield self._pass("backward", partial(gradients, inputs=self.inputs), clock, BACKWARD_FLOPS * self.flops)
+
+    def _pass(self, way: str, of: Callable[[Op], Run], clock: Clock, flops: float) -> Measured:
+        run, peers = of(self.kernel), {name: clock(of(op)) for name, op in self.peers.items()}
+        moved = moved_bytes((*self.inputs, *as_tuple(run())))
+        return Measured(self.name, way, clock(run), peers, moved, flops)
 
 
-def moved_bytes(tensors: tuple[Tensor, ...]) -> int:
+def gradients(op: Op, inputs: tuple[Any, ...]) -> Run:
+    """The backward pass alone, of all inputs that have gradients."""
+    leaves = [x.detach().requires_grad_() if is_real(x) else x for x in inputs]
+    free = [x for x in leaves if is_real(x)]
+    out = op(*leaves)
+    slope = torch.ones_like(out)
+    return lambda: torch.autograd.grad(out, free, slope, retain_graph=True)
+
+
+def is_real(x: object) -> bool:
+    return isinstance(x, Tensor) and x.is_floating_point()
+
+
+def as_tuple(out: Any) -> tuple[Any, ...]:
+    return out if isinstance(out, tuple) else (out,)
+
+
+def moved_bytes(values: tuple[Any, ...]) -> int:
     """Of tensors that are each read or written once."""
-    return sum(t.numel() * t.element_size() for t in tensors)
-
-
-def page_with(page: str, text: str) -> str:
-    """The page with the text between its two markers, or behind them at the end if it has none."""
-    if BEGIN not in page or END not in page:
-        page = f"{page.rstrip()}\n\n{BEGIN}\n{END}\n".lstrip()
-    before, rest = page.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END, 1)[1]}"
+    return sum(x.numel() * x.element_size() for x in values if isinstance(x, Tensor))
 
 
 def lines(found: list[Measured], ceiling: float) -> str:
     """The table; `ceiling` is in gigabytes a second."""
     rows = []
     for row in found:
-        peers = [f"{row.peers[name]:.3f}" if name in row.peers else "-" for name in ("eager", "compiled", "sdpa")]
-        share = f"{100 * row.rate / ceiling:.0f} %"
-        rows.append([row.name, f"{row.kernel:.3f}", *peers, f"{row.rate:.0f}", share, "yes" if row.wins else "no"])
+        peers = [f"{row.peers[name]:.3f}" if name in row.peers else "-" for name in PEERS]
+        share, work = f"{100 * row.rate / ceiling:.0f} %", f"{row.flops / row.kernel / 1e9:.1f}" if row.flops else "-"
+        verdict = "yes" if row.wins else "no"
+        rows.append([row.name, row.way, f"{row.kernel:.3f}", *peers, f"{row.rate:.0f}", share, work, verdict])
     return table(HEAD, rows)
 
 
-def cases(device: torch.device) -> Iterator[Case]:
-    """Forward passes at the shapes of a 1024 x 1024 tile: windows at stride 2, latents at stride 16."""
-    from s2lic.kernels.deformable_attention import triton as fused_deformable
-    from s2lic.kernels.listed_attention import triton as fused_listed
-    from s2lic.kernels.sigmoid_attention import triton as fused_sigmoid
-    from s2lic.kernels.window_attention import triton as fused_window
-
-    q, k, v = torch.randn(3, 1, 4096, 3, 64, 32, device=device).bfloat16().unbind()
-    scale, bias = torch.full((3, 1, 1), 10.0, device=device), torch.randn(3, 64, 64, device=device)
-    inputs = (q, k, v, scale.bfloat16(), bias.bfloat16())
-
-    def by_sdpa() -> Tensor:
-        a, b = window.cosines(*inputs[:2], inputs[3])
-        heads = (t.flatten(0, 1).to(v.dtype) for t in (a, b, v))
-        return F.scaled_dot_product_attention(*heads, attn_mask=bias.to(v.dtype), scale=1.0)
-
-    yield case("window_attention", fused_window.window_attention, window.window_attention, (*inputs, None), by_sdpa)
-    yield case("sigmoid_attention", fused_sigmoid.sigmoid_attention, sigmoid.sigmoid_attention, (*inputs, None))
-    yield case(
-        "deformable_attention", fused_deformable.deformable_attention, deformable.deformable_attention, spots(device)
-    )
-    index = torch.randint(256, (1, 1, 256, 8), device=device)
-    cells = torch.randn(3, 1, 4, 256, 64, 32, device=device).bfloat16().unbind()
-    yield case("listed_attention", fused_listed.listed_attention, listed.listed_attention, (*cells, index, None))
+def unmeasured() -> str:
+    """The table of a machine that has no GPU."""
+    ways = [(name, way) for name, row in OPERATIONS.items() for way in ("forward", "backward")[: 1 + row.backward]]
+    return table(HEAD, [[*way, UNKNOWN, *[UNKNOWN] * (len(HEAD) - 3)] for way in ways])
 
 
-def spots(device: torch.device) -> tuple[object, ...]:
-    """Inputs of deformable attention in float64, as the coder asks for it: nano's heads, 256 points."""
-    make = {"device": device, "dtype": torch.float64}
-    to_kv = torch.nn.Linear(128, 64).to(**make).requires_grad_(False)
-    q, x = torch.randn(1, 32, 64, 64, **make), torch.randn(1, 128, 64, 64, **make)
-    rows, cols = torch.randn(2, 1, 2, 64, 256, **make).unbind()
-    return q, x, torch.rand(1, 256, 2, **make) * 63, to_kv, rows, cols
+@dataclass(frozen=True)
+class Operation:
+    """What makes (inputs, flops of a forward pass), and the peers that not every operation has."""
+
+    inputs: Callable[[torch.device], tuple[tuple[Any, ...], float]]
+    peers: dict[str, Op] = field(default_factory=dict)
+    backward: bool = True
+
+    def case(self, name: str, device: torch.device) -> Case:
+        plain, kernel = (getattr(import_module(f"s2lic.kernels.{name}.{kind}"), name) for kind in ("naive", "triton"))
+        inputs, flops = self.inputs(device)
+        peers = {"eager": plain, "compiled": torch.compile(plain), **self.peers}
+        return Case(name, kernel, peers, inputs, flops, self.backward)
 
 
-def case(
-    name: str,
-    kernel: Callable[..., Tensor],
-    plain: Callable[..., Tensor],
-    inputs: tuple[object, ...],
-    sdpa: Run | None = None,
-) -> Case:
-    compiled = torch.compile(plain)
-    peers: dict[str, Run] = {"eager": lambda: plain(*inputs), "compiled": lambda: compiled(*inputs)}
-    touched = tuple(x for x in inputs if isinstance(x, Tensor))
-    return Case(name, lambda: kernel(*inputs), peers | ({"sdpa": sdpa} if sdpa else {}), touched)
+def windows(device: torch.device) -> tuple[tuple[Any, ...], float]:
+    """`small` at stride 2: 64 x 64 windows of 8 x 8 tokens, three heads 32 wide."""
+    count, heads, n, d = 4096, 3, 64, 32
+    q, k, v = torch.randn(3, 1, count, heads, n, d, device=device).bfloat16().unbind()
+    scale, bias = torch.full((heads, 1, 1), 10.0, device=device), torch.randn(heads, n, n, device=device)
+    return (q, k, v, scale.bfloat16(), bias.bfloat16(), None), 4.0 * count * heads * n * n * d
 
 
-def copy_rate(clock: Callable[[Run], float], device: torch.device) -> float:
+def by_sdpa(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: None) -> Tensor:
+    """Window attention without a mask."""
+    q, k, v = (t.flatten(0, 1).to(v.dtype) for t in (*cosines(q, k, scale), v))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(v.dtype), scale=1.0).unflatten(0, (1, -1))  # type: ignore[no-any-return]
+
+
+def by_flex(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: None) -> Tensor:
+    """Window attention without a mask."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    def biased(score: Tensor, window: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return score + bias[head, query, key]
+
+    q, k, v = (t.flatten(0, 1).to(v.dtype) for t in (*cosines(q, k, scale), v))
+    out = flex_attention(q, k, v, score_mod=biased, scale=1.0)
+    return out.unflatten(0, (1, -1))  # type: ignore[union-attr, no-any-return]
+
+
+def points(device: torch.device) -> tuple[tuple[Any, ...], float]:
+    """Deformable attention in float64, as the coder asks for it: nano's heads, 256 points."""
+    side, heads, d, count, source = 64, 2, 16, 256, 128
+    make: dict[str, Any] = {"device": device, "dtype": torch.float64}
+    to_kv = torch.nn.Linear(source, 2 * heads * d).to(**make).requires_grad_(False)
+    q, x = torch.randn(1, heads * d, side, side, **make), torch.randn(1, source, side, side, **make)
+    rows, cols = torch.randn(2, 1, heads, side, count, **make).unbind()
+    at = torch.rand(1, count, 2, **make) * (side - 1)
+    return (q, x, at, to_kv, rows, cols), 4.0 * side * side * count * heads * d
+
+
+def cells(device: torch.device) -> tuple[tuple[Any, ...], float]:
+    """256 cells of 64 queries, each with eight cells of keys."""
+    count, heads, n, d, listed = 256, 4, 64, 32, 8
+    index = torch.randint(count, (1, 1, count, listed), device=device)
+    q, k, v = torch.randn(3, 1, heads, count, n, d, device=device).bfloat16().unbind()
+    return (q, k, v, index, None), 4.0 * heads * count * n * listed * n * d
+
+
+def half(device: torch.device) -> tuple[tuple[Any, ...], float]:
+    """A half of nano's last slice, 128 channels, laid out as the walk hands it over."""
+    residual, sigma = (torch.randn(1, 128, 2048, dtype=torch.float64, device=device).mT for _ in range(2))
+    thresholds = torch.from_numpy((SCALES[:-1] * SCALES[1:]) ** 0.5).to(device)
+    return (4 * residual, sigma.exp(), thresholds, 1e-9), 0
+
+
+OPERATIONS = {
+    "window_attention": Operation(windows, {"SDPA": by_sdpa, "flex": torch.compile(by_flex)}),
+    "sigmoid_attention": Operation(windows),
+    "deformable_attention": Operation(points),
+    "listed_attention": Operation(cells),
+    "quantise_index": Operation(half, backward=False),
+}
+
+
+def copy_rate(clock: Clock, device: torch.device) -> float:
     """Gigabytes a second that a copy of 1 GiB reads and writes: the ceiling."""
     source = torch.empty(2**30, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
@@ -152,6 +217,7 @@ def check_tests() -> None:
 def main(page: Annotated[Path | None, typer.Option(help="Where the table goes, beside the screen.")] = None) -> None:
     """Prints the table, and writes it into the page."""
     if not torch.cuda.is_available():
+        typer.echo(unmeasured())
         typer.echo("kernels are timed on a GPU, and torch sees none here", err=True)
         raise typer.Exit(2)
     check_tests()
@@ -161,13 +227,12 @@ def main(page: Annotated[Path | None, typer.Option(help="Where the table goes, b
         return float(do_bench(run, return_mode="median"))
 
     device = torch.device("cuda")
-    with torch.inference_mode():
-        ceiling = copy_rate(clock, device)
-        found = [one.measured(clock) for one in cases(device)]
+    ceiling = copy_rate(clock, device)
+    found = [row for name, one in OPERATIONS.items() for row in one.case(name, device).measured(clock)]
     text = f"{torch.cuda.get_device_name()}, copies at {ceiling:.0f} GB/s.\n\n{lines(found, ceiling)}"
     typer.echo(text)
     if page:
-        page.write_text(page_with(page.read_text(encoding="utf-8"), text), encoding="utf-8")
+        page.write_text(put_into_page(page.read_text(encoding="utf-8"), text, MARK), encoding="utf-8")
 
 
 if __name__ == "__main__":
