@@ -93,10 +93,12 @@ def decode(
     verbose: Verbose = False,
 ) -> None:
     """Decode files to PNG, or to the format that the output's extension names."""
-    from s2lic.formats import check_alpha, encode_image, format_of, left_out
+    from s2lic.formats import check_alpha, colour_of, encode_image, format_of, left_out
     from s2lic.metadata import with_metadata
 
     extension, part = _extension(format_name, output), _crop(crop, skip_existing)
+    if background is not None:
+        colour_of(background)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
     batch = plan(sources, outputs, CODED, recursive, as_json)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value)

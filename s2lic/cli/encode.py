@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from s2lic.cli.options import (
     Verbose,
 )
 from s2lic.cli.stages import Stages
-from s2lic.cli.streams import check_target, print_note, write_output
+from s2lic.cli.streams import check_target, print_note, stdin, write_output
 from s2lic.cli.summary import print_summary
 from s2lic.effort import EFFORT, EFFORT_MAX, EFFORT_TILED
 from s2lic.errors import UsageError
@@ -134,7 +133,7 @@ def encode(
         if skip_existing and is_whole_file(target):
             return {"status": SKIPPED}
         check_target(target, force or skip_existing)
-        picture = read_image(sys.stdin.buffer if job.source == STANDARD else job.source, max_pixels, strict, strip)
+        picture = read_image(stdin() if job.source == STANDARD else job.source, max_pixels, strict, strip)
         notes = [note.text for note in picture.notes]
         for note in notes:
             print_note(f"s2lic: note: {job.source}: {note}", quiet)

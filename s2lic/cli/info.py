@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
 from s2lic.bitstream import EXTRAS, VERSION, Limits, describe, unpack
 from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
 from s2lic.cli.jobs import Job, find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
 from s2lic.cli.report import one_line
-from s2lic.cli.streams import CODED, read_input
+from s2lic.cli.streams import CODED, read_input, say
 
 
 def info(
@@ -50,4 +48,4 @@ def look(job: Job) -> Facts:
 
 def show(outcome: Outcome) -> None:
     for name, value in outcome.facts.items():
-        typer.echo(f"{name.replace('_', ' '):<18}{one_line(str(value))}")
+        say(f"{name.replace('_', ' '):<18}{one_line(str(value))}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from s2lic.errors import InputMissingError, UsageError
+from s2lic.errors import InputMissingError, OutputUnwritableError, UsageError
 from s2lic.files import is_folder, make_folder
 
 STANDARD = "-"
@@ -130,13 +130,13 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
 
 def _check_targets(jobs: Sequence[Job], as_json: bool) -> None:
     """Refuse outputs that would meet each other, an input or the wrong end of a pipe."""
-    sources = {Path(job.source).absolute() for job in jobs if job.source != STANDARD}
+    sources = {_real(job.source) for job in jobs if job.source != STANDARD}
     taken: dict[Path, str] = {}
     for job in jobs:
         if job.target == STANDARD:
             _check_stdout(as_json)
             continue
-        target = Path(job.target or "").absolute()
+        target = _real(job.target or "")
         if target in sources:
             raise UsageError(f"{job.target} is an input itself; give another output with -o or --outdir")
         if taken.get(target) == job.source:
@@ -148,8 +148,15 @@ def _check_targets(jobs: Sequence[Job], as_json: bool) -> None:
         taken[target] = job.source
 
 
+def _real(name: str) -> Path:
+    """Where it leads, past links and dots; a name that leads nowhere stays as it is."""
+    return Path(os.path.realpath(name))
+
+
 def _check_stdout(as_json: bool) -> None:
     if as_json:
         raise UsageError("--json prints on stdout, where the output goes already; give -o FILE")
+    if sys.stdout is None:
+        raise OutputUnwritableError("stdout is closed; open it or give -o FILE")
     if sys.stdout.isatty():
         raise UsageError("a terminal cannot show the output; redirect it or give -o FILE")

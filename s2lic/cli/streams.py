@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import typer
 
 from s2lic.bitstream import MAGIC
 from s2lic.cli.jobs import STANDARD, Wanted
 from s2lic.cli.report import one_line
-from s2lic.errors import OutputUnwritableError
+from s2lic.errors import InputMissingError, OutputUnwritableError
 from s2lic.files import begins_with, check_output, read_bytes, write_atomically
 
 # A file named so belongs to a folder's files even if it is broken; one named otherwise if it is ours.
@@ -21,7 +22,14 @@ CODED = Wanted("s2lic files", lambda path: path.suffix == ".s2lic" or begins_wit
 
 def read_input(source: str) -> bytes:
     """The whole input. Raises InputMissingError."""
-    return sys.stdin.buffer.read() if source == STANDARD else read_bytes(source)
+    return stdin().read() if source == STANDARD else read_bytes(source)
+
+
+def stdin() -> BinaryIO:
+    """Raises InputMissingError if it is closed."""
+    if sys.stdin is None:
+        raise InputMissingError("cannot read stdin: it is closed; open it or name a file")
+    return sys.stdin.buffer
 
 
 def check_target(target: str, force: bool) -> None:
@@ -39,17 +47,30 @@ def write_output(target: str, data: bytes, force: bool) -> None:
 
 
 def _write_stdout(data: bytes) -> None:
-    try:
+    with _told():
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong with stdout by its name."""
+    try:
+        yield
     except BrokenPipeError:
         raise  # typer ends quietly, as the tools before and behind in a pipe do
     except OSError as error:
         raise OutputUnwritableError(f"cannot write to stdout: {error.strerror}") from error
 
 
+def say(line: str) -> None:
+    """A line on stdout. Raises OutputUnwritableError."""
+    with _told():
+        typer.echo(line)
+
+
 def print_json(result: Mapping[str, object] | Sequence[Mapping[str, object]]) -> None:
-    typer.echo(json.dumps(result, indent=2))
+    say(json.dumps(result, indent=2))
 
 
 def print_note(line: str, quiet: bool) -> None:

@@ -169,12 +169,27 @@ def test_what_cannot_be_meant_is_refused_before_any_work(
     assert names(album) == before
 
 
+def test_a_background_that_is_no_colour_is_refused_even_where_none_is_needed(run: Run, photo: Path) -> None:
+    run("encode", photo)
+    result = run("decode", "photo.s2lic", "--background", "whitish")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+
+
 def test_two_inputs_of_one_output_are_named(run: Run, album: Path) -> None:
     Path("album/a.bmp").write_bytes(Path("album/a.png").read_bytes())
     result = run("encode", "album", "--outdir", "coded")
     assert result.code == 2
     assert "album/a.bmp and album/a.png" in result.err
     assert not Path("coded").exists()
+
+
+@pytest.mark.parametrize("output", ["link.png", "album/../photo.png"])
+def test_an_input_is_no_output_by_another_path_either(run: Run, album: Path, output: str) -> None:
+    Image.new("RGB", (8, 8)).save("photo.png")
+    Path("link.png").symlink_to("photo.png")
+    result = run("encode", "photo.png", "-o", output, "--force")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "is an input itself" in result.err
 
 
 def test_an_input_that_is_named_twice_is_told_so(run: Run, photo: Path) -> None:

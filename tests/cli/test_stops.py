@@ -115,10 +115,11 @@ def test_a_disk_that_fills_up_fails_the_files_that_do_not_fit_and_no_other(photo
     assert [path.name for path in (photo.parent / "out").iterdir()] == ["small.s2lic"]
 
 
-def test_no_room_behind_stdout_is_told(photo: Path) -> None:
+@pytest.mark.parametrize("words", [("encode", "photo.png", "-o", "-"), ("encode", "photo.png", "--json")], ids=" ".join)
+def test_no_room_behind_stdout_is_told(photo: Path, words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         process = subprocess.run(
-            [sys.executable, "-c", SCRIPT.format(before=""), "encode", photo, "-o", "-"],
+            [sys.executable, "-c", SCRIPT.format(before=""), *words],
             cwd=photo.parent,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=full,
@@ -128,6 +129,25 @@ def test_no_room_behind_stdout_is_told(photo: Path) -> None:
         )
     assert process.returncode == 1
     assert process.stderr == "s2lic: cannot write to stdout: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "code"), [(("photo.png", "-o", "-"), 1, 1), (("-", "-o", "x.s2lic"), 0, 2)], ids=str
+)
+def test_a_closed_end_of_a_pipe_is_told(photo: Path, words: tuple[str, ...], closed: int, code: int) -> None:
+    script = SCRIPT.format(before="import os")
+    process = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}>&-', "sh", sys.executable, "-c", script, "encode", *words],
+        cwd=photo.parent,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == code
+    assert process.stderr.startswith("s2lic: ")
+    assert "closed" in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 def test_two_writers_of_one_output_leave_a_whole_one(tmp_path: Path) -> None:
