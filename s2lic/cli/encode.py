@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -35,15 +33,9 @@ from s2lic.cli.options import (
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import check_target, print_note, stdin, write_output
 from s2lic.cli.summary import print_summary
+from s2lic.cli.wish import Read, wish_of
 from s2lic.effort import EFFORT, EFFORT_MAX, EFFORT_TILED
-from s2lic.errors import UsageError
 from s2lic.tiles import SIDE, SIDE_MAX, SIDE_MIN
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from s2lic.codec import Codec
-    from s2lic.condition import Vector
 
 Quality = Annotated[
     float | None,
@@ -88,7 +80,6 @@ Tile = Annotated[
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
-SALIENCY = "saliency"
 
 
 def encode(
@@ -118,14 +109,12 @@ def encode(
     verbose: Verbose = False,
 ) -> None:
     """Encode pictures."""
-    from s2lic.condition import read_vector
     from s2lic.images import is_picture_name, read_image
 
-    targets = _targets(quality, adapt, target_bpp=target_bpp, target_size=target_size, target_psnr=target_psnr)
+    targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
+    wish = wish_of(quality, effort, roi, cond, adapt, max_pixels, **targets)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
-    mask = None if roi in (None, SALIENCY) else read_image(roi, max_pixels).image
-    vector = None if cond is None else read_vector(cond)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile)
 
     def begin(job: Job) -> Read | Facts:
@@ -139,18 +128,6 @@ def encode(
             print_note(f"s2lic: note: {job.source}: {note}", quiet)
         return Read(picture.image, notes)
 
-    def code(coder: Codec, read: Sequence[Read]) -> list[bytes]:
-        level = 50.0 if quality is None else quality
-        if targets or roi or cond or adapt or len(read) == 1:
-            told = {} if vector is None else {"cond": vector}
-            wanted = {**(targets or {"quality": level}), "effort": effort, **told}
-            coders = [_adapted(coder, item.image, level, adapt, vector) for item in read]
-            return [
-                coder.encode(item.image, **wanted, **_regions(coder, item.image, mask, roi == SALIENCY))  # type: ignore[arg-type]
-                for item, coder in zip(read, coders, strict=True)
-            ]
-        return coder.encode_many([item.image for item in read], level, effort=effort)
-
     def end(job: Job, read: Read, data: bytes, seconds: float) -> Facts:
         write_output(job.target or STANDARD, data, force or skip_existing)
         size = {"width": read.image.width, "height": read.image.height, "bytes": len(data)}
@@ -161,52 +138,11 @@ def encode(
         print_note(_line(outcome), quiet)
 
     began = time.perf_counter()
-    work = Stages(begin, code, end).work(codec, device)
+    work = Stages(begin, wish.code, end).work(codec, device)
     outcomes = run(batch, work, show, Manner(quiet, as_json, verbose, jobs), "encoding")
     if batch.many and not quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)
-
-
-@dataclass(frozen=True)
-class Read:
-    """A picture that is ready to be coded, and what was done to it before."""
-
-    image: Image.Image
-    notes: list[str]
-
-    @property
-    def pixels(self) -> int:
-        return self.image.width * self.image.height
-
-
-def _targets(quality: float | None, adapt: int, **targets: float | None) -> dict[str, float]:
-    """The target that was given, if one was. Raises UsageError for two, or for words that do not go with one."""
-    given = {name: value for name, value in targets.items() if value is not None}
-    if len(given) + (quality is not None) > 1:
-        raise UsageError("-q, --target-bpp, --target-size and --target-psnr exclude one another; give one of them")
-    if given and adapt:
-        raise UsageError("--adapt learns a picture at one quality: give -q instead of a target")
-    return given
-
-
-def _adapted(codec: Codec, image: Image.Image, quality: float, steps: int, cond: Vector | None) -> Codec:
-    """The codec for one picture."""
-    if not steps:
-        return codec
-    from s2lic.codec import quality_level
-    from s2lic.train.one import adapted
-
-    return adapted(codec, image, quality_level(quality), steps, cond)
-
-
-def _regions(codec: Codec, image: Image.Image, mask: Image.Image | None, salient: bool) -> dict[str, Image.Image]:
-    """The map of regions as an argument, if there is one."""
-    if salient:
-        from s2lic.eval.explain.regions import salient_regions
-
-        return {"roi": salient_regions(codec, image)}
-    return {} if mask is None else {"roi": mask}
 
 
 def _line(outcome: Outcome) -> str:
