@@ -35,7 +35,7 @@ class Target:
 class Trial:
     """A file and what it measures, in the unit of the target.
 
-    Files with another number of their `line` do not lie on one curve with it; `steeper`: its rise beside the sample's.
+    Files with another number of their `line` lie on a curve beside its own; `steeper`: its rise beside the sample's.
     """
 
     data: bytes
@@ -116,9 +116,11 @@ def meet(
             return trial.data
         _check_reach(target, at, trial.value)
         curve = Curve(target.kind.value)
-        curve.known = {level: other.value for level, other in made.items() if other.line == trial.line}
+        # Beside a long way what lies between two curves is little.
+        known = (other for other in made if made[other].line == trial.line or abs(other - at) >= APART)
+        curve.known = {other: made[other].value for other in known}
         level = curve.solve(target.goal, slope * trial.steeper)
-        if level in made:
+        if level in curve.known:
             break
     if plain is not None and level not in made:
         _check_reach(target, level, trial.value + slope * (level - at))
