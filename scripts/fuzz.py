@@ -93,6 +93,8 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="Where to keep inputs that reached something new.")
     words = parser.parse_args()
     target, begin = TARGETS[words.target]
+    if target is decode:
+        decoder()  # its weights take longer to load than one input may
     corpus = words.corpus or Path(tempfile.mkdtemp())
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(begin()):
