@@ -198,9 +198,9 @@ def _factorised(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
 
 
 def _gaussian(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
-    if ((rows < 0) | (rows > tables.thresholds.size)).any():
+    if rows.size and (rows.min() < 0 or rows.max() > tables.thresholds.size):
         raise UsageError(f"a row lies beyond the {tables.thresholds.size + 1} Gaussian rows")
-    return rows.ravel().astype(np.int64) + tables.gaussian_first
+    return np.add(rows.ravel(), tables.gaussian_first, dtype=np.int64)
 
 
 def _int16(symbols: Symbols) -> NDArray[np.int16]:

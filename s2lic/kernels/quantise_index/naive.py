@@ -36,8 +36,11 @@ def index_scales(sigma: Tensor, thresholds: Tensor) -> Tensor:
 def sound(sigma: Tensor) -> Tensor:
     """The scales in coding order, (B, C, P), once they have been checked."""
     check_dtype(sigma)
-    check_scales(not ((sigma > 0) & (sigma < math.inf)).all())
-    return sigma.transpose(1, 2).contiguous()
+    sigma = sigma.transpose(1, 2).contiguous()
+    if sigma.numel():
+        least, most = sigma.aminmax()  # NaN if any scale is
+        check_scales(not (least > 0 and most < math.inf))
+    return sigma
 
 
 def check_dtype(sigma: Tensor) -> None:
