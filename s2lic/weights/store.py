@@ -19,6 +19,7 @@ from torch import Tensor
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.tables import Tables, build_tables
 from s2lic.errors import WeightsError, WeightsHashError
+from s2lic.files import read_bytes
 from s2lic.model import S2LIC, Config, build, config
 from s2lic.weights.facts import TABLE_PREFIX
 from s2lic.weights.manifest import ID_BYTES, WeightsRow, retired_by_id
@@ -70,23 +71,19 @@ def _half(name: str, value: Tensor) -> Tensor:
 
 
 def load(path: Path, device: str = "cpu") -> Weights:
-    """Reads a weights file. Raises WeightsError if it is missing, damaged or of another shape."""
-    return _weights(_read(path), path, device)
+    """Reads a weights file. Raises InputMissingError, or WeightsError if it is damaged or of another shape."""
+    return _weights(read_bytes(path), path, device)
 
 
 def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
     """Reads the weights of a row. Raises WeightsHashError if they are not those that the row names."""
-    data = _read(row.path)
+    try:
+        data = row.path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{row.path} cannot be read as weights: {error.strerror}; reinstall s2lic") from error
     if hashlib.sha256(data).hexdigest() != row.sha256:
         raise WeightsHashError(f"{row.path} is not the file that ships with this release; reinstall s2lic")
     return _weights(data, row.path, device)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read as weights: {error.strerror}") from error
 
 
 def _weights(data: bytes, path: Path, device: str) -> Weights:

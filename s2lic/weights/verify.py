@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2lic.files import check_input
 from s2lic.weights.facts import file_facts
 from s2lic.weights.manifest import retired_by_id, rows
 from s2lic.weights.store import Weights, load, load_shipped
@@ -41,7 +40,6 @@ def _load(path: Path) -> Weights:
     for row in rows():
         if row.path.resolve() == path.resolve():
             return load_shipped(row)
-    check_input(path)
     return load(path)
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from s2lic.entropy.tables import MIN_REACH
-from s2lic.errors import WeightsError, WeightsHashError
+from s2lic.errors import InputMissingError, WeightsError, WeightsHashError
 from s2lic.model import S2LIC, build, config
 from s2lic.train.export import gaussian_scales
 from s2lic.weights import manifest
@@ -116,7 +116,7 @@ def test_a_weight_that_fp16_cannot_hold_is_refused(value: float) -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(WeightsError, match="nowhere"):
+    with pytest.raises(InputMissingError, match="nowhere"):
         load(Path("nowhere.safetensors"))
 
 
