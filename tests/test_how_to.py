@@ -59,7 +59,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def headings(page: Path) -> list[str]:
     lines = [line for line in page.read_text().splitlines() if line.startswith("#")]
-    return [line.lstrip("# ").lower().replace(" ", "-") for line in lines]
+    return [re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in lines]
 
 
 def test_every_page_is_found_from_the_readme() -> None:
