@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from s2lic.effort import EFFORT
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bench.stopwatch import Station
 
@@ -35,7 +34,7 @@ class Subject:
 Opener = Callable[[Image.Image, int, "str | None"], Subject]
 
 
-def ours(effort: int, picture: Image.Image, threads: int, model: str | None) -> Subject:
+def ours(effort: int | None, picture: Image.Image, threads: int, model: str | None) -> Subject:
     """This package's codec with shipped weights or those of a file."""
     import torch
 
@@ -92,7 +91,7 @@ def avif(picture: Image.Image, threads: int, model: str | None) -> Subject:
 
 
 SUBJECTS: dict[str, Opener] = {
-    "s2lic": partial(ours, EFFORT),
+    "s2lic": partial(ours, None),
     "s2lic-e0": partial(ours, 0),
     "mbt2018-mean": partial(compressai, "mbt2018-mean"),
     "cheng2020-attn": partial(compressai, "cheng2020-attn"),
