@@ -16,10 +16,11 @@ def dhsa(**options: object) -> Dhsa:
     return net
 
 
+@pytest.mark.parametrize("boundary", ["cosine", "learned"])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 9), (5, 64), (1, 1)])
 @torch.no_grad()
-def test_a_budget_of_all_tokens_gives_attention_over_the_map(height: int, width: int) -> None:
-    net, x = dhsa(budget=height * width), draw(1, 16, height, width)
+def test_a_budget_of_all_tokens_gives_attention_over_the_map(height: int, width: int, boundary: str) -> None:
+    net, x = dhsa(budget=height * width, boundary=boundary), draw(1, 16, height, width)
     expected = net.proj(full_attention(*net.qkv(x[0].flatten(1).T).chunk(3, dim=1), net.heads)).T.view_as(x)
     torch.testing.assert_close(net(x), expected, rtol=0, atol=1e-10)
     torch.testing.assert_close(net.float()(x.float()), expected.float(), rtol=0, atol=1e-5)
