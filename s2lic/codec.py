@@ -1,9 +1,9 @@
-"""The codec: the one file that knows transform, entropy model, container and weights together."""
+"""The codec: the one file that knows networks, container and weights together."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,21 +20,15 @@ from s2lic.errors import QualityRangeError, UsageError
 from s2lic.extras import alpha_of, take
 from s2lic.images import ImageLike, as_image
 from s2lic.many import decode_all, encode_all
-from s2lic.model import STRIDE
+from s2lic.networks import Networks
 from s2lic.opened import Opened
-from s2lic.parts import check_claims, latent_size, scatter
-from s2lic.pixels import pad, to_tensor
+from s2lic.parts import check_claims, scatter
 from s2lic.rate_control import Kind, meet, target_of
 from s2lic.roi import roi_of, unpack_roi
-from s2lic.search import View
-from s2lic.tiles import HALO, SIDE, Cell, Layout, crop_box
-from s2lic.transform.context import Context
+from s2lic.tiles import SIDE, crop_box
 from s2lic.trials import Trials
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
-
-PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
-AUTO = "auto"
 
 
 class Codec:
@@ -54,12 +48,17 @@ class Codec:
         tile: int = SIDE,
         jobs: int = 1,
     ) -> None:
-        if precision not in (AUTO, *PRECISIONS):
-            raise UsageError(f"no precision '{precision}'; there are {AUTO}, {', '.join(PRECISIONS)}")
-        self.device, self.precision, self.max_pixels = torch.device(device), precision, max_pixels
-        self.tile, self.jobs = tile, jobs
-        self.weights = _open_weights(model, device)
-        self._by_id = {self.weights.model_id: self.weights}
+        self.networks = Networks(_open_weights(model, device), torch.device(device), precision)
+        self.max_pixels, self.tile, self.jobs = max_pixels, tile, jobs
+        self._by_id = {self.weights.model_id: self.networks}
+
+    @property
+    def weights(self) -> Weights:
+        return self.networks.weights
+
+    @property
+    def device(self) -> torch.device:
+        return self.networks.device
 
     def encode(
         self,
@@ -91,7 +90,7 @@ class Codec:
         target = target_of(target_bpp, target_size, target_psnr, picture.size)
         regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
         kind = target.kind if target else None
-        trials = Trials(self, picture, extras, regions, kind, check_effort(effort), self.beside(cond))
+        trials = self._trials(picture, extras, regions, kind, check_effort(effort), self.beside(cond))
         if target is None:
             return trials.plain(level)
         if quality is not None:
@@ -108,7 +107,7 @@ class Codec:
         `crop` is (x, y, width, height) in pixels; of a tiled file only what the crop needs is decoded.
         Raises a BitstreamError, or CropRangeError.
         """
-        return self.paint(self.open(data, crop))
+        return self.open(data, crop).painted(self.jobs)
 
     def encode_many(
         self,
@@ -127,31 +126,27 @@ class Codec:
         level = quality_level(50.0 if quality is None else quality)
         taken = (take(as_image(image, self.max_pixels, strict), strip) for image in images)
         rounds = check_effort(effort)
-        return encode_all(self, [Trials(self, *parts, effort=rounds) for parts in taken], level)
+        return encode_all(self.networks, [self._trials(*parts, effort=rounds) for parts in taken], level)
 
     def decode_many(self, files: Iterable[bytes]) -> list[Image.Image]:
         """The pictures of files in their order, as `decode` gives them; those of equal size are decoded together.
 
         Raises as `decode` does, for the first file that is refused.
         """
-        return decode_all(self, [self.open(data) for data in files])
+        return decode_all([self.open(data) for data in files], self.jobs)
 
     def open(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Opened:
         """The parts of a file, before any symbol is decoded. Raises a BitstreamError, or CropRangeError."""
         container = unpack(data, Limits(self.max_pixels))
         header = container.header
-        weights, levels = self._weights_of(header.model_id), torch.tensor([header.quality], device=self.device)
+        networks, levels = self._networks_of(header.model_id), torch.tensor([header.quality], device=self.device)
+        weights = networks.weights
         layout, coded = scatter(container, weights.model.row.entropy)
         area = layout.whole if crop is None else crop_box(crop, layout.whole)
         check_claims(weights.model.entropy, weights.tables, coded, levels, layout)
         regions = unpack_roi(container.roi, (header.width, header.height)) if container.roi else None
         alpha = alpha_of(container.extras, (header.width, header.height), area.corners)
-        return Opened(header, weights, levels, layout, coded, area, regions, alpha, container.extras)
-
-    def paint(self, file: Opened) -> Image.Image:
-        """The picture of an opened file. Raises a BitstreamError."""
-        synthesise = partial(self.synthesise, file.weights, level=file.header.quality)
-        return file.picture(file.latent, synthesise, self.jobs)
+        return Opened(header, networks, levels, layout, coded, area, regions, alpha, container.extras)
 
     def beside(self, cond: ArrayLike | None) -> Tensor | None:
         """What g_a is told beside the quality, (1, numbers).
@@ -163,53 +158,14 @@ class Codec:
             return None
         return torch.from_numpy(checked(cond, count))[None].to(self.device)
 
-    def view(self, picture: Image.Image, layout: Layout, cell: Cell, level: int, beside: Tensor | None = None) -> View:
-        """One tile with `HALO` pixels around it, and y of all that."""
-        tile = layout.tile(*cell)
-        seen = tile.grown(HALO, layout.whole)
-        x = to_tensor(picture.crop(seen.corners)).to(self.device)
-        size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
-        inside = slice(top, top + size.height), slice(left, left + size.width)
-        return View(x, self.analyse(self.weights, pad(x), level, beside), inside)
-
-    @torch.inference_mode()
-    def analyse(self, weights: Weights, x: Tensor, level: int, beside: Tensor | None = None) -> Tensor:
-        """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32.
-
-        The level 0..10000 and what is known beside it, (1, numbers), are for conditioned blocks.
-        """
-        with self._autocast(self._precision):
-            return weights.model.g_a(_fast_layout(x - 0.5), _context(weights, x, level, beside))  # type: ignore[no-any-return]
-
-    @torch.inference_mode()
-    def synthesise(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
-        """g_s: y_hat -> (B, 3, H, W) uint8."""
-        x_hat = self._restored(weights, y_hat, level, self._quick if self.precision == AUTO else self._precision)
-        return x_hat.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
-
-    def restore(self, weights: Weights, y_hat: Tensor, level: int) -> Tensor:
-        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients, in what precision is fast."""
-        return self._restored(weights, y_hat, level, self._quick)
-
-    def _restored(self, weights: Weights, y_hat: Tensor, level: int, precision: torch.dtype) -> Tensor:
-        with self._autocast(precision):
-            return weights.model.g_s(_fast_layout(y_hat.float()), _context(weights, y_hat, level)) + 0.5  # type: ignore[no-any-return]
-
     @property
-    def _precision(self) -> torch.dtype:
-        return torch.float32 if self.precision == AUTO else PRECISIONS[self.precision]
+    def _trials(self) -> partial[Trials]:
+        return partial(Trials, self.networks, tile=self.tile, jobs=self.jobs)
 
-    @property
-    def _quick(self) -> torch.dtype:
-        """bf16 where the CPU multiplies it faster."""
-        return torch.bfloat16 if self.device.type == "cpu" and _multiplies_bf16() else self._precision
-
-    def _autocast(self, precision: torch.dtype) -> contextlib.AbstractContextManager[object]:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
-
-    def _weights_of(self, model_id: bytes) -> Weights:
+    def _networks_of(self, model_id: bytes) -> Networks:
         if model_id not in self._by_id:
-            self._by_id[model_id] = load_shipped(manifest.by_id(model_id), str(self.device))
+            shipped = load_shipped(manifest.by_id(model_id), str(self.device))
+            self._by_id[model_id] = replace(self.networks, weights=shipped)
         return self._by_id[model_id]
 
 
@@ -235,21 +191,6 @@ def quality_level(quality: float) -> int:
     if not 0 <= quality <= 100:
         raise QualityRangeError(f"quality {quality} is outside 0..100")
     return round(quality * QUALITY_MAX / 100)
-
-
-def _context(weights: Weights, x: Tensor, level: int, beside: Tensor | None = None) -> Context:
-    told = None if beside is None else beside.expand(len(x), -1)
-    return weights.model.context(torch.full((len(x),), level, device=x.device), told)
-
-
-def _multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for it; a torch that cannot tell has no say."""
-    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-
-
-def _fast_layout(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _open_weights(model: str | Path, device: str) -> Weights:

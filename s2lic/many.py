@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
+from s2lic.entropy.coding import LatentSize, decode_latent
 from s2lic.model import STRIDE
+from s2lic.networks import Networks
 from s2lic.opened import Opened
 from s2lic.trials import Trials
-
-if TYPE_CHECKING:
-    from s2lic.codec import Codec
 
 # So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**23
@@ -30,21 +27,22 @@ CPU_PIXELS, GPU_PIXELS = 2**16, 2**23
 Key = tuple[LatentSize | None, bytes]  # of the only stream, if it is one, and what else must be equal
 
 
-def encode_all(codec: Codec, trials: Sequence[Trials], level: int) -> list[bytes]:
+def encode_all(networks: Networks, trials: Sequence[Trials], level: int) -> list[bytes]:
     """The files of pictures at a level 0..10000, in their order."""
     files: dict[int, bytes] = {}
-    for group in groups([(trial.size, b"") for trial in trials], _room(codec)):
+    for group in groups([(trial.size, b"") for trial in trials], _room(networks)):
         found = [trials[index] for index in group]
-        files.update(zip(group, _encoded(codec, found, level), strict=True))
+        files.update(zip(group, _encoded(networks, found, level), strict=True))
     return [files[index] for index in range(len(trials))]
 
 
-def decode_all(codec: Codec, opened: Sequence[Opened]) -> list[Image.Image]:
+def decode_all(opened: Sequence[Opened], jobs: int = 1) -> list[Image.Image]:
     """The pictures of files, in their order. Raises the error of the first group that has one."""
     pictures: dict[int, Image.Image] = {}
-    for group in groups([(file.size, _networks(file)) for file in opened], _room(codec)):
+    room = _room(opened[0].networks) if opened else 0
+    for group in groups([(file.size, _alike(file)) for file in opened], room):
         found = [opened[index] for index in group]
-        pictures.update(zip(group, _decoded(codec, found), strict=True))
+        pictures.update(zip(group, _decoded(found, jobs), strict=True))
     return [pictures[index] for index in range(len(opened))]
 
 
@@ -59,38 +57,37 @@ def groups(keys: Sequence[Key], room: int) -> Iterator[list[int]]:
         yield from (indices[start : start + step] for start in range(0, len(indices), step))
 
 
-def _networks(file: Opened) -> bytes:
+def _alike(file: Opened) -> bytes:
     """What must be equal where files go through g_s together: the weights and, if it is told, the quality."""
-    level = file.header.quality if file.weights.model.conditioned else 0
-    return file.weights.model_id + level.to_bytes(2, "little")
+    networks = file.networks
+    return networks.weights.model_id + networks.told(file.header.quality).to_bytes(2, "little")
 
 
-def _alone(codec: Codec) -> bool:
+def _alone(networks: Networks) -> bool:
     """Whether float32 networks take pictures one by one, to the bit as they do for a single one."""
-    return codec.device.type == "cpu"
+    return networks.device.type == "cpu"
 
 
-def _room(codec: Codec) -> int:
-    return CPU_PIXELS if _alone(codec) else GPU_PIXELS
+def _room(networks: Networks) -> int:
+    return CPU_PIXELS if _alone(networks) else GPU_PIXELS
 
 
-def _encoded(codec: Codec, trials: list[Trials], level: int) -> list[bytes]:
+def _encoded(networks: Networks, trials: list[Trials], level: int) -> list[bytes]:
     if len(trials) == 1 or trials[0].effort:
         return [trial.plain(level) for trial in trials]
-    weights, levels = codec.weights, torch.full((len(trials),), level, device=codec.device)
-    y = _through(codec, partial(codec.analyse, weights, level=level), [trial.x() for trial in trials])
-    coded, _ = encode_and_decode(weights.model.entropy, weights.tables, y, levels)
+    y = _through(networks, partial(networks.analyse, level=level), [trial.x() for trial in trials])
+    coded, _ = networks.code(y, level)
     return [trial.file(level, [stream]) for trial, stream in zip(trials, coded, strict=True)]
 
 
-def _decoded(codec: Codec, files: list[Opened]) -> list[Image.Image]:
-    size, weights = files[0].size, files[0].weights
+def _decoded(files: list[Opened], jobs: int) -> list[Image.Image]:
+    size, networks = files[0].size, files[0].networks
     if len(files) == 1 or size is None:
-        return [codec.paint(file) for file in files]
+        return [file.painted(jobs) for file in files]
     coded, levels = [file.coded[0] for file in files], torch.cat([file.levels for file in files])
-    y_hat = decode_latent(weights.model.entropy, weights.tables, coded, levels, size).float()
-    synthesise = partial(codec.synthesise, weights, level=files[0].header.quality)
-    pixels = _through(codec, synthesise, list(y_hat.split(1)))
+    y_hat = decode_latent(networks.weights.model.entropy, networks.weights.tables, coded, levels, size).float()
+    synthesise = partial(networks.synthesise, level=files[0].header.quality)
+    pixels = _through(networks, synthesise, list(y_hat.split(1)))
     return [_painted(file, *parts) for file, *parts in zip(files, y_hat.split(1), pixels.split(1), strict=True)]
 
 
@@ -98,8 +95,8 @@ def _painted(file: Opened, y_hat: Tensor, pixels: Tensor) -> Image.Image:
     return file.picture(lambda _: y_hat, lambda _: pixels)
 
 
-def _through(codec: Codec, net: Callable[[Tensor], Tensor], inputs: list[Tensor]) -> Tensor:
+def _through(networks: Networks, net: Callable[[Tensor], Tensor], inputs: list[Tensor]) -> Tensor:
     """What a float32 network makes of inputs of equal size."""
-    if _alone(codec):
+    if _alone(networks):
         return torch.cat([net(x) for x in inputs])
     return net(torch.cat(inputs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 from torch import Tensor
@@ -12,12 +13,12 @@ from s2lic.bitstream import Header
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent
 from s2lic.extras import give
+from s2lic.networks import Networks
 from s2lic.parts import GREY, fineness, latent_size
 from s2lic.pixels import to_image
 from s2lic.roi import Roi
 from s2lic.strips import windows
 from s2lic.tiles import Box, Cell, Layout
-from s2lic.weights.store import Weights
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Opened:
     """The parts of a file, with a stream for each tile of `layout` in its order; `area` is what is wanted of it."""
 
     header: Header
-    weights: Weights
+    networks: Networks
     levels: Tensor
     layout: Layout
     coded: list[Coded]
@@ -42,8 +43,12 @@ class Opened:
     def latent(self, cell: Cell) -> Tensor:
         """y_hat of one tile, (1, M, h, w) float32. Raises a BitstreamError."""
         tile, stream = self.layout.tile(*cell), self.coded[cell[0] * self.layout.columns + cell[1]]
-        net, tables, finer = self.weights.model.entropy, self.weights.tables, fineness(self.regions, [tile])
-        return decode_latent(net, tables, [stream], self.levels, latent_size(tile), finer).float()
+        weights, size, finer = self.networks.weights, latent_size(tile), fineness(self.regions, [tile])
+        return decode_latent(weights.model.entropy, weights.tables, [stream], self.levels, size, finer).float()
+
+    def painted(self, jobs: int = 1) -> Image.Image:
+        """The picture. Raises a BitstreamError."""
+        return self.picture(self.latent, partial(self.networks.synthesise, level=self.header.quality), jobs)
 
     def picture(
         self, latent: Callable[[Cell], Tensor], synthesise: Callable[[Tensor], Tensor], jobs: int = 1

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,29 +15,21 @@ from torch import Tensor
 from s2lic.bitstream import pack
 from s2lic.effort import rounds
 from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize, encode_and_decode
+from s2lic.entropy.coding import LatentSize
 from s2lic.entropy.rehearsal import Rehearsal, rehearse
 from s2lic.entropy.rounding import Aim
+from s2lic.model import STRIDE
+from s2lic.networks import Networks
 from s2lic.parts import fineness, gather, latent_size
 from s2lic.pixels import pad, to_image, to_tensor
 from s2lic.rate_control import Kind, Trial
 from s2lic.roi import Roi
+from s2lic.samples import Samples
 from s2lic.seams import beside_borders
 from s2lic.search import Scene, Search, View, worth
 from s2lic.strips import crew, windows
-from s2lic.tiles import HALO, Box, Cell, layout_of
+from s2lic.tiles import HALO, SIDE, Box, Cell, layout_of
 
-if TYPE_CHECKING:
-    from s2lic.codec import Codec
-
-# Blocks of this side, spread evenly, take within a tenth of the bits that the whole picture does a pixel, and twice
-# its time.
-BLOCK = 64
-# Errors differ more from block to block than bits do.
-SHARES = {Kind.rate: 1 / 10, Kind.psnr: 1 / 6}
-BLOCKS_MIN, BLOCKS_MAX = 6, 256
-RIM = 8
-STATE_BITS = 32  # what a stream of its own costs a block
 HEADER_BYTES = 35
 # By how much a search usually lowers what is aimed at: it spends fewer bits, and keeps less for them.
 LOWERED = {Kind.rate: 0.06, Kind.psnr: 0.17}
@@ -57,25 +48,27 @@ class Trials:
 
     def __init__(
         self,
-        codec: Codec,
+        networks: Networks,
         picture: Image.Image,
         extras: Mapping[str, bytes],
         regions: Roi | None = None,
         kind: Kind | None = None,
         effort: int | None = 0,
         beside: Tensor | None = None,
+        tile: int = SIDE,
+        jobs: int = 1,
     ) -> None:
-        self._codec, self._picture, self._extras, self._beside = codec, picture, extras, beside
+        self._networks, self._picture, self._extras, self._beside = networks, picture, extras, beside
+        self._jobs = jobs
         self._regions = None if regions is None or regions.neutral else regions
         self._roi = b"" if self._regions is None else self._regions.pack()
         self._fixed_bits = 8 * (len(self._roi) + sum(map(len, extras.values())) + HEADER_BYTES)
-        self._layout = layout_of(picture.width, picture.height, codec.tile)
+        self._layout = layout_of(picture.width, picture.height, tile)
         self.effort = rounds(effort, tiled=self.size is None)
         self.keeps = kind is not None and picture.width * picture.height <= KEPT_PIXELS
         self._kept: dict[Cell, tuple[int, View]] = {}
         self._aims: dict[int, dict[Cell, Aim]] = {}
-        self._sampled = blocks(picture.width, picture.height, SHARES[kind or Kind.rate])
-        self._blocks: tuple[int, Tensor, Tensor] | None = None
+        self._samples = Samples(networks, picture, self._regions, beside, kind or Kind.rate)
 
     @property
     def size(self) -> LatentSize | None:
@@ -91,12 +84,12 @@ class Trials:
 
     def x(self) -> Tensor:
         """The whole picture, (1, 3, H, W), as g_a takes it."""
-        return pad(to_tensor(self._picture).to(self._codec.device))
+        return pad(to_tensor(self._picture).to(self._networks.device))
 
     def plain(self, level: int) -> bytes:
         """The file at a level 0..10000."""
         cells = list(self._layout.cells())
-        with crew(self._codec.jobs, len(cells)) as team:
+        with crew(self._jobs, len(cells)) as team:
             return self.file(level, list(team.map(lambda cell: self._code(cell, level)[0], cells)))
 
     def rate(self, level: int) -> Trial:
@@ -113,8 +106,8 @@ class Trials:
             coded[cell], y_hat = self._code(cell, level)
             return y_hat.float()
 
-        synthesise = partial(self._codec.synthesise, self._codec.weights, level=level)
-        for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._codec.jobs):
+        synthesise = partial(self._networks.synthesise, level=level)
+        for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._jobs):
             error += self._squared_error(window, pixels)
         return self._trial(self.file(level, [coded[cell] for cell in self._layout.cells()]), self._decibels(error))
 
@@ -135,12 +128,12 @@ class Trials:
 
     def sample_rate(self, level: int) -> float:
         """About the logarithm of bits a pixel."""
-        bits = self._rehearsed(level).bits if self._rehearses else self._sampled_bits(level)
+        bits = self._rehearsed(level).bits if self._rehearses else self._samples.bits(level)
         return math.log((self._fixed_bits + bits * math.exp(-self._lowered(Kind.rate))) / self._pixels)
 
     def sample_psnr(self, level: int) -> float:
         """About the PSNR."""
-        value = self._rehearsed_psnr(level) if self._rehearses else self._sampled_psnr(level)
+        value = self._rehearsed_psnr(level) if self._rehearses else decibels(self._samples.error(level))
         return value - self._lowered(Kind.psnr)
 
     @property
@@ -151,42 +144,15 @@ class Trials:
     def _lowered(self, kind: Kind) -> float:
         return LOWERED[kind] if self.effort else 0.0
 
-    def _sampled_bits(self, level: int) -> float:
-        _, y = self._sample(level)
-        coded, _ = self._code_latent(y, level, self._sampled)
-        bits = sum(8 * len(block.payload) - STATE_BITS for block in coded)
-        return bits * self._pixels / (len(coded) * BLOCK**2)
-
     def _rehearsed_psnr(self, level: int) -> float:
         whole, y_hat = self._layout.whole, self._rehearsed(level).y_hat
-        pixels = self._codec.synthesise(self._codec.weights, y_hat, level)[0, :, : whole.height, : whole.width]
+        pixels = self._networks.synthesise(y_hat, level)[0, :, : whole.height, : whole.width]
         return self._decibels(self._squared_error(whole, pixels))
-
-    def _sampled_psnr(self, level: int) -> float:
-        """By the middle of each block."""
-        x, y = self._sample(level)
-        _, y_hat = self._code_latent(y, level, self._sampled)
-        back = self._codec.synthesise(self._codec.weights, y_hat, level)
-        middle = slice(RIM, BLOCK - RIM)
-        difference = back[:, :, middle, middle].float() - 255 * x[:, :, middle, middle]
-        return decibels(float(difference.square().mean()))
-
-    def _told(self, level: int) -> int:
-        """What g_a is told of the level: equal for all of them, unless it is conditioned."""
-        return level if self._codec.weights.model.conditioned else 0
-
-    def _sample(self, level: int) -> tuple[Tensor, Tensor]:
-        """Blocks of the picture and their y, as if each were a picture."""
-        told = self._told(level)
-        if self._blocks is None or self._blocks[0] != told:
-            x = torch.cat([to_tensor(self._picture.crop(box.corners)) for box in self._sampled]).to(self._codec.device)
-            self._blocks = told, x, self._codec.analyse(self._codec.weights, x, told, self._beside)
-        return self._blocks[1:]
 
     def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
         view, tile = self._view(cell, level), self._layout.tile(*cell)
         aim = self._aim(cell, view, level) if self.effort else None
-        (coded,), y_hat = self._code_latent(view.tile(), level, [tile], aim)
+        (coded,), y_hat = self._networks.code(view.tile(), level, fineness(self._regions, [tile]), aim)
         return coded, y_hat
 
     def _aim(self, cell: Cell, view: View, level: int) -> Aim:
@@ -209,39 +175,43 @@ class Trials:
 
     def _rehearsed(self, level: int) -> Rehearsal:
         """What the whole picture, one stream, would give without a search."""
-        weights, levels = self._codec.weights, torch.tensor([level], device=self._codec.device)
-        view, tile = self._view((0, 0), level), self._layout.whole
-        return rehearse(weights.quick_entropy, view.tile(), levels, Aim(view.tile()), fineness(self._regions, [tile]))
+        y, finer = self._view((0, 0), level).tile(), fineness(self._regions, [self._layout.whole])
+        return rehearse(self._networks.weights.quick_entropy, y, self._levels(level), Aim(y), finer)
 
     def _view(self, cell: Cell, level: int) -> View:
-        told = self._told(level)
+        told = self._networks.told(level)
         if cell in self._kept and self._kept[cell][0] == told:
             return self._kept[cell][1]
-        view = self._codec.view(self._picture, self._layout, cell, told, self._beside)
+        view = self._looked(cell, told)
         if self.keeps:
             self._kept[cell] = told, view
         return view
 
+    def _looked(self, cell: Cell, told: int) -> View:
+        """One tile with `HALO` pixels around it, and y of all that."""
+        tile = self._layout.tile(*cell)
+        seen = tile.grown(HALO, self._layout.whole)
+        x = to_tensor(self._picture.crop(seen.corners)).to(self._networks.device)
+        size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
+        inside = slice(top, top + size.height), slice(left, left + size.width)
+        return View(x, self._networks.analyse(pad(x), told, self._beside), inside)
+
+    def _levels(self, level: int) -> Tensor:
+        return torch.tensor([level], device=self._networks.device)
+
     def _search(self, view: View, tile: Box, level: int) -> Aim:
-        weights, levels = self._codec.weights, torch.tensor([level], device=self._codec.device)
-        whole = self._layout.whole
+        levels, whole = self._levels(level), self._layout.whole
         seen = tile.grown(HALO, whole)
         weight = worth(levels, fineness(self._regions, [seen]), view.x)
         weight = weight * beside_borders(tile, seen, whole).to(weight)
-        scene = Scene(view, partial(self._codec.restore, weights, level=level), weight)
-        return Search(scene, weights.quick_entropy, levels, fineness(self._regions, [tile])).run(self.effort)
-
-    def _code_latent(
-        self, y: Tensor, level: int, boxes: list[Box], aim: Aim | None = None
-    ) -> tuple[list[Coded], Tensor]:
-        weights, levels = self._codec.weights, torch.full((len(y),), level, device=self._codec.device)
-        finer = fineness(self._regions, boxes)
-        return encode_and_decode(weights.model.entropy, weights.tables, y, levels, fineness=finer, aim=aim)
+        scene = Scene(view, partial(self._networks.restore, level=level), weight)
+        entropy, finer = self._networks.weights.quick_entropy, fineness(self._regions, [tile])
+        return Search(scene, entropy, levels, finer).run(self.effort)
 
     def file(self, level: int, coded: list[Coded]) -> bytes:
         """The file of these streams, one a tile."""
         grey = self._picture.mode == "L"
-        container = gather(self._layout, coded, self._codec.weights.model_id, level, grey)
+        container = gather(self._layout, coded, self._networks.weights.model_id, level, grey)
         return pack(replace(container, extras=self._extras, roi=self._roi))
 
     def _squared_error(self, window: Box, pixels: Tensor) -> float:
@@ -253,16 +223,3 @@ class Trials:
 def decibels(error: float) -> float:
     """PSNR of a mean squared error; a perfect picture is given an error far below one level."""
     return 10 * math.log10(255**2 / max(error, 1e-6))
-
-
-def blocks(width: int, height: int, share: float) -> list[Box]:
-    """About so much of the picture, evenly spread; a small picture repeats its edge."""
-    wanted = min(max(width * height * share / BLOCK**2, BLOCKS_MIN), BLOCKS_MAX)
-    columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // BLOCK, 1), BLOCKS_MAX)
-    rows = min(max(round(wanted / columns), 1), max(height // BLOCK, 1))
-    lefts, tops = _spread(width, columns), _spread(height, rows)
-    return [Box(left, top, left + BLOCK, top + BLOCK) for top in tops for left in lefts]
-
-
-def _spread(size: int, count: int) -> list[int]:
-    return [max(round((i + 0.5) * size / count - BLOCK / 2), 0) for i in range(count)]

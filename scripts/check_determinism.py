@@ -24,10 +24,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from s2lic.codec import PRECISIONS, pad, quality_level, to_tensor
+from s2lic.codec import quality_level
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
 from s2lic.errors import S2licError
+from s2lic.networks import PRECISIONS
+from s2lic.pixels import pad, to_tensor
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load
 

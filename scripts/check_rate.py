@@ -16,10 +16,11 @@ import typer
 from torch import Tensor
 
 from s2lic.bitstream import unpack
-from s2lic.codec import Codec, pad, quality_level, to_tensor
+from s2lic.codec import Codec, quality_level
 from s2lic.entropy.coding import LatentSize, z_rows
 from s2lic.entropy.likelihood import bits, gaussian_likelihood
 from s2lic.images import open_image
+from s2lic.pixels import pad, to_tensor
 from s2lic.weights.store import Weights
 
 
@@ -63,7 +64,7 @@ def main(
         for quality in map(float, qualities.split(",")):
             data = codec.encode(picture, quality, effort=0)
             level = quality_level(quality)
-            y = codec.analyse(codec.weights, pad(to_tensor(picture)), level)
+            y = codec.networks.analyse(pad(to_tensor(picture)), level)
             parts, ideal = unpack(data), ideal_bytes(codec.weights, y, level)
             coded = len(parts.payload) + len(parts.exceptions)
             share = abs(coded - ideal) / (0.005 * ideal + 16)

@@ -17,11 +17,12 @@ from torch import Tensor
 import s2lic
 from s2lic import codec as module
 from s2lic.bitstream import unpack
-from s2lic.codec import Codec, pad, quality_level, to_tensor
+from s2lic.codec import Codec, quality_level
 from s2lic.entropy.coding import whole
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.tables import Tables
-from s2lic.errors import QualityRangeError, UsageError
+from s2lic.errors import QualityRangeError
+from s2lic.pixels import pad, to_tensor
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights
 from tests.frozen import MODEL, PICTURES, codec, picture
@@ -35,7 +36,7 @@ def inside(weights: Weights, image: Image.Image, level: int) -> tuple[Tensor, Te
     """(z symbols, y_hat, what each half saw) of the encoder itself."""
     net, levels = weights.model.entropy, torch.tensor([level])
     with torch.inference_mode():
-        y = codec().analyse(weights, pad(to_tensor(image)), level).double()
+        y = codec().networks.analyse(pad(to_tensor(image)), level).double()
         quality = net.quality(levels)
         z = torch.round(net.hyper_analysis(y, quality) - net.resting(quality))
         quantise, record = encoder(y * net.gains(quality)[0])
@@ -51,7 +52,7 @@ def test_the_decoded_picture_is_what_the_encoder_expects(mode: str, size: tuple[
     assert (decoded.mode, decoded.size) == (mode, size)
     weights = coder.weights
     _, y_hat, _ = inside(weights, image, 7000)
-    pixels = coder.synthesise(weights, y_hat, 7000)[0, :, : size[1], : size[0]].permute(1, 2, 0).numpy()
+    pixels = coder.networks.synthesise(y_hat, 7000)[0, :, : size[1], : size[0]].permute(1, 2, 0).numpy()
     expected = Image.fromarray(pixels).convert(mode)
     assert abs(np.asarray(decoded, int) - np.asarray(expected, int)).max() <= 1
 
@@ -121,28 +122,6 @@ def table_bits(tables: Tables, symbols: Ints, rows: Ints) -> NDArray[np.float64]
     at = (np.cumsum(tables.sizes) - tables.sizes)[rows] + slots
     bits: NDArray[np.float64] = 16 - np.log2(tables.cdf[at + 1] - tables.cdf[at])
     return bits
-
-
-def test_reduced_precision_decodes_the_same_symbols_to_nearly_the_same_picture() -> None:
-    data = codec().encode(picture("portrait"), 60)
-    exact, reduced = (np.asarray(codec(p).decode(data), int) for p in ("float32", "bf16"))
-    assert abs(exact - reduced).max() <= 4
-    assert codec().decode(codec("bf16").encode(picture("portrait"), 60)).size == (160, 120)
-
-
-@pytest.mark.parametrize("able", [True, False])
-def test_auto_reduces_g_s_alone_where_the_cpu_multiplies_bfloat16(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("s2lic.codec._multiplies_bf16", lambda: able)
-    data, plain = codec().encode(picture("portrait"), 60), Codec(MODEL, precision="auto")
-    assert plain.encode(picture("portrait"), 60) == data
-    pixels = np.asarray(plain.decode(data))
-    assert np.array_equal(pixels, np.asarray(codec("bf16" if able else "float32").decode(data)))
-    assert not np.array_equal(pixels, np.asarray(codec("float32" if able else "bf16").decode(data)))
-
-
-def test_an_unknown_precision_lists_the_known() -> None:
-    with pytest.raises(UsageError, match="auto, float32, bf16"):
-        Codec(MODEL, precision="int8")
 
 
 @pytest.mark.parametrize("quality", [-0.01, 100.01, math.nan, math.inf])

@@ -107,11 +107,11 @@ def test_the_embedding_tells_levels_apart_and_lies_between_minus_1_and_1() -> No
 
 def test_g_a_and_g_s_see_the_quality_and_other_models_do_not(own: Codec) -> None:
     x = to_tensor(picture("portrait", size=(32, 32)))
-    low, high = (own.analyse(own.weights, x, level) for level in (0, 10_000))
+    low, high = (own.networks.analyse(x, level) for level in (0, 10_000))
     assert (low - high).abs().max() > 1e-3
-    assert not torch.equal(own.synthesise(own.weights, low, 0), own.synthesise(own.weights, low, 10_000))
+    assert not torch.equal(own.networks.synthesise(low, 0), own.networks.synthesise(low, 10_000))
     plain = codec()
-    assert torch.equal(plain.analyse(plain.weights, x, 0), plain.analyse(plain.weights, x, 10_000))
+    assert torch.equal(plain.networks.analyse(x, 0), plain.networks.analyse(x, 10_000))
     assert plain.weights.model.context(torch.zeros(1)).condition is None
 
 
@@ -122,12 +122,12 @@ def test_a_model_without_the_quality_is_an_error(own: Codec) -> None:
 
 def test_a_file_is_decoded_at_the_quality_in_its_header(own: Codec) -> None:
     image = picture("portrait", size=(32, 32))
-    y = own.analyse(own.weights, to_tensor(image), 7000)
+    y = own.networks.analyse(to_tensor(image), 7000)
     data = own.encode(image, 70, effort=0)
     assert unpack(data).header.quality == 7000
     decoded = to_tensor(own.decode(data))
     _, y_hat = encode_and_decode(own.weights.model.entropy, own.weights.tables, y, torch.tensor([7000]))
-    pixels = own.synthesise(own.weights, y_hat, 7000)
+    pixels = own.networks.synthesise(y_hat, 7000)
     assert (decoded * 255 - pixels).abs().max() <= 1
 
 

@@ -36,7 +36,7 @@ def test_a_size_is_met_within_one_percent(quality: float) -> None:
 
 def test_a_psnr_is_met_within_a_twentieth_of_a_decibel() -> None:
     image = picture("portrait", size=SIZE)
-    wanted = Trials(codec(), image, {}).psnr(5500).value
+    wanted = Trials(codec().networks, image, {}).psnr(5500).value
     assert wanted is not None
     back = codec().decode(codec().encode(image, target_psnr=wanted, effort=0))
     error = np.mean((np.asarray(back, float) - np.asarray(image, float)) ** 2)
@@ -75,7 +75,8 @@ def test_a_target_is_met_in_searched_tiles_too(target: dict[str, float]) -> None
 def test_what_is_kept_beside_the_pixels_counts_for_the_first_guess(effort: int) -> None:
     image = picture("portrait", size=SIZE)
     alone, laden = (
-        Trials(codec(), image, extras, kind=Kind.rate, effort=effort) for extras in ({}, {"icc_profile": bytes(6000)})
+        Trials(codec().networks, image, extras, kind=Kind.rate, effort=effort)
+        for extras in ({}, {"icc_profile": bytes(6000)})
     )
     bits = [math.exp(trials.sample_rate(5000)) * math.prod(SIZE) for trials in (alone, laden)]
     assert bits[1] - bits[0] == pytest.approx(8 * 6000)

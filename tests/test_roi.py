@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -15,11 +14,11 @@ from PIL import Image
 from s2lic import bitstream
 from s2lic.bitstream import unpack
 from s2lic.codec import Codec
-from s2lic.entropy.coding import encode_and_decode
 from s2lic.errors import BitstreamError, UnsupportedFeatureError
 from s2lic.parts import fineness
+from s2lic.pixels import to_tensor
 from s2lic.roi import FINENESS, NEUTRAL, Roi, roi_of, unpack_roi
-from s2lic.tiles import Box, Layout, layout_of
+from s2lic.tiles import Box, layout_of
 from s2lic.trials import Trials
 from tests.frozen import MODEL, codec, picture
 
@@ -57,20 +56,18 @@ def test_at_equal_size_the_region_gains_and_the_rest_pays() -> None:
 
 def test_the_psnr_that_is_aimed_at_is_that_with_the_map() -> None:
     image = picture("portrait", size=SIZE)
-    trial = Trials(codec(), image, {}, roi_of(mask(), SIZE)).psnr(5500)
+    trial = Trials(codec().networks, image, {}, roi_of(mask(), SIZE)).psnr(5500)
     assert trial.value == pytest.approx(psnr(trial.data, image, (0, 0, *SIZE)), abs=1e-4)
     assert trial.data == codec().encode(image, 55, roi=mask(), effort=0)
 
 
 def test_every_level_costs_more_than_the_one_below_and_the_last_leaves_less_error_than_the_first() -> None:
-    weights, image = codec().weights, picture("portrait", size=(64, 64))
-    y = codec().view(image, Layout(64, 64, 64, 64), (0, 0), 7000).tile()
+    networks = codec().networks
+    y = networks.analyse(to_tensor(picture("portrait", size=(64, 64))), 7000)
     sizes, errors = [], []
     for level in range(8):
         finer = fineness(Roi(np.full((1, 1), level, np.uint8)), [Box(0, 0, 64, 64)])
-        (coded,), y_hat = encode_and_decode(
-            weights.model.entropy, weights.tables, y, torch.tensor([7000]), fineness=finer
-        )
+        (coded,), y_hat = networks.code(y, 7000, finer)
         sizes.append(len(coded.payload))
         errors.append(float((y_hat - y).square().mean()))
     assert all(low < high for low, high in pairwise(sizes))

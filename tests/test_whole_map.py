@@ -64,12 +64,12 @@ def test_what_a_far_tile_holds_changes_nothing_here_where_in_one_map_it_would(ke
     assert unpack(files[0]).header.tiling == TILED
     first, other = (coder.decode(data, crop=FIRST).tobytes() for data in files)
     assert first == other
-    a, b = (coder.analyse(coder.weights, to_tensor(one), 5000) for one in (image, changed(image)))
+    a, b = (coder.networks.analyse(to_tensor(one), 5000) for one in (image, changed(image)))
     assert not torch.equal(a[..., :FAR], b[..., :FAR])
 
 
 def test_a_block_of_windows_sees_no_far_tile_in_one_map_either() -> None:
     image, coder = picture("portrait", size=SIZE), codec()
-    a, b = (coder.analyse(coder.weights, to_tensor(one), 5000) for one in (image, changed(image)))
+    a, b = (coder.networks.analyse(to_tensor(one), 5000) for one in (image, changed(image)))
     assert torch.equal(a[..., :FAR], b[..., :FAR])
     assert not torch.equal(a, b)

@@ -70,7 +70,7 @@ def rd_cost(codec: Codec, pictures: Iterable[Image.Image], level: int) -> float:
     """The mean of R + lambda MSE over whole files and decoded pictures at a level 0..10000."""
     found, lam = [], float(quality_lambda(torch.tensor(level)))
     for picture in pictures:
-        trial = Trials(codec, picture, {}).psnr(level)
+        trial = Trials(codec.networks, picture, {}).psnr(level)
         assert trial.value is not None
         bpp = 8 * len(trial.data) / (picture.width * picture.height)
         found.append(bpp + lam * 255**2 / 10 ** (trial.value / 10))

@@ -46,7 +46,7 @@ def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Vect
     if _total(own, entropy, parts, levels, told) >= before:
         return codec
     tuned = copy.copy(codec)
-    tuned.weights = replace(codec.weights, model=own.requires_grad_(False))
+    tuned.networks = replace(codec.networks, weights=replace(codec.weights, model=own.requires_grad_(False)))
     return tuned
 
 

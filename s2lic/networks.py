@@ -1,0 +1,94 @@
+"""g_a, g_s and the entropy model of one set of weights, on a device and in a precision."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from s2lic.entropy.coder import Coded
+from s2lic.entropy.coding import encode_and_decode
+from s2lic.entropy.rounding import Aim
+from s2lic.errors import UsageError
+from s2lic.transform.context import Context
+from s2lic.weights.store import Weights
+
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Networks:
+    """`precision` is that of g_a and g_s, "float32" or "bf16"; "auto" is float32 but for g_s on a CPU that multiplies
+    bfloat16 itself. Symbols never depend on it. Levels are qualities of 0..10000. Raises UsageError for another.
+    """
+
+    weights: Weights
+    device: torch.device
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.precision not in (AUTO, *PRECISIONS):
+            raise UsageError(f"no precision '{self.precision}'; there are {AUTO}, {', '.join(PRECISIONS)}")
+
+    @torch.inference_mode()
+    def analyse(self, x: Tensor, level: int, beside: Tensor | None = None) -> Tensor:
+        """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32.
+
+        The level and what is known beside it, (1, numbers), are for conditioned blocks.
+        """
+        with self._autocast(self._precision):
+            return self.weights.model.g_a(_fast_layout(x - 0.5), self._context(x, level, beside))  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def synthesise(self, y_hat: Tensor, level: int) -> Tensor:
+        """g_s: y_hat -> (B, 3, H, W) uint8."""
+        x_hat = self._restored(y_hat, level, self._quick if self.precision == AUTO else self._precision)
+        return x_hat.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
+
+    def restore(self, y_hat: Tensor, level: int) -> Tensor:
+        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients, in what precision is fast."""
+        return self._restored(y_hat, level, self._quick)
+
+    def code(
+        self, y: Tensor, level: int, fineness: Tensor | None = None, aim: Aim | None = None
+    ) -> tuple[list[Coded], Tensor]:
+        """A stream for each y of a batch, and the y_hat of a decoder; see `encode_and_decode`."""
+        levels = torch.full((len(y),), level, device=self.device)
+        return encode_and_decode(self.weights.model.entropy, self.weights.tables, y, levels, fineness=fineness, aim=aim)
+
+    def told(self, level: int) -> int:
+        """What g_a and g_s are told of the level: equal for all of them, unless they are conditioned."""
+        return level if self.weights.model.conditioned else 0
+
+    def _restored(self, y_hat: Tensor, level: int, precision: torch.dtype) -> Tensor:
+        with self._autocast(precision):
+            return self.weights.model.g_s(_fast_layout(y_hat.float()), self._context(y_hat, level)) + 0.5  # type: ignore[no-any-return]
+
+    def _context(self, x: Tensor, level: int, beside: Tensor | None = None) -> Context:
+        told = None if beside is None else beside.expand(len(x), -1)
+        return self.weights.model.context(torch.full((len(x),), level, device=x.device), told)
+
+    @property
+    def _precision(self) -> torch.dtype:
+        return torch.float32 if self.precision == AUTO else PRECISIONS[self.precision]
+
+    @property
+    def _quick(self) -> torch.dtype:
+        """bf16 where the CPU multiplies it faster."""
+        return torch.bfloat16 if self.device.type == "cpu" and _multiplies_bf16() else self._precision
+
+    def _autocast(self, precision: torch.dtype) -> contextlib.AbstractContextManager[object]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
+
+
+def _multiplies_bf16() -> bool:
+    """Whether this CPU has instructions for it; a torch that cannot tell has no say."""
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def _fast_layout(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,36 @@
+"""What blocks tell of a whole picture."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2lic.bitstream import unpack
+from s2lic.rate_control import Kind
+from s2lic.samples import BLOCK, BLOCKS_MAX, Samples, blocks
+from tests.frozen import codec, picture
+
+
+@given(st.integers(1, 20_000), st.integers(1, 20_000), st.floats(0.01, 1))
+def test_blocks_are_few_apart_and_inside_unless_the_picture_is_smaller(width: int, height: int, share: float) -> None:
+    found = blocks(width, height, share)
+    assert 1 <= len(found) <= 4 * BLOCKS_MAX
+    assert len(set(found)) == len(found)
+    assert all((box.width, box.height) == (BLOCK, BLOCK) for box in found)
+    assert all(box.left >= 0 and box.right <= max(width, BLOCK) for box in found)
+    assert all(box.top >= 0 and box.bottom <= max(height, BLOCK) for box in found)
+
+
+@pytest.mark.parametrize("level", [2000, 8000])
+def test_blocks_tell_bits_and_error_of_the_whole(level: int) -> None:
+    image = picture("portrait", size=(512, 384))
+    samples = Samples(codec().networks, image, None, None, Kind.psnr)
+    data = codec().encode(image, level / 100, effort=0)
+    back = np.asarray(codec().decode(data), float)
+    error = np.square(back - np.asarray(image, float)).mean()
+    assert math.log(samples.bits(level) / (8 * len(unpack(data).payload))) == pytest.approx(0, abs=0.2)
+    assert math.log(samples.error(level) / error) == pytest.approx(0, abs=0.2)
