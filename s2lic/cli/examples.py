@@ -82,6 +82,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic weights export run/last.pt -o own.safetensors", "the result of s2lic train --out run"),
         ("s2lic weights export run/last.pt -o own.safetensors --force", "again, after more training"),
     ),
+    "weights fit": (
+        ("s2lic weights fit own.safetensors --data photos -o fitted.safetensors", "about 1 % smaller files"),
+        ("s2lic weights fit own.safetensors --data photos -o fitted.safetensors --crops 100", "a first try"),
+    ),
     "bench speed": (
         ("s2lic bench speed img.png --sizes 256,512 --peers none", "a picture of yours"),
         ("s2lic bench speed --out speed", "all of it, as files"),

@@ -6,7 +6,7 @@ anchors and others, each channel by channel in raster order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,20 +76,21 @@ def encode_and_decode(
     margin: float = MARGIN,
     fineness: Tensor | None = None,
     aim: Aim | None = None,
+    writer: Callable[[Tables], SymbolWriter] = SymbolWriter,
 ) -> tuple[list[Coded], Tensor]:
     """Code y (B, M, h, w) at quality levels (B,); `model` is in float64. The y_hat of a decoder comes with it.
 
     fineness: (B, h, w) float64, how much finer the steps of each place are; none where they are all 1. aim: what to
-    send symbols for, instead of y itself rounded to the nearest.
+    send symbols for, instead of y itself rounded to the nearest. writer: what makes the writer of each picture.
     Raises ArithmeticFaultError if a mean or scale is not finite or a symbol does not fit 16 bits.
     """
     quality, size = model.quality(levels), LatentSize(y.shape[2], y.shape[3])
-    writers = [SymbolWriter(tables) for _ in range(len(y))]
+    writers = [writer(tables) for _ in range(len(y))]
     y = y.double()
     resting = model.resting(quality)
     z_symbols = torch.round(model.hyper_analysis(y, quality) - resting)
-    for writer, rows, z in zip(writers, z_rows(model.row, quality, size), z_symbols, strict=True):
-        writer.write_rows(whole(z), rows)
+    for own, rows, z in zip(writers, z_rows(model.row, quality, size), z_symbols, strict=True):
+        own.write_rows(whole(z), rows)
     aim = aim or Aim(y)
     gained = (aim.y.double() * model.gains(quality)[0]).flatten(2).transpose(1, 2)
     finer, thresholds = _by_place(fineness, y.shape[0], size, y.device), _thresholds(tables, y.device)
@@ -99,12 +100,12 @@ def encode_and_decode(
         q = aim.rounding((gained[:, at, first : first + mu.shape[2]] - mu) * finer[:, at], steps, first)
         symbols, rows, near = quantise_index(q, steps, thresholds, margin)
         where = _by_picture(near, rows)
-        for writer, *parts in zip(writers, symbols.cpu().numpy(), rows.cpu().numpy(), where, strict=True):
-            writer.write_gaussian(*parts)
+        for own, *parts in zip(writers, symbols.cpu().numpy(), rows.cpu().numpy(), where, strict=True):
+            own.write_gaussian(*parts)
         return q / finer[:, at] + mu
 
     y_hat = model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise)
-    return [writer.finish() for writer in writers], y_hat
+    return [own.finish() for own in writers], y_hat
 
 
 @torch.inference_mode()

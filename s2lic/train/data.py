@@ -47,9 +47,7 @@ class Photos:
 
         Raises InputMissingError, ConditionShapeError.
         """
-        files = sorted(p for f in folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
-        if not files:
-            raise InputMissingError(f"no pictures under {', '.join(map(str, folders))}")
+        files = sorted(file for folder in folders for file in _files(folder))
         with ThreadPoolExecutor() as pool:
             read = [(f, p) for f, p in zip(files, pool.map(_read, files), strict=True) if min(p.shape[:2]) >= least]
         pictures = [pixels for _, pixels in read]
@@ -110,6 +108,13 @@ def _draw_cut(picture: int, size: tuple[int, int], crop: int, rng: np.random.Gen
     side = int(rng.uniform(crop, largest + 1)) if rng.random() < 0.5 else crop
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
     return Cut(picture, int(top), int(left), side, int(rng.integers(4)), bool(rng.random() < 0.5))
+
+
+def _files(folder: Path) -> list[Path]:
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+    if not found:
+        raise InputMissingError(f"no pictures under {folder}")
+    return found
 
 
 def _read(path: Path) -> Pixels:

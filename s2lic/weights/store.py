@@ -55,12 +55,20 @@ def export(model: S2LIC, scales: tuple[float, ...], reach: int, tables: Mapping[
     return serialise(tensors, metadata={"row": to_text(model.row)})
 
 
+def retabled(data: bytes, tables: Tables) -> bytes:
+    """A weights file with other tables of the same rows; it is a model of its own."""
+    return serialise({**parse(data), **_as_tensors(tables)}, metadata={"row": to_text(_row(data))})
+
+
+def _as_tensors(tables: Tables) -> dict[str, Tensor]:
+    return {TABLE_PREFIX + name: torch.from_numpy(array) for name, array in tables.to_arrays().items()}
+
+
 def _tables(entropy: EntropyModel, scales: tuple[float, ...], reach: int) -> dict[str, Tensor]:
     entropy.centre()
     entropy.z_centre.copy_(entropy.z_centre.half())  # tables and decoder must mean the same numbers
     pmfs = [(first, mass.numpy()) for first, mass in entropy.prior.pmfs(entropy.z_centre)]
-    arrays = build_tables(pmfs, scales, reach).to_arrays()
-    return {TABLE_PREFIX + name: torch.from_numpy(array) for name, array in arrays.items()}
+    return _as_tensors(build_tables(pmfs, scales, reach))
 
 
 def _half(name: str, value: Tensor) -> Tensor:

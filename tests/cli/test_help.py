@@ -32,6 +32,7 @@ LONG = (
     "calibrate",
     "weights verify",
     "weights export",
+    "weights fit",
 )
 SLOW = "saliency"  # needs a codec that is one
 
