@@ -9,7 +9,7 @@ from s2lic.entropy.coder import Symbols, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables, quantize_pmf
 
 # A row as it was counts as so many symbols of its own, so that rare rows hardly change.
-PRIOR = 200.0
+PRIOR = 1000.0
 
 
 class Census:
