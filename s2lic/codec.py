@@ -16,7 +16,7 @@ from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
 from s2lic.condition import checked
 from s2lic.effort import check_effort
 from s2lic.entropy.quality import QUALITY_MAX
-from s2lic.errors import QualityRangeError, UsageError
+from s2lic.errors import DeviceMissingError, QualityRangeError, UsageError
 from s2lic.extras import alpha_of, take
 from s2lic.images import ImageLike, as_image
 from s2lic.many import decode_all, encode_all
@@ -35,8 +35,10 @@ class Codec:
     """Encodes and decodes many pictures with one model in memory.
 
     `model` is the name of shipped weights or the path of a weights file; a file that names other shipped
-    weights is decoded with those. `precision` is that of g_a and g_s, "float32" or "bf16"; "auto" is float32 but for
-    g_s on a CPU that multiplies bfloat16 itself. Symbols never depend on it.
+    weights is decoded with those. A picture of more than 2 tile^2 pixels is cut into tiles of about that side, of 256
+    to 2048 pixels in any case; `jobs` of them are in hand at once. `precision` is that of g_a and g_s, "float32" or
+    "bf16"; "auto" is float32 but for g_s on a CPU that multiplies bfloat16 itself. Symbols never depend on it.
+    Raises UsageError, DeviceMissingError, UnknownConfigError, InputMissingError, WeightsError.
     """
 
     def __init__(
@@ -48,7 +50,8 @@ class Codec:
         tile: int = SIDE,
         jobs: int = 1,
     ) -> None:
-        self.networks = Networks(_open_weights(model, device), torch.device(device), precision)
+        found = _checked(device, tile, jobs)
+        self.networks = Networks(_open_weights(model, device), found, precision)
         self.max_pixels, self.tile, self.jobs = max_pixels, tile, jobs
         self._by_id = {self.weights.model_id: self.networks}
 
@@ -124,6 +127,7 @@ class Codec:
         Raises as `encode` does, for the first picture that is refused.
         """
         level = quality_level(50.0 if quality is None else quality)
+        self.beside(None)  # a model that is told of each picture codes them one by one
         taken = (take(as_image(image, self.max_pixels, strict), strip) for image in images)
         rounds = check_effort(effort)
         return encode_all(self.networks, [self._trials(*parts, effort=rounds) for parts in taken], level)
@@ -131,13 +135,13 @@ class Codec:
     def decode_many(self, files: Iterable[bytes]) -> list[Image.Image]:
         """The pictures of files in their order, as `decode` gives them; those of equal size are decoded together.
 
-        Raises as `decode` does, for the first file that is refused.
+        Raises as `decode` does.
         """
         return decode_all([self.open(data) for data in files], self.jobs)
 
     def open(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Opened:
         """The parts of a file, before any symbol is decoded. Raises a BitstreamError, or CropRangeError."""
-        container = unpack(data, Limits(self.max_pixels))
+        container = unpack(bytes(data), Limits(self.max_pixels))
         header = container.header
         networks, levels = self._networks_of(header.model_id), torch.tensor([header.quality], device=self.device)
         weights = networks.weights
@@ -191,6 +195,17 @@ def quality_level(quality: float) -> int:
     if not 0 <= quality <= 100:
         raise QualityRangeError(f"quality {quality} is outside 0..100")
     return round(quality * QUALITY_MAX / 100)
+
+
+def _checked(device: str, tile: int, jobs: int) -> torch.device:
+    if min(tile, jobs) < 1:
+        raise UsageError(f"tile and jobs are numbers from 1 up, not {tile} and {jobs}")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it is there
+        raise DeviceMissingError(f"there is no device '{device}' here; leave it out for the CPU") from error
+    return found
 
 
 def _open_weights(model: str | Path, device: str) -> Weights:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from s2lic.errors import ExtraMissingError
 from s2lic.eval import metrics
 from s2lic.eval.metrics import psnr
-from s2lic.files import write_atomically
+from s2lic.files import make_folder, write_atomically
 from s2lic.formats import encode_image
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def sample_photograph() -> str:
 
 def run(codec: Codec, image: Image.Image, qualities: Sequence[float], out: Path) -> Iterator[Row]:
     """Measure each quality; leave files, pictures and a side-by-side view in `out`."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     codec.decode(codec.encode(image, qualities[0]))  # the first run also pays for warming up
     rows = []
     for quality in qualities:
@@ -158,4 +158,4 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def _extra(package: str) -> ExtraMissingError:
-    return ExtraMissingError(f"the demo needs {package}; install it with: pip install 's2lic[eval]'")
+    return ExtraMissingError(f"the demo needs {package}; install it with: pip install {package}")

@@ -31,6 +31,10 @@ class OutputExistsError(UsageError):
     """The output file is already there and `--force` was not given."""
 
 
+class OutputPlaceError(UsageError):
+    """The output names a folder, or lies where no folder is."""
+
+
 class InputMissingError(UsageError):
     """The input file cannot be opened."""
 

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from s2lic.errors import InputMissingError, OutputExistsError, OutputUnwritableError
+from s2lic.errors import InputMissingError, OutputExistsError, OutputPlaceError, OutputUnwritableError
 
 _NAME, _ROOM, _RIGHTS = "check the name", "free some space, or name another place", "check the permissions"
 _MENDS = {
@@ -24,9 +24,7 @@ def read_bytes(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InputMissingError(
-            f"cannot read {path}: {error.strerror}; {_MENDS.get(error.errno or 0, _NAME)}"
-        ) from error
+        raise InputMissingError(_no_read(path, error)) from error
 
 
 def check_input(path: str | Path) -> None:
@@ -35,7 +33,7 @@ def check_input(path: str | Path) -> None:
         with Path(path).open("rb"):
             pass
     except OSError as error:
-        raise InputMissingError(f"cannot read {path}: {error.strerror}") from error
+        raise InputMissingError(_no_read(path, error)) from error
 
 
 def begins_with(path: Path, magic: bytes) -> bool:
@@ -56,9 +54,11 @@ def is_folder(path: str | Path) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """The folder and those above it, if they are not there. Raises OutputUnwritableError."""
+    """The folder and those above it, if they are not there. Raises OutputPlaceError, OutputUnwritableError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputPlaceError(f"cannot make the folder {path}: a file is in its way; name another") from error
     except OSError as error:
         raise OutputUnwritableError(f"cannot make the folder {path}: {error.strerror}; name another") from error
 
@@ -66,16 +66,16 @@ def make_folder(path: Path) -> None:
 def check_output(path: str | Path, force: bool = False) -> None:
     """Refuse early what `write_atomically` would refuse after the work is done.
 
-    Raises OutputExistsError, or OutputUnwritableError if the folder is not there.
+    Raises OutputExistsError, OutputPlaceError, or OutputUnwritableError if the system does not tell.
     """
     target = Path(path)
     try:
         if target.is_dir():
-            raise OutputUnwritableError(f"cannot write {target}: it is a folder; name a file in it")
+            raise OutputPlaceError(f"cannot write {target}: it is a folder; name a file in it")
         if target.is_file() and not force:
             raise OutputExistsError(f"{target} is already there; --force overwrites it")
         if not target.parent.is_dir():
-            raise OutputUnwritableError(f"cannot write {target}: there is no folder {target.parent}; make it first")
+            raise OutputPlaceError(f"cannot write {target}: there is no folder {target.parent}; make it first")
     except OSError as error:
         raise OutputUnwritableError(_no_write(path, error)) from error
 
@@ -83,7 +83,7 @@ def check_output(path: str | Path, force: bool = False) -> None:
 def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None:
     """Write to a temporary file in the same folder, then rename it.
 
-    Raises OutputExistsError unless `force`, and OutputUnwritableError.
+    Raises OutputExistsError unless `force`, OutputPlaceError and OutputUnwritableError.
     """
     check_output(path, force)
     # A link keeps pointing where it did: the file behind it is what is replaced.
@@ -95,6 +95,10 @@ def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None
             _replace(target, data)
     except OSError as error:
         raise OutputUnwritableError(_no_write(path, error)) from error
+
+
+def _no_read(path: str | Path, error: OSError) -> str:
+    return f"cannot read {path}: {error.strerror}; {_MENDS.get(error.errno or 0, _NAME)}"
 
 
 def _no_write(path: str | Path, error: OSError) -> str:

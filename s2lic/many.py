@@ -37,7 +37,7 @@ def encode_all(networks: Networks, trials: Sequence[Trials], level: int) -> list
 
 
 def decode_all(opened: Sequence[Opened], jobs: int = 1) -> list[Image.Image]:
-    """The pictures of files, in their order. Raises the error of the first group that has one."""
+    """The pictures of files, in their order. Raises the error of the first group of equal sizes that has one."""
     pictures: dict[int, Image.Image] = {}
     room = _room(opened[0].networks) if opened else 0
     for group in groups([(file.size, _alike(file)) for file in opened], room):

@@ -124,6 +124,8 @@ def one_stream(width: int, height: int) -> Layout:
 
 def crop_box(crop: tuple[int, int, int, int], whole: Box) -> Box:
     """The box of (x, y, width, height). Raises CropRangeError unless it lies within the whole and has pixels."""
+    if len(crop) != 4:
+        raise CropRangeError(f"a crop is (x, y, width, height), not {len(crop)} numbers")
     x, y, width, height = crop
     box = Box(x, y, x + width, y + height)
     if width < 1 or height < 1 or box.grown(0, whole) != box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -68,6 +69,7 @@ class Trials:
         self.keeps = kind is not None and picture.width * picture.height <= KEPT_PIXELS
         self._kept: dict[Cell, tuple[int, View]] = {}
         self._aims: dict[int, dict[Cell, Aim]] = {}
+        self._choosing = threading.Lock()  # several tiles are in hand at once
         self._samples = Samples(networks, picture, self._regions, beside, kind or Kind.rate)
 
     @property
@@ -160,11 +162,14 @@ class Trials:
         tile = self._layout.tile(*cell)
         if not self.keeps:
             return self._search(view, tile, level)
-        if self._wants_search(level):
-            self._aims.setdefault(level, {})
-        found = self._aims[next(reversed(self._aims))]
+        with self._choosing:
+            if self._wants_search(level):
+                self._aims.setdefault(level, {})
+            found = self._aims[next(reversed(self._aims))]
         if cell not in found:
-            found[cell] = self._search(view, tile, level)
+            aim = self._search(view, tile, level)
+            with self._choosing:
+                found[cell] = aim
         return found[cell]
 
     def _wants_search(self, level: int) -> bool:

@@ -142,7 +142,7 @@ def _lines(count: int, seed: int, start: int) -> Iterator[tuple[int, float, int,
                 index, seconds, memory, outcome = line.rstrip("\n").split(" ", 3)
                 yield int(index), float(seconds), int(memory), outcome
         except queue.Empty:
-            pass
+            return  # silent for too long: the caller counts the mutants it has no line of as failures
         finally:
             child.kill()
 

@@ -21,7 +21,7 @@ from s2lic.codec import Codec, quality_level
 from s2lic.entropy.coding import whole
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.tables import Tables
-from s2lic.errors import QualityRangeError
+from s2lic.errors import CropRangeError, DeviceMissingError, QualityRangeError, UsageError
 from s2lic.pixels import pad, to_tensor
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights
@@ -122,6 +122,29 @@ def table_bits(tables: Tables, symbols: Ints, rows: Ints) -> NDArray[np.float64]
     at = (np.cumsum(tables.sizes) - tables.sizes)[rows] + slots
     bits: NDArray[np.float64] = 16 - np.log2(tables.cdf[at + 1] - tables.cdf[at])
     return bits
+
+
+def test_bytes_may_come_in_any_buffer() -> None:
+    data = codec().encode(picture("shapes"), 20)
+    for held in (bytearray(data), memoryview(data)):
+        assert codec().decode(held).tobytes() == codec().decode(data).tobytes()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"tile": 0}, {"jobs": 0}])
+def test_no_tile_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="from 1 up"):
+        Codec(MODEL, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+def test_a_device_that_is_not_there_is_named(device: str) -> None:
+    with pytest.raises(DeviceMissingError, match=device):
+        Codec(MODEL, device=device)
+
+
+def test_a_crop_has_four_numbers() -> None:
+    with pytest.raises(CropRangeError, match="not 3 numbers"):
+        codec().decode(codec().encode(picture("shapes"), 20), crop=(0, 0, 5))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("quality", [-0.01, 100.01, math.nan, math.inf])

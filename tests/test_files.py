@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.errors import InputMissingError, OutputExistsError, OutputUnwritableError
-from s2lic.files import check_output, read_bytes, write_atomically
+from s2lic.errors import InputMissingError, OutputExistsError, OutputPlaceError, OutputUnwritableError
+from s2lic.files import check_output, make_folder, read_bytes, write_atomically
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
@@ -104,5 +104,13 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "absent/a.bin"], ids=["folder", "no folder"])
 def test_an_output_that_cannot_be_is_refused_early(tmp_path: Path, name: str) -> None:
-    with pytest.raises(OutputUnwritableError):
+    with pytest.raises(OutputPlaceError):
         check_output(tmp_path / name, force=True)
+
+
+def test_a_folder_where_a_file_is_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"mine")
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        with pytest.raises(OutputPlaceError, match="a file is in its way"):
+            make_folder(path)
+    assert (tmp_path / "a").read_bytes() == b"mine"

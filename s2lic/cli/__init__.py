@@ -29,7 +29,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo
 GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
     "bench": ("Measure this machine.", (speed,)),
     "blocks": ("List, compare and try the blocks of a transform.", blocks.COMMANDS),
-    "weights": ("List, verify and export trained weights.", WEIGHTS),
+    "weights": ("List, verify, export and fit trained weights.", WEIGHTS),
 }
 # What a group does when none of its commands is named.
 ALONE: dict[str, Callable[..., None]] = {"blocks": blocks.ALONE}

@@ -11,6 +11,7 @@ import typer
 from s2lic.cli.options import Json, Model, Quiet
 from s2lic.cli.streams import print_json
 from s2lic.errors import UsageError
+from s2lic.files import make_folder
 
 if TYPE_CHECKING:
     from s2lic.eval.bench.case import Outcome
@@ -21,7 +22,7 @@ Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, by 
 Peers = Annotated[str, typer.Option("--peers", help="Codecs to set beside ours, by commas; none for none.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
 Limit = Annotated[float, typer.Option("--limit", min=1, help="Seconds for one case; what would not fit is not tried.")]
-Minutes = Annotated[float, typer.Option("--minutes", min=0, help="For all cases; what would not fit is not tried.")]
+Minutes = Annotated[float, typer.Option("--minutes", min=0.1, help="For all cases; what would not fit is not tried.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Put performance.json, .md and .png into this folder.")]
 
 
@@ -45,6 +46,8 @@ def speed(
     from s2lic.images import open_image
 
     codecs = ["s2lic", *(peers.split(",") if peers != "none" else [])]
+    if out is not None:
+        make_folder(out)
     todo = cases(codecs, numbers("--sizes", sizes), numbers("--threads", threads), repeats, limit)
     picture = open_image(source or sample_photograph())
     load = os.getloadavg()[0]

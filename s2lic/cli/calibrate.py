@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from s2lic.cli.options import Force, Json
-from s2lic.cli.streams import check_target, print_json, progress, write_output
+from s2lic.cli.streams import print_json, progress, write_output
+from s2lic.cli.weights.place import check_weights
 from s2lic.errors import UsageError
 
 Weights = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file of a model with softmax attention.")]
@@ -33,7 +34,7 @@ def calibrate(
     from s2lic.images import is_picture_name, open_image
     from s2lic.weights.store import load
 
-    check_target(output, force)
+    check_weights(Path(output), force)
     pictures = [open_image(path).convert("RGB") for path in sorted(data.rglob("*")) if is_picture_name(path)]
     if not pictures:
         raise UsageError(f"there are no pictures in the folder {data}; give --data another")

@@ -11,9 +11,10 @@ import typer
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.device import open_codec
+from s2lic.cli.jobs import STANDARD
 from s2lic.cli.options import Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
 from s2lic.cli.streams import check_target, print_json, print_note, progress, write_output
-from s2lic.errors import UsageError
+from s2lic.errors import OutputFormatError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,6 +78,8 @@ def explain(
 
     _check(of, classifier, label, show)
     target = output or str(Path(source).with_suffix(".explain.png"))
+    if target != STANDARD and Path(target).suffix.lower() != ".png":
+        raise OutputFormatError(f"what explain shows is a PNG: name it so, not {target}")
     check_target(target, force)
     picture = read_image(source, max_pixels).image.convert("RGB")
     with progress(f"explaining {source}", quiet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ from s2lic.cli.device import pick_device
 from s2lic.cli.options import Device, DeviceName, Json, Quiet
 from s2lic.cli.signals import stopping
 from s2lic.cli.streams import print_json, print_note
+from s2lic.cli.weights.place import check_weights
 from s2lic.errors import ExtraMissingError, UsageError
-from s2lic.files import check_output
+from s2lic.files import make_folder
 
 if TYPE_CHECKING:
     from s2lic.train.log import Watcher
@@ -124,7 +126,7 @@ def train(
         wrap = "p_adapter"
     name = _name(config, block, mlp, gate, wrap, cond)
     folder = out or Path("runs") / name
-    _check(crop, optimiser, export, folder, resume)
+    _check(crop, lr, optimiser, export, folder, resume)
     from s2lic.train.plan import Plan
 
     plan = Plan(
@@ -170,20 +172,27 @@ def _name(config: str, block: str | None, mlp: str | None, gate: str | None, wra
     return variant(row_of(config), tuple(block.split(",")) if block else None, mlp, gate, wrap, cond).name
 
 
-def _check(crop: int, optimiser: OptimiserName, export: Path | None, folder: Path, resume: bool) -> None:
+def _check(crop: int, lr: float, optimiser: OptimiserName, export: Path | None, folder: Path, resume: bool) -> None:
     """Refuse what would fail after hours, or in torch. Raises UsageError and more."""
     if crop % STRIDE:
         raise UsageError(f"--crop takes multiples of {STRIDE}, not {crop}")
-    if (folder / "last.pt").exists() and not resume:
-        raise UsageError(f"a run is in {folder}: --resume goes on with it, another --out begins a new one")
+    if not 0 < lr < math.inf:
+        raise UsageError(f"--lr takes a rate above 0, not {lr}")
+    if (folder / "last.pt").exists() != resume:
+        raise UsageError(
+            f"no run is in {folder}: leave out --resume, or give the --out that it was begun with"
+            if resume
+            else f"a run is in {folder}: --resume goes on with it, another --out begins a new one"
+        )
     if export is not None:
-        check_output(export, force=True)
+        check_weights(export, force=True)
+    make_folder(folder)
     if optimiser is OptimiserName.soap:
         try:
             importlib.import_module("pytorch_optimizer")
         except ImportError as error:
             raise ExtraMissingError(
-                "SOAP needs pytorch_optimizer; install it with: pip install 's2lic[train]', or take --optimiser adamw"
+                "SOAP needs pytorch_optimizer: pip install pytorch_optimizer, or take --optimiser adamw"
             ) from error
 
 

@@ -32,7 +32,7 @@ def ms_ssim(a: Image.Image, b: Image.Image) -> float | None:
     try:
         import pytorch_msssim
     except ImportError as error:
-        raise ExtraMissingError("MS-SSIM needs pytorch_msssim; install it with: pip install 's2lic[eval]'") from error
+        raise ExtraMissingError("MS-SSIM needs pytorch_msssim; install it with: pip install pytorch-msssim") from error
     x, y = (torch.from_numpy(np.array(i.convert("RGB"), np.float32)).permute(2, 0, 1)[None] for i in (a, b))
     return float(pytorch_msssim.ms_ssim(x, y, data_range=255))
 

@@ -48,7 +48,7 @@ def check(request: Request) -> None:
     Raises UsageError and its kinds: no such codec, baseline, option or quality, or a library or program is missing.
     """
     for module in ("matplotlib", "pytorch_msssim", "scipy"):
-        need(module, "an evaluation", "eval")
+        need(module, "an evaluation", "matplotlib pytorch-msssim scipy")
     for selection in request.selections:
         row = codecs.row(selection.codec)
         row.check(dict(selection.options))

@@ -43,8 +43,10 @@ def load(path: Path, config: str | None = None) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         found = state["config"]
-    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{path} cannot be read as a checkpoint: {error}") from error
+    except (OSError, EOFError, ValueError, TypeError, RuntimeError, LookupError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as a checkpoint: it is damaged, or not a training's last.pt"
+        ) from error
     if config is not None and found != config:
         raise WeightsError(f"{path} is of the configuration '{found}', not '{config}': give another --out")
     return state

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from s2lic.condition import checked, read_vector
 from s2lic.errors import InputMissingError
+from s2lic.extras import take
+from s2lic.files import is_folder
+from s2lic.images import read_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 SCALE_MIN = 0.5
@@ -45,7 +48,7 @@ class Photos:
     def load(folders: list[Path], least: int, cond: int = 0) -> Photos:
         """Every picture of at least `least` pixels a side under the folders, with `cond` numbers in a .npy beside each.
 
-        Raises InputMissingError, ConditionShapeError.
+        Raises InputMissingError, ConditionShapeError, or what `read_image` raises.
         """
         files = sorted(file for folder in folders for file in _files(folder))
         with ThreadPoolExecutor() as pool:
@@ -111,15 +114,18 @@ def _draw_cut(picture: int, size: tuple[int, int], crop: int, rng: np.random.Gen
 
 
 def _files(folder: Path) -> list[Path]:
+    if not is_folder(folder):
+        raise InputMissingError(f"there is no folder {folder}; check the name")
     found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
     if not found:
-        raise InputMissingError(f"no pictures under {folder}")
+        raise InputMissingError(f"no pictures under {folder}; there are to be {', '.join(sorted(SUFFIXES))}")
     return found
 
 
 def _read(path: Path) -> Pixels:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    """The colours that the codec would code; what alpha hides is what `take` puts there."""
+    picture, _ = take(read_image(path, max_pixels=None).image, strip=True)
+    return np.asarray(picture.convert("RGB"))
 
 
 def _cut_out(picture: Pixels, cut: Cut, crop: int) -> Pixels:

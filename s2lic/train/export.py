@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,13 +28,20 @@ def gaussian_scales(row: EntropyRow) -> tuple[float, ...]:
     return tuple(np.geomspace(SIGMA_MIN, row.sigma_max, count).tolist())
 
 
+def _state(source: Path) -> dict[str, Any]:
+    """A checkpoint, that of a run's folder, or what the parts in a folder make."""
+    if source.is_dir() and not (source / "last.pt").exists():
+        return cast(dict[str, Any], widen(read_parts(source)))
+    return checkpoint.load(source / "last.pt" if source.is_dir() else source)
+
+
 def export_checkpoint(source: Path, target: Path, force: bool = False) -> None:
-    """Writes the averaged weights of a checkpoint, or of the parts in a folder, as a weights file.
+    """Writes the averaged weights of a checkpoint, or of a folder that has one or its parts, as a weights file.
 
     Those of adapters have the tables of the codec that they adapt. Raises WeightsError for a checkpoint that is damaged
     or of an older configuration, OutputExistsError unless `force`, OutputUnwritableError.
     """
-    state = widen(read_parts(source)) if source.is_dir() else checkpoint.load(source)
+    state = _state(source)
     try:
         model = build(state["config"])
         model.load_state_dict(state["average"])

@@ -118,16 +118,20 @@ class Run:
     def go(self, watch: log.Watcher | None = None) -> None:
         """Trains to the planned end, or until `stop`; saves there. Raises TrainingDivergedError."""
         began, spent, first = self.clock(), self.minutes, self.step
+        parts: dict[str, float] = {}
         with contextlib.closing(self.batches):
             while (progress := self._progress()) < 1:
                 rate = self._rate(progress)
                 parts = {"lr": rate, **self.advance(rate)}
                 elapsed = (self.clock() - began) / 60
                 self.minutes = spent + elapsed
+                speed = (self.step - first) / max(60 * elapsed, 1e-9)
                 if self.step % self.plan.log_every == 0:
-                    self._log(progress, parts, (self.step - first) / max(60 * elapsed, 1e-9), watch)
+                    self._log(progress, parts, speed, watch)
                 if self.step % self.plan.save_every == 0:
                     self.save()
+        if parts and self.step % self.plan.log_every:
+            self._log(progress, parts, speed, watch)
         self.save()
 
     def _progress(self) -> float:

@@ -67,5 +67,5 @@ def read_parts(folder: Path) -> dict[str, Any]:
             raise WeightsError(f"the parts in {folder} are damaged: their hash is not that of the index")
         state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{folder} holds no whole checkpoint: {error}") from error
+        raise WeightsError(f"{folder} holds no whole checkpoint, neither last.pt nor all parts of one") from error
     return state

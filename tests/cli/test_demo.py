@@ -78,5 +78,11 @@ def test_the_jpeg_beside_it_is_not_larger_where_it_can_be() -> None:
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.cbook", None)
-    with pytest.raises(ExtraMissingError, match=r"s2lic\[eval\]"):
+    with pytest.raises(ExtraMissingError, match="pip install matplotlib"):
         demo.sample_photograph()
+
+
+def test_a_file_where_the_folder_should_be_is_refused(run: Run, photo: Path) -> None:
+    result = run("demo", photo, "--out", photo)
+    assert result.code == 2
+    assert "a file is in its way" in result.err

@@ -72,9 +72,9 @@ def test_what_is_not_a_picture_exits_with_1(run: Run) -> None:
     assert result.err.count("\n") == 1
 
 
-def test_a_folder_that_is_not_there_exits_with_1_before_the_work(run: Run, photo: Path) -> None:
+def test_a_folder_that_is_not_there_exits_with_2_before_the_work(run: Run, photo: Path) -> None:
     result = run("encode", photo, "-o", "nowhere/a.bin")
-    assert result.code == 1
+    assert result.code == 2
     assert "nowhere" in result.err
 
 

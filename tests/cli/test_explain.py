@@ -49,3 +49,10 @@ def test_a_map_that_is_not_there_is_the_callers_fault(run: Run, photo: Path) -> 
     found = run("encode", photo.name, "--roi", "nothing.png", "--model", MODEL)
     assert found.code == 2
     assert "nothing.png" in found.err
+
+
+def test_an_output_of_another_format_is_refused_before_any_work(run: Run, photo: Path) -> None:
+    found = run("explain", photo.name, "-o", "map.jpg")
+    assert found.code == 2
+    assert "is a PNG" in found.err
+    assert not Path("map.jpg").exists()

@@ -116,7 +116,7 @@ def test_training_with_soap_names_the_extra_it_needs(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     assert train(photos) == 2
-    assert "s2lic[train]" in capsys.readouterr().err
+    assert "pip install pytorch_optimizer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,39 @@ def test_training_with_soap_names_the_extra_it_needs(
         (("--config", "nano", "--adapter"), 2, "'p_adapter' wraps softmax attention, which 'bottleneck' has none of"),
         (("--adapter",), 2, "give its weights file with --init"),
         (("--adapter", "--stage", "g_s"), 2, "leave out --wrap and --stage"),
-        (("--export", "nowhere/own.safetensors"), 1, "no folder"),
+        (("--export", "nowhere/own.safetensors"), 2, "no folder"),
+        (("--export", "own.pt"), 2, "NAME.safetensors"),
+        (("--lr", "nan"), 2, "a rate above 0"),
+        (("--resume",), 2, "leave out --resume"),
+        (("--data", "nowhere"), 2, "no folder nowhere"),
     ],
-    ids=["crop", "config", "block", "gate", "no-attention", "no-codec", "stage", "export"],
+    ids=[
+        "crop",
+        "config",
+        "block",
+        "gate",
+        "no-attention",
+        "no-codec",
+        "stage",
+        "export",
+        "name",
+        "rate",
+        "resume",
+        "data",
+    ],
 )
 def test_training_refuses_before_it_starts(
     photos: Path, words: tuple[object, ...], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(photos, "--out", photos / "run", *words) == code
     assert message in capsys.readouterr().err
+
+
+def test_a_file_where_the_run_should_be_is_refused(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "run").write_bytes(b"mine")
+    assert train(photos, "--out", photos / "run") == 2
+    assert "a file is in its way" in capsys.readouterr().err
+    assert (photos / "run").read_bytes() == b"mine"
 
 
 def test_training_without_pictures_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

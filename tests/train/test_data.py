@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from s2lic.errors import ConditionShapeError, InputMissingError
+from s2lic.errors import ConditionShapeError, InputMissingError, NotAnImageError
+from s2lic.images import read_image
 from s2lic.train.data import Photos, Prefetch
 
 
@@ -54,8 +55,25 @@ def test_pictures_too_small_for_a_crop_are_left_out(tmp_path: Path) -> None:
 def test_no_pictures_and_only_small_pictures_are_errors_that_say_so(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="no pictures under"):
         Photos.load([tmp_path], 8)
+    with pytest.raises(InputMissingError, match="no folder"):
+        Photos.load([tmp_path / "nowhere"], 8)
     written(tmp_path, "small.png", 31, 200)
     with pytest.raises(InputMissingError, match="32 pixels a side"):
+        Photos.load([tmp_path], 32)
+
+
+def test_pictures_come_in_as_the_codec_takes_them(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 40 * 32).reshape(40, 32).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    expected = np.asarray(read_image(tmp_path / "deep.png").image.convert("RGB"))
+    assert np.array_equal(Photos.load([tmp_path], 32).pictures[0], expected)
+    assert 100 < expected.mean() < 155
+
+
+def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    written(tmp_path, "whole.png", 32, 32)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(NotAnImageError, match=r"broken\.jpg"):
         Photos.load([tmp_path], 32)
 
 

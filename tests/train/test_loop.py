@@ -199,6 +199,11 @@ def test_a_run_ends_with_its_minutes_logs_its_steps_and_is_not_repeated(
     assert len(rows(tmp_path / "a" / "log.csv")) == 4
 
 
+def test_the_last_step_is_logged_whatever_its_number(begin: Start, tmp_path: Path) -> None:
+    begin(minutes=None, steps=4, log_every=3).go()
+    assert [row["step"] for row in rows(tmp_path / "a" / "log.csv")] == ["3", "4"]
+
+
 def test_a_longer_plan_goes_on_from_the_minutes_already_spent(
     begin: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

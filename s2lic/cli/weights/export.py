@@ -11,8 +11,9 @@ from s2lic.cli.batch import Facts
 from s2lic.cli.jobs import Job
 from s2lic.cli.options import Force, Json, Quiet
 from s2lic.cli.streams import print_json, print_note
+from s2lic.cli.weights.place import check_weights
 from s2lic.cli.weights.verify import line, look
-from s2lic.files import check_input, check_output, is_folder
+from s2lic.files import check_input, is_folder
 
 Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A training's last.pt, or a folder of parts.")]
 Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file, NAME.safetensors.")]
@@ -24,7 +25,7 @@ def export(
     """Write the averaged weights of a training as a weights file, and check it."""
     if not is_folder(checkpoint):
         check_input(checkpoint)
-    check_output(output, force)
+    check_weights(output, force)
     from s2lic.train.export import export_checkpoint
 
     export_checkpoint(checkpoint, output, force)

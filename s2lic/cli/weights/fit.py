@@ -11,8 +11,9 @@ from s2lic.cli.batch import Facts
 from s2lic.cli.jobs import Job
 from s2lic.cli.options import Force, Json, Quiet
 from s2lic.cli.streams import print_json, print_note, stderr_is_watched
+from s2lic.cli.weights.place import check_weights
 from s2lic.cli.weights.verify import line, look
-from s2lic.files import check_input, check_output, write_atomically
+from s2lic.files import check_input, write_atomically
 
 Source = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file.")]
 Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")]
@@ -33,7 +34,7 @@ def fit(
 ) -> None:
     """Fit the probabilities of symbols to those that the encoder sends for pictures."""
     check_input(weights)
-    check_output(output, force)
+    check_weights(output, force)
     from rich.console import Console
     from rich.progress import track
 

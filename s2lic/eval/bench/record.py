@@ -13,7 +13,7 @@ from s2lic.eval.bench.page import exponents, to_markdown, to_png
 from s2lic.eval.bench.speed import series
 from s2lic.eval.machine import machine, today
 from s2lic.eval.markdown import put_into_page
-from s2lic.files import read_bytes, write_atomically
+from s2lic.files import make_folder, read_bytes, write_atomically
 
 NAME = "performance"
 BUSY = 0.5
@@ -55,7 +55,7 @@ def save(found: Record, folder: Path) -> list[Path]:
 
     Raises OutputUnwritableError, ExtraMissingError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     page = folder / f"{NAME}.md"
     before = read_bytes(page).decode() if page.exists() else NEW_PAGE
     files = {

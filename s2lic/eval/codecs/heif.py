@@ -9,7 +9,7 @@ from s2lic.eval.codecs.through_pillow import PillowCoder
 
 
 def _open(options: Mapping[str, str]) -> Coder:
-    plugin = need("pillow_heif", "HEIC", "heif")
+    plugin = need("pillow_heif", "HEIC", "pillow-heif")
     plugin.register_heif_opener()
     encoder = plugin.libheif_info()["HEIF"] or "no HEVC encoder"
     known = f"pillow-heif {plugin.__version__}, {encoder}"

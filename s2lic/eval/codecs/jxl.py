@@ -12,7 +12,7 @@ EFFORT = 7
 
 
 def _open(options: Mapping[str, str]) -> Coder:
-    need("pillow_jxl", "JPEG XL", "jxl")  # its import registers the format
+    need("pillow_jxl", "JPEG XL", "pillow-jxl-plugin")  # its import registers the format
     known, told = f"pillow-jxl-plugin {version('pillow-jxl-plugin')}", f"quality Q, effort {EFFORT}"
     return PillowCoder("JXL", lambda q: {"quality": int(q), "effort": EFFORT, "lossless_jpeg": False}, known, told)
 

@@ -73,9 +73,9 @@ class CodecRow:
                 raise UsageError(f"{self.name} has no option '{name}'; it has {known}")
 
 
-def need(module: str, what: str, extra: str) -> ModuleType:
-    """An optional package. Raises ExtraMissingError."""
+def need(module: str, what: str, package: str) -> ModuleType:
+    """A module of an optional package. Raises ExtraMissingError."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ExtraMissingError(f"{what} needs {module}; install it with: pip install 's2lic[{extra}]'") from error
+        raise ExtraMissingError(f"{what} needs {module}; install it with: pip install {package}") from error

@@ -45,6 +45,13 @@ def test_parts_of_slices_give_the_file_that_the_checkpoint_gives(run: Run) -> No
     assert Path("parts.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
 
 
+def test_the_folder_of_a_run_stands_for_its_checkpoint(run: Run) -> None:
+    saved("tiny", AVERAGE)
+    for name, words in (("file", "last.pt"), ("folder", ".")):
+        assert run("weights", "export", words, "-o", f"{name}.safetensors").code == 0
+    assert Path("folder.safetensors").read_bytes() == Path("file.safetensors").read_bytes()
+
+
 def test_one_line_says_what_was_written(run: Run) -> None:
     result = run("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors")
     assert (result.code, result.out) == (0, b"")
@@ -83,5 +90,5 @@ def test_a_damaged_checkpoint_is_told_and_nothing_is_written(run: Run) -> None:
     Path("last.pt").write_bytes(b"no checkpoint")
     result = run("weights", "export", "last.pt", "-o", "own.safetensors")
     assert result.code == 1
-    assert "cannot be read as a checkpoint" in result.err
+    assert result.err == "s2lic: last.pt cannot be read as a checkpoint: it is damaged, or not a training's last.pt\n"
     assert not Path("own.safetensors").exists()

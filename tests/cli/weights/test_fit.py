@@ -37,7 +37,12 @@ def test_a_file_that_is_there_is_kept_unless_forced(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(("--crop", 100), "multiple of 64"), (("--data", "nowhere"), "nowhere"), (("--crop", 2048), "2048 pixels")],
+    [
+        (("-o", "-"), "NAME.safetensors"),
+        (("--crop", 100), "multiple of 64"),
+        (("--data", "nowhere"), "nowhere"),
+        (("--crop", 2048), "2048 pixels"),
+    ],
 )
 def test_what_cannot_be_done_is_the_callers_fault(run: Run, words: tuple[str, object], message: str) -> None:
     result = run(*FIT, *words)
