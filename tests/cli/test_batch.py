@@ -206,7 +206,7 @@ def test_a_format_has_one_place(run: Run, photo: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told_at_once(run: Run, photo: Path) -> None:
     result = run("encode", photo, "--outdir", photo / "out")
-    assert result.code == 1
+    assert result.code == 2
     assert "cannot make the folder" in result.err
 
 
