@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from s2lic.entropy.winograd import winograd
+
+# From how many places on, and products at each tap, a kernel's transforms cost less than they save.
+PAYS = {3: (384, 2048), 5: (384, 512)}
 
 
 class Conv(nn.Conv2d):
@@ -21,8 +27,13 @@ class Conv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype == torch.float64 and x.device.type == "cpu":
             assert self.bias is not None
-            return summed(x, self.weight, self.bias)
+            return (winograd if self._pays(x) else summed)(x, self.weight, self.bias)
         return super().forward(x)
+
+    def _pays(self, x: Tensor) -> bool:
+        places, products = PAYS.get(self.kernel_size[0], (math.inf, math.inf))
+        dim, channels = self.weight.shape[:2]
+        return self.groups == 1 and x.shape[2] * x.shape[3] >= places and dim * channels >= products
 
 
 def summed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from s2lic.entropy.conv import Conv, summed
+from s2lic.entropy.winograd import winograd
 
 SIZES = [(1, 1), (1, 9), (7, 1), (2, 3), (8, 8), (13, 6)]
 
@@ -23,6 +24,18 @@ def test_sums_of_taps_are_the_convolution(height: int, width: int, kernel: int, 
     net, x = Conv(6, 6 if groups > 1 else 5, kernel, groups).double(), draw(3, 6, height, width)
     expected = F.conv2d(x, net.weight, net.bias, padding=kernel // 2, groups=groups)
     torch.testing.assert_close(net(x), expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("kernel", "products"), [(3, 2048), (5, 512), (3, 2047), (5, 511), (1, 4096)])
+@pytest.mark.parametrize(("height", "width"), [(24, 16), (19, 21), (23, 16)])
+def test_large_maps_and_small_ones_are_the_convolution(
+    kernel: int, products: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+    monkeypatch.setattr("s2lic.entropy.conv.winograd", lambda *given: called.append(kernel) or winograd(*given))
+    net, x = Conv(1, products, kernel).double(), draw(1, 1, height, width)
+    torch.testing.assert_close(net(x), F.conv2d(x, net.weight, net.bias, padding=kernel // 2), rtol=0, atol=1e-12)
+    assert bool(called) == (height * width >= 384 and products >= {3: 2048, 5: 512}.get(kernel, 10**9))
 
 
 def test_a_map_of_any_layout_gives_the_same() -> None:
