@@ -41,7 +41,7 @@ class AxisBias(nn.Module):
         delta = at[:, None, :] - lines[None, :, None]
         spaced = torch.sign(delta) * torch.log1p(delta.abs())
         bias: Tensor = self.fc2(F.gelu(self.fc1(spaced.unsqueeze(-1))))
-        return bias.permute(0, 3, 1, 2)
+        return bias.permute(0, 3, 1, 2).contiguous()
 
 
 class DeformableAttention(nn.Module):
