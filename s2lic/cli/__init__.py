@@ -23,6 +23,7 @@ from s2lic.cli.report import reporting
 from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 from s2lic.cli.weights import COMMANDS as WEIGHTS
+from s2lic.heap import keep_freed_memory
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
 COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train, calibrate)
@@ -37,6 +38,7 @@ ALONE: dict[str, Callable[..., None]] = {"blocks": blocks.ALONE}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 if it went well, 1 for a codec or file error, 2 for usage."""
+    keep_freed_memory()
     with unwinding():
         application()(args=arguments)
 

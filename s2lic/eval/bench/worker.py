@@ -16,6 +16,7 @@ from s2lic.eval.bench.case import STAGES, Case, Measured, Timing
 from s2lic.eval.bench.memory import in_use, peak
 from s2lic.eval.bench.stopwatch import Stopwatch, watching
 from s2lic.eval.bench.subjects import SUBJECTS, Subject
+from s2lic.heap import keep_freed_memory
 from s2lic.images import open_image
 
 
@@ -60,6 +61,7 @@ def _median(timings: list[Timing]) -> Timing:
 
 def main(argument: str) -> int:
     """Runs the case that the argument describes; a named error becomes its line and code."""
+    keep_freed_memory()
     task = json.loads(argument)
     try:
         measured = measure(Case(**task["case"]), Path(task["picture"]), task["model"])
