@@ -20,7 +20,7 @@ from s2lic.errors import DeviceMissingError, QualityRangeError, UsageError
 from s2lic.extras import alpha_of, take
 from s2lic.images import ImageLike, as_image
 from s2lic.many import decode_all, encode_all
-from s2lic.networks import Networks
+from s2lic.networks import AUTO, Networks
 from s2lic.opened import Opened
 from s2lic.parts import check_claims, scatter
 from s2lic.rate_control import Kind, meet, target_of
@@ -37,7 +37,8 @@ class Codec:
     `model` is the name of shipped weights or the path of a weights file; a file that names other shipped
     weights is decoded with those. A picture of more than 2 tile^2 pixels is cut into tiles of about that side, of 256
     to 2048 pixels in any case; `jobs` of them are in hand at once. `precision` is that of g_a and g_s, "float32" or
-    "bf16"; "auto" is float32 but for g_s on a CPU that multiplies bfloat16 itself. Symbols never depend on it.
+    "bf16"; "auto" is float32 but for g_s on a CPU that multiplies bfloat16 itself. Symbols never depend on it; a
+    sample of a picture does by a level or two.
     Raises UsageError, DeviceMissingError, UnknownConfigError, InputMissingError, WeightsError.
     """
 
@@ -45,7 +46,7 @@ class Codec:
         self,
         model: str | Path = manifest.DEFAULT_MODEL,
         device: str = "cpu",
-        precision: str = "float32",
+        precision: str = AUTO,
         max_pixels: int | None = DEFAULT_MAX_PIXELS,
         tile: int = SIDE,
         jobs: int = 1,

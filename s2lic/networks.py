@@ -27,7 +27,7 @@ class Networks:
 
     weights: Weights
     device: torch.device
-    precision: str = "float32"
+    precision: str = AUTO
 
     def __post_init__(self) -> None:
         if self.precision not in (AUTO, *PRECISIONS):

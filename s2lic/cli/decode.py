@@ -83,7 +83,7 @@ def decode(
     strip: Strip = False,
     model: Model = None,
     device: Device = DeviceName.cpu,
-    precision: Precision = PrecisionName.float32,
+    precision: Precision = PrecisionName.auto,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     jobs: Jobs = 1,
     force: Force = False,

@@ -24,7 +24,7 @@ class FakeCodec:
         self,
         model: str = "fake",
         device: str = "cpu",
-        precision: str = "float32",
+        precision: str = "auto",
         max_pixels: int | None = None,
         jobs: int = 1,
     ) -> None:

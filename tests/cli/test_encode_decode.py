@@ -149,12 +149,12 @@ def test_the_device_the_model_and_the_precision_reach_the_codec(
     monkeypatch.setattr(FakeCodec, "__init__", note)
     run("encode", photo, "--model", "small", "--max-pixels", 2000)
     run("decode", "photo.s2lic", "-o", "b.png", "--max-pixels", 3000)
-    run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2, "--precision", "auto")
+    run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2, "--precision", "float32")
     plain = {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 1}
     assert asked == [
         (("small",), plain | {"max_pixels": 2000}),
-        ((), plain | {"max_pixels": 3000, "precision": "float32"}),
-        (("own.safetensors",), plain | {"jobs": 2, "precision": "auto"}),
+        ((), plain | {"max_pixels": 3000, "precision": "auto"}),
+        (("own.safetensors",), plain | {"jobs": 2, "precision": "float32"}),
     ]
 
 

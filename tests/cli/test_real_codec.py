@@ -66,7 +66,7 @@ def test_a_folder_of_thumbnails_becomes_the_files_of_one_by_one(run: Run, photo:
         assert Path(f"back/{number}.png").read_bytes() == Path("one.png").read_bytes()
 
 
-@pytest.mark.parametrize(("words", "precision"), [((), "float32"), (("--precision", "auto"), "bf16")])
+@pytest.mark.parametrize(("words", "precision"), [((), "bf16"), (("--precision", "float32"), "float32")])
 def test_decode_computes_in_the_precision_that_is_asked_for(
     run: Run, photo: Path, words: tuple[str, ...], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
