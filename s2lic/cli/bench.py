@@ -46,10 +46,10 @@ def speed(
     from s2lic.images import open_image
 
     codecs = ["s2lic", *(peers.split(",") if peers != "none" else [])]
-    if out is not None:
-        make_folder(out)
     todo = cases(codecs, numbers("--sizes", sizes), numbers("--threads", threads), repeats, limit)
     picture = open_image(source or sample_photograph())
+    if out is not None:
+        make_folder(out)
     load = os.getloadavg()[0]
     outcomes = []
     for outcome in run(todo, picture, model, 60 * minutes):

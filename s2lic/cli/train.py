@@ -186,7 +186,6 @@ def _check(crop: int, lr: float, optimiser: OptimiserName, export: Path | None, 
         )
     if export is not None:
         check_weights(export, force=True)
-    make_folder(folder)
     if optimiser is OptimiserName.soap:
         try:
             importlib.import_module("pytorch_optimizer")
@@ -210,6 +209,7 @@ def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: 
         torch.set_num_threads(threads)
     with joined(device, plan.batch) as ranks:
         photos = Photos.load(data, plan.crop, config(plan.config).transform.cond)
+        make_folder(plan.out)  # not before the rest is known to be there
         source = Resident.of(photos, ranks.device) if device == "cuda" else photos
         run, quiet = Run(plan, source, ranks), quiet or not ranks.first
         print_note(f"from step {run.step}, minute {run.minutes:.1f}; the log is {plan.out}/log.csv", quiet)

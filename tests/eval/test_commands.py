@@ -48,6 +48,15 @@ def train(photos: Path, *words: object) -> int:
     return run("train", "--data", photos, *sizes, *words)
 
 
+def test_a_training_that_lacks_its_pictures_leaves_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert train(tmp_path, "--steps", 1, "--out", out) == 2
+    assert "no pictures under" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_models_prints_a_row_a_model_and_hides_the_test_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models") == 0
     lines = capsys.readouterr().out.splitlines()

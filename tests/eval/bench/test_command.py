@@ -55,8 +55,9 @@ def test_one_command_leaves_record_page_and_plot(tmp_path: Path, capsys: pytest.
     ],
     ids=["sizes", "threads", "peers", "picture"],
 )
-def test_a_wrong_request_is_refused_before_anything_runs(
-    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+def test_a_wrong_request_is_refused_before_anything_runs_and_leaves_no_folder(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert run(*words) == 2
+    assert run(*words, "--out", tmp_path / "out") == 2
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
