@@ -128,6 +128,8 @@ def _widths(*widths: int) -> Config:
     return _transform(widths=widths)
 
 
+# What `nano` is trained with, for runs long enough to tell optimisers apart there.
+FULL: Mapping[str, Any] = {"batch": 16, "crop": 192, "lr": 2e-3}
 SWIN = _transform(blocks=("swinv2",) * 3, depths=(0, 1, 2))
 SWIN_MLP_4 = replace(SWIN, transform=replace(SWIN.transform, mlp_ratio=4))
 
@@ -150,6 +152,8 @@ ABLATIONS = (
     Ablation("narrow", "stages of 24, 48, 72 for 32, 64, 96", _widths(24, 48, 72)),
     Ablation("wide", "stages of 40, 80, 120 for 32, 64, 96", _widths(40, 80, 120)),
     Ablation("adamw-2e-3", "AdamW at 2e-3", plan={"optimiser": "adamw", "lr": 2e-3}),
+    Ablation("soap-16x192", "SOAP at 2e-3 in batches of 16 x 192 px", plan=FULL),
+    Ablation("adamw-16x192", "AdamW at 2e-3 in batches of 16 x 192 px", plan={**FULL, "optimiser": "adamw"}),
     Ablation("soap-1e-3", "SOAP at 1e-3", plan={"lr": 1e-3}),
     Ablation("soap-4e-3", "SOAP at 4e-3", plan={"lr": 4e-3}),
     Ablation("swinv2-mlp-4", "SwinV2 with MLPs of ratio 4 for 2", SWIN_MLP_4),
