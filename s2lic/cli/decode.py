@@ -68,7 +68,7 @@ class PrecisionName(str, Enum):
 
 Precision = Annotated[
     PrecisionName,
-    typer.Option("--precision", help="Of the last network; auto is bfloat16 where that is faster: a level or two off."),
+    typer.Option("--precision", help="Of the last network: auto takes bfloat16 where faster, a level or two off."),
 ]
 
 

@@ -28,7 +28,7 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the traceba
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="Shipped weights by name, or a weights file. [default: shipped]"),
+    typer.Option("--model", help="Shipped weights by name, or a weights file. [default: nano]"),
 ]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out ICC profile, Exif and XMP.")]
 MaxPixels = Annotated[

@@ -21,7 +21,8 @@ class OurCoder(Coder):
         self.codec = Codec(device=device) if model is None else Codec(model, device=device)
         self.effort, weights = check_effort(effort), self.codec.weights
         named = f"{weights.model.row.name}, weights {weights.model_id.hex()}"
-        self.identity = f"s2lic {__version__}, {named}, effort {'as usual' if effort is None else effort}, {device}"
+        how = f"effort {'as usual' if effort is None else effort}, {device}, precision {self.codec.networks.precision}"
+        self.identity = f"s2lic {__version__}, {named}, {how}"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
         return self.codec.encode(image, quality, effort=self.effort)
