@@ -17,6 +17,7 @@ from s2lic.errors import (
     UsageError,
 )
 from s2lic.header import TILED, Header, describe, read_fields, write_fields
+from s2lic.tiles import STREAM_PIXELS
 from s2lic.varint import OverrunError, read_varint, write_varint
 
 __all__ = ["Container", "Header", "Limits", "describe", "pack", "read_header", "unpack"]
@@ -24,8 +25,7 @@ __all__ = ["Container", "Header", "Limits", "describe", "pack", "read_header", "
 MAGIC = b"\xb7S2L"
 VERSION = 1
 DEFAULT_MAX_PIXELS = 2**26
-# A stream is decoded as a whole, which takes far more memory a pixel than the picture does: as many as a tile may have.
-STREAM_PIXELS, STREAM_SHARE = 2**22, 16
+STREAM_SHARE = 16
 
 # Box ids are written by hand and never reused. Bit 7 marks a box that a reader may skip.
 HEADER, EXCEPTIONS, PAYLOAD, TILES, ROI = 0x01, 0x02, 0x03, 0x04, 0x05

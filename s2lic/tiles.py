@@ -14,6 +14,8 @@ GRID = 64
 SIDE = 1024
 # What a reader is ready to hold in memory at once, and what leaves room for a halo on both sides.
 SIDE_MIN, SIDE_MAX = 256, 2048
+# A stream is decoded as a whole, which takes far more memory a pixel than the picture does: as many as a tile may have.
+STREAM_PIXELS = SIDE_MAX**2
 # What g_a and g_s see beyond what is kept; further than this their blocks hardly look.
 HALO = 64
 PAYLOAD_MIN = 8
@@ -134,8 +136,10 @@ def crop_box(crop: tuple[int, int, int, int], whole: Box) -> Box:
 
 
 def layout_of(width: int, height: int, side: int = SIDE) -> Layout:
-    """One stream while that takes no more memory than two tiles of `side` pixels squared, then tiles of about that."""
-    if width * height <= 2 * side**2:
+    """One stream while that takes no more memory than two tiles of `side` pixels squared, or than a reader has for one
+    stream, then tiles of about `side`.
+    """
+    if width * height <= min(2 * side**2, STREAM_PIXELS):
         return one_stream(width, height)
     side = min(side, SIDE_MAX)
     return Layout(width, height, _even(width, side), _even(height, side))

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s2lic.bitstream import Limits
 from s2lic.errors import CorruptError, CropRangeError
 from s2lic.tiles import (
     GRID,
     HALO,
     SIDE_MAX,
     SIDE_MIN,
+    STREAM_PIXELS,
     Box,
     Entry,
     Layout,
@@ -98,13 +100,20 @@ def test_a_crop_within_a_tile_needs_four() -> None:
 @given(st.integers(1, 20000), st.integers(1, 20000), st.sampled_from([256, 512, 1024, 5000]))
 def test_a_picture_is_cut_above_two_tiles_and_evenly(width: int, height: int, side: int) -> None:
     layout = layout_of(width, height, side)
-    if width * height <= 2 * side**2:
+    if width * height <= min(2 * side**2, 2**22):
         assert layout == one_stream(width, height)
         return
     assert SIDE_MIN <= layout.tile_width <= min(side, SIDE_MAX)
     assert SIDE_MIN <= layout.tile_height <= min(side, SIDE_MAX)
     assert layout.tile_width % GRID == layout.tile_height % GRID == 0
     assert layout.rows * layout.columns > 1
+
+
+@given(st.integers(1, 20000), st.integers(1, 20000), st.integers(SIDE_MIN, SIDE_MAX))
+def test_a_stream_has_no_more_pixels_than_a_reader_takes_by_itself(width: int, height: int, side: int) -> None:
+    layout = layout_of(width, height, side)
+    assert layout != one_stream(width, height) or width * height <= Limits().pixels(tiled=False)
+    assert layout.tile_width * layout.tile_height <= STREAM_PIXELS
 
 
 @settings(deadline=None)
