@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ def read_vector(path: Path) -> Vector:
             found = np.load(file, allow_pickle=False)
     except OSError as error:
         raise InputMissingError(f"{path} cannot be opened: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, BadZipFile) as error:
         raise ConditionShapeError(f"{path} is not an array of numbers as numpy.save writes it") from error
     return checked(found, None)
 

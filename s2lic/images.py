@@ -78,7 +78,7 @@ def as_image(image: ImageLike, max_pixels: int | None = DEFAULT_MAX_PIXELS, stri
         picture = _from_array(image)
     elif isinstance(image, Image.Image):
         check_size(image, max_pixels)
-        picture = _in_coded_form(image)
+        picture = _loaded(image)
     else:
         picture = read_image(image, max_pixels)
     check_size(picture.image, max_pixels)
@@ -119,6 +119,16 @@ def _in_coded_form(image: Image.Image) -> Picture:
             metadata.pop("icc_profile", None)  # it tells of colours that are no longer there
         with_metadata(coded, metadata)
     return Picture(coded, notes)
+
+
+def _loaded(image: Image.Image) -> Picture:
+    """A picture that the caller opened. Raises NotAnImageError if its file turns out to be broken now."""
+    try:
+        return _in_coded_form(image)
+    except S2licError:
+        raise
+    except Exception as error:  # on broken files Pillow lets any kind through
+        raise NotAnImageError(f"the picture cannot be read: {error}") from error
 
 
 def _refuse_losses(picture: Picture) -> None:

@@ -55,16 +55,14 @@ def with_metadata(image: Image.Image, metadata: Mapping[str, bytes]) -> Image.Im
 def upright(image: Image.Image) -> Image.Image:
     """The picture as its Exif says it is to be looked at, with metadata that no longer ask for turning it.
 
-    Only the orientation's value changes, to 1; every other byte of Exif and XMP stays.
+    Only the orientation's value changes, to 1; every other byte of Exif and XMP stays. One that is spelled so that it
+    cannot be set is left to the viewer, and the picture as it stands.
     """
     metadata, turn = metadata_of(image), _TURNS.get(_orientation(image))
-    if turn is None:
+    told = _reset(metadata)
+    if turn is None or _orientation(with_metadata(Image.new("L", (1, 1)), told)) in _TURNS:
         return with_metadata(image, metadata)
-    if "exif" in metadata:
-        metadata["exif"] = _turned_exif(metadata["exif"])
-    if "xmp" in metadata:
-        metadata["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", metadata["xmp"])
-    return with_metadata(image.transpose(turn), metadata)
+    return with_metadata(image.transpose(turn), told)
 
 
 def tiff_tags(metadata: Mapping[str, bytes]) -> Image.Exif:
@@ -79,10 +77,21 @@ def tiff_tags(metadata: Mapping[str, bytes]) -> Image.Exif:
     return tags
 
 
+def _reset(metadata: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Metadata with orientation 1 where they have one."""
+    told = dict(metadata)
+    if "exif" in told:
+        told["exif"] = _turned_exif(told["exif"])
+    if "xmp" in told:
+        told["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", told["xmp"])
+    return told
+
+
 def _exif_of(image: Image.Image) -> bytes | None:
     block: bytes | None = image.info.get("exif")
     if block is None and "Raw profile type exif" in image.info:  # as ImageMagick writes it into PNG
-        block = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
+        with contextlib.suppress(ValueError):  # what is no hex, no viewer reads
+            block = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
     if block is None and image.format == "TIFF":  # whose tags are its Exif: there is no block to keep
         tags = _telling(image.getexif())
         block = tags.tobytes() if tags else None

@@ -25,7 +25,7 @@ def test_no_file_is_an_error_that_says_so(tmp_path: Path) -> None:
         read_vector(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize("content", [b"", b"1 2 3", b"\x93NUMPY\x01\x00"])
+@pytest.mark.parametrize("content", [b"", b"1 2 3", b"\x93NUMPY\x01\x00", b"PK\x03\x04"])
 def test_a_file_that_is_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(ConditionShapeError, match=r"as numpy\.save writes it"):

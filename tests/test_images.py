@@ -102,6 +102,14 @@ def test_a_pillow_image_is_taken_as_it_stands() -> None:
     assert image.info == {"exif": b"whatever"}
 
 
+def test_a_pillow_image_of_a_file_that_is_cut_off_is_no_image() -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(buffer, "JPEG")
+    image = Image.open(io.BytesIO(buffer.getvalue()[:1000]))
+    with pytest.raises(errors.NotAnImageError, match="truncated"):
+        as_image(image)
+
+
 def test_more_pixels_than_the_limit_are_refused_and_the_limit_can_be_raised() -> None:
     with pytest.raises(errors.ImageSizeError, match="max_pixels"):
         open_image(png(RGB), max_pixels=34)

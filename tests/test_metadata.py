@@ -13,7 +13,7 @@ from tests.files import ORIENTATION, PROFILE, XMP, exif
 from tests.frozen import picture
 
 IMAGE = picture("portrait", size=(9, 6))
-SHORT, LONG, SIGNED = 3, 4, 9
+SHORT, LONG, SIGNED_BYTE, SIGNED = 3, 4, 6, 9
 
 
 def saved(name: str, **options: object) -> Image.Image:
@@ -61,6 +61,12 @@ def test_exif_in_the_text_of_a_png_is_found() -> None:
     block = EXIF_MARK + exif({0x0128: (SHORT, 2)})
     image.info["Raw profile type exif"] = f"\nexif\n{len(block):8}\n{block.hex()}\n"
     assert metadata_of(image) == {"exif": block.removeprefix(EXIF_MARK)}
+
+
+def test_text_of_a_png_that_is_no_exif_is_left_out() -> None:
+    image = IMAGE.copy()
+    image.info["Raw profile type exif"] = "\nexif\n       3\nxyz\n"
+    assert metadata_of(image) == {}
 
 
 def test_metadata_go_where_pillow_looks_for_them() -> None:
@@ -112,6 +118,15 @@ def test_exif_that_makes_no_sense_is_kept_and_turns_nothing(block: bytes) -> Non
     image = with_metadata(IMAGE.copy(), {"exif": block})
     assert upright(image).size == IMAGE.size
     assert metadata_of(image) == {"exif": block}
+
+
+def test_an_orientation_that_cannot_be_set_turns_nothing() -> None:
+    block = bytearray(exif({ORIENTATION: (SHORT, 6)}))
+    block[12] = SIGNED_BYTE
+    image = with_metadata(IMAGE.copy(), {"exif": bytes(block)})
+    turned = upright(image)
+    assert turned.size == IMAGE.size
+    assert metadata_of(turned) == {"exif": bytes(block)}
 
 
 def test_tags_of_storage_do_not_reach_a_tiff() -> None:
