@@ -122,8 +122,10 @@ def meet(
         level = curve.solve(target.goal, slope * trial.steeper)
         if level in curve.known:
             break
+    if level in (0, LEVEL_MAX) and level not in made:  # before a goal is refused, the end is measured
+        made[level] = whole(level)
+        _check_reach(target, level, made[level].value)
     if plain is not None and level not in made:
-        _check_reach(target, level, trial.value + slope * (level - at))
         return plain(level)
     return min(made.values(), key=lambda trial: abs(trial.value - target.goal)).data
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -56,10 +57,15 @@ class Samples:
         """The blocks and their y, made anew where g_a is told of another level."""
         told = self._networks.told(level)
         if self._seen is None or self._seen[0] != told:
-            x = torch.cat([to_tensor(self._picture.crop(box.corners)) for box in self._boxes])
-            x = x.to(self._networks.device)
+            x = torch.cat([_cut(self._picture, box) for box in self._boxes]).to(self._networks.device)
             self._seen = told, x, self._networks.analyse(x, told, self._beside)
         return self._seen[1:]
+
+
+def _cut(picture: Image.Image, box: Box) -> Tensor:
+    """A block (1, 3, BLOCK, BLOCK), beyond the edge of the picture the edge again."""
+    x = to_tensor(picture.crop(box.grown(0, Box(0, 0, *picture.size)).corners))
+    return F.pad(x, (0, BLOCK - x.shape[3], 0, BLOCK - x.shape[2]), mode="replicate")
 
 
 def blocks(width: int, height: int, share: float) -> list[Box]:

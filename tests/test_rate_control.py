@@ -122,6 +122,22 @@ def test_few_trials_of_the_whole_are_enough_where_the_sample_is_off(offset: floa
     assert len(tried) <= 3
 
 
+def test_a_goal_is_refused_only_by_what_the_end_of_the_scale_was_measured_to_give() -> None:
+    made: list[int] = []
+
+    def sample(level: int) -> float:
+        return 30.6 + 1.2e-3 * level  # rises more slowly than the whole, which by that would end at 41.73
+
+    def whole(level: int) -> Trial:
+        made.append(level)
+        return Trial(b"%d" % level, 24.99 + 1.7e-3 * level)
+
+    assert meet(Target(Kind.psnr, 41.97, 0.03), sample, whole, lambda _: b"plain", 1) == b"10000"
+    assert made == [9475, 10_000]
+    with pytest.raises(TargetRangeError, match=r"quality 100 gives 41\.99 dB"):
+        meet(Target(Kind.psnr, 42.1, 0.03), sample, whole, lambda _: b"plain", 1)
+
+
 def test_files_of_another_line_nearby_say_nothing_of_the_slope() -> None:
     tried: list[int] = []
 

@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from s2lic.bitstream import unpack
+from s2lic.networks import Networks
 from s2lic.rate_control import Kind
 from s2lic.samples import BLOCK, BLOCKS_MAX, Samples, blocks
 from tests.frozen import codec, picture
@@ -23,6 +25,20 @@ def test_blocks_are_few_apart_and_inside_unless_the_picture_is_smaller(width: in
     assert all((box.width, box.height) == (BLOCK, BLOCK) for box in found)
     assert all(box.left >= 0 and box.right <= max(width, BLOCK) for box in found)
     assert all(box.top >= 0 and box.bottom <= max(height, BLOCK) for box in found)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (200, 30)])
+def test_blocks_of_a_small_picture_go_on_as_its_edge_does(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(Networks, "analyse", lambda _, x, *__: seen.append(x) or x)
+    image = picture("portrait", size=size)
+    Samples(codec().networks, image, None, None, Kind.rate)._analysed(0)
+    pixels = np.asarray(image).transpose(2, 0, 1) / 255
+    for block, box in zip(seen[0].numpy(), blocks(*size, 1 / 10), strict=True):
+        rows, columns = (np.arange(a, a + BLOCK).clip(max=b - 1) for a, b in ((box.top, size[1]), (box.left, size[0])))
+        np.testing.assert_allclose(block, pixels[:, rows][:, :, columns], atol=1e-6)
 
 
 @pytest.mark.parametrize("level", [2000, 8000])
