@@ -179,10 +179,6 @@ class ArithmeticFaultError(S2licError):
     """The network gave a mean or scale that is not a finite number."""
 
 
-class CoderMissingError(S2licError):
-    """No range coder could be loaded."""
-
-
 class EvaluationError(S2licError):
     """An evaluation's record is damaged."""
 

@@ -159,8 +159,3 @@ ABLATIONS = (
     Ablation("swinv2-mlp-4", "SwinV2 with MLPs of ratio 4 for 2", SWIN_MLP_4),
     Ablation("linear-shortcuts", "2x2 linear paths beside the samplers (AuxT)", change=linear_shortcuts),
 )
-
-
-def ablation(name: str) -> Ablation:
-    """The row of that name. Raises KeyError."""
-    return {row.name: row for row in ABLATIONS}[name]

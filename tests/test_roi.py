@@ -157,8 +157,7 @@ def test_a_broken_map_is_another_map_or_a_named_error(levels: np.ndarray, data: 
         found = unpack_roi(bytes(box), size)
     except BitstreamError:
         return
-    assert not np.array_equal(found.levels, levels) or bytes(box) != Roi(levels).pack()
-    assert found.levels.max() <= 7
+    assert not np.array_equal(found.levels, levels) or box[0] != Roi(levels).pack()[0]
 
 
 @pytest.mark.parametrize("change", [lambda b: b"\x08" + b[1:], lambda b: b[:5], lambda b: b + bytes(4)])

@@ -43,7 +43,7 @@ def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Vect
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    if _total(own, entropy, parts, levels, told) >= before:
+    if not _total(own, entropy, parts, levels, told) < before:  # NaN is no gain either
         return codec
     tuned = copy.copy(codec)
     tuned.networks = replace(codec.networks, weights=replace(codec.weights, model=own.requires_grad_(False)))
