@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 from s2lic.eval import published
 from s2lic.eval.bd import METRICS, Metric, compare, not_comparable
-from s2lic.eval.records import Comparison, Curve, Point, Sample
+from s2lic.eval.records import PUBLISHED, Comparison, Curve, Point, Sample
 
 
 def mean_curve(codec: str, label: str, source: str, samples: Sequence[Sample], qualities: Sequence[float]) -> Curve:
@@ -28,12 +28,12 @@ def known_baseline(name: str, measured: Iterable[str]) -> str:
     """
     if name in measured:
         return name
-    return published.curve(name.removeprefix(published.PREFIX)).codec
+    return published.curve(name.removeprefix(PUBLISHED)).codec
 
 
 def usual_baselines(measured: Sequence[str], kodak: bool) -> list[str]:
     """Published VTM where its points hold, and the second codec measured, if there is one."""
-    return [*([f"{published.PREFIX}vtm"] if kodak else []), *measured[1:2]]
+    return [*([f"{PUBLISHED}vtm"] if kodak else []), *measured[1:2]]
 
 
 def comparisons(

@@ -7,7 +7,7 @@ from math import isnan
 
 from s2lic.eval.bd import METRICS, Metric, bpp_at, first_fall, intervals
 from s2lic.eval.markdown import table
-from s2lic.eval.records import PSNR, Comparison, Curve, Evaluation, Point
+from s2lic.eval.records import PSNR, PUBLISHED, Comparison, Curve, Evaluation, Point
 
 NAME, PLOT = "results.md", "rd.png"
 DBS = (28.5, 30.0, 32.0, 34.0, 36.0)
@@ -87,7 +87,7 @@ def _worth_a_row(curve: Curve, cells: dict[tuple[str, str], Comparison], baselin
 
 
 def _told(row: Comparison) -> bool:
-    return bool(row.reason) and not row.codec.startswith("published:")
+    return bool(row.reason) and not row.codec.startswith(PUBLISHED)
 
 
 def _notes(found: Evaluation, rows: Iterable[Comparison]) -> str:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from s2lic.errors import UsageError
-from s2lic.eval.records import Curve, Point
+from s2lic.eval.records import PUBLISHED, Curve, Point
 
 TABLE = Path(__file__).with_name("published.json")
-PREFIX = "published:"
 
 
 @cache
@@ -36,4 +35,4 @@ def _curve(row: dict[str, Any]) -> Curve:
     rates, levels = results["bpp"], results["psnr-rgb"]
     similarities = results.get("ms-ssim-rgb") or [None] * len(rates)
     points = tuple(map(Point, rates, levels, similarities))
-    return Curve(PREFIX + row["codec"], row["name"], row["description"], points)
+    return Curve(PUBLISHED + row["codec"], row["name"], row["description"], points)

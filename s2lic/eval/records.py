@@ -28,6 +28,7 @@ from s2lic.files import read_bytes, write_atomically
 
 RECORD, SAMPLES, RESULTS, FILES = "evaluation.json", "samples.csv", "results", "files"
 PSNR, MS_SSIM = "psnr", "ms-ssim"
+PUBLISHED = "published:"  # in front of a curve's name
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Curve:
     """One codec's points from the lowest rate up. `codec` names it in an evaluation, `label` in a legend.
 
     `source` says what was run (versions, settings) or where the figures were published. A published curve's
-    name begins with `published:`. `pictures` names those that the means are over; of a published curve, none.
+    name begins with `PUBLISHED`. `pictures` names those that the means are over; of a published curve, none.
     """
 
     codec: str
@@ -96,7 +97,7 @@ class Curve:
 
     @property
     def published(self) -> bool:
-        return self.codec.startswith("published:")
+        return self.codec.startswith(PUBLISHED)
 
 
 @dataclass(frozen=True)

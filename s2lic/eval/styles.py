@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from s2lic.eval.records import Curve
+from s2lic.eval.records import PUBLISHED, Curve
 
-PUBLISHED = "published:"
 INK = "#000000"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from s2lic.eval.bd import METRICS, Metric
 from s2lic.eval.html.views import CROP, View
 from s2lic.eval.metrics import decibels
-from s2lic.eval.records import MS_SSIM, PSNR, Comparison, Curve, Evaluation, Failure, Point, Sample
-from s2lic.eval.styles import INK, PUBLISHED, first, label, style
+from s2lic.eval.records import MS_SSIM, PSNR, PUBLISHED, Comparison, Curve, Evaluation, Failure, Point, Sample
+from s2lic.eval.styles import INK, first, label, style
 
 KEYS = {PSNR: "psnr", MS_SSIM: "msssim_db"}
 DASH = "6 4"
