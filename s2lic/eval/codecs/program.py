@@ -28,12 +28,23 @@ def run(words: Sequence[str | Path], product: Path) -> float:
     log = product.with_name(product.name + ".log")
     with log.open("wb") as output:
         process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen.wait it tells what the child used
-        process.returncode = os.waitstatus_to_exitcode(status)
+        peak = _wait(process)
     if process.returncode or not product.exists():
         said = log.read_text(errors="replace").strip()[-LAST_WORDS:] or "nothing"
         how = f"with exit code {process.returncode}" if process.returncode else "without writing its output"
         raise ProgramFailedError(
             f"{Path(words[0]).name} ended {how}; it said: {said}; check its build and its configuration"
         )
-    return usage.ru_maxrss / 1024
+    return peak / 1024
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Peak KiB of the program at its end, which a stop of ours brings: an encoder may have hours to go."""
+    try:
+        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen.wait it tells what the child used
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss
