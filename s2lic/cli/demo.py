@@ -30,9 +30,9 @@ def demo(
     """Encode and decode a photograph at several qualities; print a table, write a picture."""
     steps = _numbers(qualities)
     from s2lic.demo import TABLE_HEAD, run, sample_photograph
-    from s2lic.images import open_image
+    from s2lic.eval.pictures import open_rgb
 
-    image = open_image(source or sample_photograph(), strip=True)
+    image = open_rgb(source or sample_photograph())
     rows = run(open_codec(device, model), image, steps, out)
     if as_json:
         print_json([row.facts() for row in rows])

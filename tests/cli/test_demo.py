@@ -42,6 +42,19 @@ def test_the_rows_are_json_for_programs(run: Run, photo: Path) -> None:
 
 
 @pytest.mark.usefixtures("fake_codec")
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_picture_that_jpeg_cannot_stand_beside_is_refused_before_any_work(run: Run, photo: Path, mode: str) -> None:
+    with Image.open(photo) as image:
+        cut = image.convert(mode)
+    cut.putpixel((0, 0), (0,) * len(mode))
+    cut.save("cutout.png")
+    refused = run("demo", "cutout.png", "--qualities", "50")
+    assert refused.code == 1
+    assert "lay this one with transparency onto a background first" in refused.err
+    assert not Path("demo").exists()
+
+
+@pytest.mark.usefixtures("fake_codec")
 def test_quiet_leaves_the_files_alone_to_speak(run: Run, photo: Path) -> None:
     assert run("demo", photo, "--qualities", "90,10", "--quiet") == Result(0, b"", "")
     assert Path("demo/q90.s2lic").is_file()
