@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.errors import BlockChoiceError
+from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.transform.blocks import block_row, create_block
 from s2lic.transform.context import Context, apply
 
 SEQUENCE, PATCHES = "sequence", "patches"
+PLACES = {SEQUENCE: 3, PATCHES: 2}  # that a pair and its query take
 KINDS = ("mixer", "mixer_mlp", "mlp")
 LAYERS = 2
 GAP_POWER = 0.01  # how far behind the pairs their queries stand: the paper's power law
@@ -31,12 +32,21 @@ class Task:
 
     form: in a "sequence" key and value stand one after the other, line by line, the queries behind all pairs; of
     "patches" each pair fills one place, and pairs and queries are scattered over the map.
+    Raises UsageError for another form, and for more pairs than there are places or keys.
     """
 
     form: str = PATCHES
     side: int = 8
     pairs: int = 8
     vocabulary: int = 8192
+
+    def __post_init__(self) -> None:
+        if self.form not in PLACES:
+            raise UsageError(f"no form '{self.form}' of maps; there are {', '.join(PLACES)}")
+        room, keys = self.side**2 // PLACES[self.form], self.vocabulary // 2
+        for most, where in ((room, f"on {self.side} x {self.side}"), (keys, f"with {self.vocabulary} words")):
+            if self.pairs > most:
+                raise UsageError(f"at most {most} pairs fit a {self.form} task {where}, not {self.pairs}")
 
     def draw(self, count: int, random: torch.Generator) -> Samples:
         """`count` samples."""

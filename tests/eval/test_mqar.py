@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2lic.errors import BlockChoiceError
+from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.eval.mqar import EMPTY, PATCHES, SEQUENCE, Task, recall
 
 both_forms = pytest.mark.parametrize("form", [PATCHES, SEQUENCE])
@@ -57,3 +57,23 @@ def test_attention_learns_to_look_up_what_an_mlp_cannot() -> None:
 def test_a_gate_is_no_mixer() -> None:
     with pytest.raises(BlockChoiceError, match="'eca' is a gate"):
         recall("eca", Task(), steps=1)
+
+
+def test_a_form_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="no form 'patchs' of maps; there are sequence, patches"):
+        Task("patchs")
+
+
+@pytest.mark.parametrize(("form", "most"), [(PATCHES, 32), (SEQUENCE, 21)])
+def test_as_many_pairs_as_the_map_holds_are_drawn_and_no_more(form: str, most: int) -> None:
+    samples = Task(form, pairs=most).draw(3, torch.Generator().manual_seed(0))
+    assert (samples.answers != EMPTY).sum(1).tolist() == [most] * 3
+    with pytest.raises(UsageError, match=rf"at most {most} pairs fit .* on 8 x 8, not {most + 1}"):
+        Task(form, pairs=most + 1)
+
+
+def test_as_many_pairs_as_there_are_keys_are_drawn_and_no_more() -> None:
+    samples = Task(pairs=4, vocabulary=8).draw(1, torch.Generator().manual_seed(0))
+    assert (samples.keys != EMPTY).sum() == 8
+    with pytest.raises(UsageError, match=r"at most 4 pairs fit .* with 8 words, not 5"):
+        Task(pairs=5, vocabulary=8)

@@ -9,6 +9,7 @@ import typer
 
 from s2lic.cli.options import Json
 from s2lic.cli.streams import print_json, progress
+from s2lic.errors import UsageError
 
 if TYPE_CHECKING:
     from s2lic.eval.place import Placed, Search, Slots
@@ -21,7 +22,7 @@ At = Annotated[
 ]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="Steps of training for each placement.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")]
-Crop = Annotated[int, typer.Option("--crop", min=16, help="Pixels a side of a crop; a multiple of 64.")]
+Crop = Annotated[int, typer.Option("--crop", min=64, help="Pixels a side of a crop; a multiple of 16.")]
 Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help="At which placements are judged.")]
 Weights = Annotated[str, typer.Option("--model", help="Shipped weights by name, or a weights file.")]
 
@@ -40,12 +41,14 @@ def place(
 ) -> None:
     """Search the groups of a trained model in which a gate gains most for its time."""
     from s2lic.eval.place import Trial, search, shares, slots_of
-    from s2lic.model import build
+    from s2lic.model import STRIDE, build
     from s2lic.train.data import Photos
     from s2lic.train.warm import warm_start
     from s2lic.weights.manifest import by_config
     from s2lic.weights.store import load
 
+    if crop % STRIDE:
+        raise UsageError(f"--crop takes multiples of {STRIDE}, not {crop}")
     path = Path(model) if model.endswith(".safetensors") else by_config(model).path
     net, photos = build(load(path).model.row), Photos.load([data], crop)
     with progress("reading weights", quiet=False):

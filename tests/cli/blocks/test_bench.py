@@ -27,3 +27,9 @@ def test_recall_is_a_table_or_json(run: Run) -> None:
     (row,) = json.loads(run(*words, "--json").out)
     assert (row["block"], row["steps"]) == ("mlp", 1)
     assert run(*words).out.decode().splitlines()[1].startswith("mlp")
+
+
+def test_a_form_of_recall_that_is_none_is_refused(run: Run) -> None:
+    refused = run("blocks", "mqar", "--form", "patchs", "--steps", 1)
+    assert refused.code == 2
+    assert "no form 'patchs'" in refused.err

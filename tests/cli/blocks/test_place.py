@@ -34,3 +34,11 @@ def test_a_mixer_cannot_be_placed(run: Run) -> None:
     picture("portrait").save("photos/one.png")
     words = ("--data", "photos", "--gate", "halo", "--steps", 0, "--crop", 64, "--model", MODEL)
     assert run("blocks", "place", *words).code == 2
+
+
+def test_a_crop_between_multiples_of_16_is_refused(run: Run) -> None:
+    Path("photos").mkdir()
+    picture("portrait").save("photos/one.png")
+    refused = run("blocks", "place", "--data", "photos", "--crop", 100, "--model", MODEL)
+    assert refused.code == 2
+    assert "--crop takes multiples of 16, not 100" in refused.err
