@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from s2lic.cores import limit_thread, share
 from s2lic.model import STRIDE
 from s2lic.tiles import HALO, Box, Cell, Layout
 
@@ -48,8 +49,7 @@ def crew(jobs: int, items: int) -> Iterator[Crew]:
     if jobs == 1:
         yield Crew(None, 1)
         return
-    share = max(1, torch.get_num_threads() // jobs)
-    with ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+    with ThreadPoolExecutor(jobs, initializer=limit_thread, initargs=(share(jobs),)) as pool:
         yield Crew(pool, jobs)
 
 

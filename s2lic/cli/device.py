@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.options import DeviceName
+from s2lic.cores import share_cores
 from s2lic.errors import DeviceMissingError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def shared_codec(
     """A codec that is opened when it is first asked for, and once, whatever thread asks.
 
     A broken file is then told before torch is loaded, and many files pay for loading once. Threads work on a file
-    each, or on the tiles of a single one.
+    each, and split torch's threads among them, or on the tiles of a single one.
     """
     lock, opened = threading.Lock(), list["Codec"]()
 
@@ -52,18 +52,11 @@ def shared_codec(
             if not opened:
                 jobs = threads if files == 1 else 1
                 opened.append(open_codec(device, model, max_pixels, jobs, tile, precision))
-                share_cores(min(threads, files))
+                if min(threads, files) > 1:
+                    share_cores(min(threads, files))
         return opened[0]
 
     return get
-
-
-def share_cores(threads: int) -> None:
-    """Split torch's threads among those that work on files, so that together they fill the cores once."""
-    if threads > 1:
-        import torch
-
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
 
 
 def pick_device(name: DeviceName) -> str:

@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from s2lic.cores import share_cores
 from s2lic.eval import codecs, measure, published
 from s2lic.eval.codecs.row import need
 from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
@@ -121,7 +122,7 @@ def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[list[Sample | Failur
         yield from map(measure.run, tasks)
         return
     # A forked process would inherit torch's threads in a state that hangs it.
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _share_cores, (jobs,)) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), share_cores, (jobs,)) as pool:
         futures = {pool.submit(measure.run, task): task for task in tasks}
         for future in as_completed(futures):
             yield _outcome(future, futures[future])
@@ -133,12 +134,6 @@ def _outcome(future: Future[list[Sample | Failure]], task: Task) -> list[Sample 
         return future.result()
     except BrokenProcessPool as error:
         return [measure.failure(task, quality, error) for quality in task.qualities]
-
-
-def _share_cores(jobs: int) -> None:
-    import torch
-
-    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
 
 
 def _in_order(samples: Sequence[Sample], pictures: Sequence[Picture], request: Request) -> list[Sample]:

@@ -1,0 +1,49 @@
+"""Torch's threads: who gets how many, and that nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+import torch
+
+from s2lic.cores import limit_thread, share
+from s2lic.strips import crew
+
+Result = TypeVar("Result")
+
+
+@pytest.fixture(autouse=True)
+def _eight_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(8)
+    yield
+    torch.set_num_threads(before)
+
+
+def in_a_new_thread(work: Callable[[], Result]) -> Result:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def test_a_share_is_of_the_threads_that_torch_has_and_at_least_one() -> None:
+    assert [share(workers) for workers in (1, 2, 3, 8, 9)] == [8, 4, 2, 1, 1]
+
+
+def test_a_limited_thread_leaves_those_that_begin_later_alone() -> None:
+    def limited() -> int:
+        limit_thread(3)
+        return torch.get_num_threads()
+
+    assert in_a_new_thread(limited) == 3
+    assert in_a_new_thread(torch.get_num_threads) == 8
+
+
+def test_every_request_in_a_thread_of_its_own_finds_all_threads_for_its_crew() -> None:
+    def request() -> list[int]:
+        with crew(2, 2) as team:
+            return list(team.map(lambda _: torch.get_num_threads(), [0, 1]))
+
+    assert [in_a_new_thread(request) for _ in range(3)] == [[4, 4]] * 3
