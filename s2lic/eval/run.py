@@ -124,8 +124,13 @@ def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[list[Sample | Failur
     # A forked process would inherit torch's threads in a state that hangs it.
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), share_cores, (jobs,)) as pool:
         futures = {pool.submit(measure.run, task): task for task in tasks}
-        for future in as_completed(futures):
-            yield _outcome(future, futures[future])
+        try:
+            for future in as_completed(futures):
+                yield _outcome(future, futures[future])
+        except BaseException:
+            # Tasks in hand are finished, and their samples kept; the others are not begun.
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _outcome(future: Future[list[Sample | Failure]], task: Task) -> list[Sample | Failure]:

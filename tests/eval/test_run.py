@@ -83,6 +83,26 @@ def test_two_processes_find_what_one_finds(photos: list[Path], tmp_path: Path) -
     assert two.machine.endswith("2 pictures at a time")
 
 
+def test_a_run_that_is_stopped_finishes_what_is_in_hand_and_begins_no_more(
+    tmp_path: Path, make_vtm: MakeVtm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.eval.conftest import ENCODER
+
+    def stop(*_: object) -> list[object]:
+        raise SystemExit(143)
+
+    paths = [tmp_path / f"{level}.png" for level in range(12)]
+    for level, path in enumerate(paths):
+        Image.new("RGB", (8, 8), (level, 0, 0)).save(path)
+    options = make_vtm(encoder=f"import time; time.sleep(0.5)\n{ENCODER}")
+    vtm = Selection("vtm", (22.0,), tuple(sorted(options.items())))
+    monkeypatch.setattr("s2lic.eval.run._outcome", stop)
+    with pytest.raises(SystemExit):
+        evaluate(paths, request(tmp_path, vtm, jobs=2))
+    kept = len(list((tmp_path / "out/points").iterdir()))
+    assert 2 <= kept < len(paths)
+
+
 def test_a_broken_picture_is_told_and_the_rest_is_kept(photos: list[Path], tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(photos[0].read_bytes()[:1000])
