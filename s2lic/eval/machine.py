@@ -7,15 +7,15 @@ import platform
 from pathlib import Path
 
 
-def machine() -> str:
-    """The kind of machine and what computes on it."""
+def machine(at_a_time: int = 1) -> str:
+    """The kind of machine, what computes on it, and so many pictures at a time."""
     import torch
 
     threads = torch.get_num_threads()
     return (
         f"{_processor()}, {threads} thread{'s' * (threads > 1)}, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
+    ) + (f", {at_a_time} pictures at a time" if at_a_time > 1 else "")
 
 
 def today() -> str:

@@ -27,13 +27,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Task:
-    """One picture through one codec at the qualities that are not done yet."""
+    """One picture through one codec at the qualities that are not done yet, and what it runs on."""
 
     picture: Picture
     codec: str
     options: Options
     qualities: tuple[float, ...]
     folder: Path
+    machine: str = ""
 
     def place(self, quality: float) -> Place:
         return Place(self.folder, self.picture, self.codec, opened(self.codec, self.options).identity, quality)
@@ -105,6 +106,7 @@ def _measure(task: Task, image: Image.Image, quality: float) -> Sample:
         encode_mib=encode_mib,
         decode_mib=decode_mib,
         file=name,
+        machine=task.machine,
     )
 
 

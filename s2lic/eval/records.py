@@ -44,7 +44,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture through one codec at one quality, measured on the file written to `file`."""
+    """One picture through one codec at one quality, measured on the file written to `file`, and on which machine."""
 
     codec: str
     quality: float
@@ -58,6 +58,7 @@ class Sample:
     encode_mib: float | None
     decode_mib: float | None
     file: str
+    machine: str
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Evaluation:
     """All that `s2lic eval` found. `curves` are the measured ones, `published` those to set beside them.
 
     `published` is empty unless the pictures are the 24 of Kodak, which the figures hold for. `options` are what
-    the codecs were opened with, by codec. `command` names no folder of the machine.
+    the codecs were opened with, by codec. `machine` names all that samples come from. `command` names no folder.
     """
 
     date: str
@@ -208,7 +209,7 @@ def _curve(values: dict[str, Any]) -> Curve:
 
 
 def _sample(cells: dict[str, str]) -> Sample:
-    words = ("codec", "picture", "file")
+    words = ("codec", "picture", "file", "machine")
     numbers = {name: float(cell) if cell else None for name, cell in cells.items() if name not in words}
     return Sample(**{**cells, **numbers, "size": int(cells["size"])})  # type: ignore[arg-type]
 

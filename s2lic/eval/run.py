@@ -80,7 +80,7 @@ def evaluate(
     return Evaluation(
         date=today(),
         command=f"s2lic eval {KODAK if kodak else FOLDER} {words}".rstrip(),
-        machine=machine() + (f", {request.jobs} pictures at a time" if request.jobs > 1 else ""),
+        machine="; ".join(dict.fromkeys(sample.machine for sample in samples)) or machine(),
         kodak=kodak,
         pictures=tuple(pictures),
         curves=tuple(curves),
@@ -111,14 +111,16 @@ def _results(tasks: Sequence[Task], jobs: int, done: Done) -> Iterator[Sample | 
             missing.append(replace(task, qualities=rest))
         count += len(kept) - len(rest)
     done(count, total)
-    for results in _measured(missing, jobs):
+    jobs = min(jobs, len(missing))
+    here = machine(jobs)
+    for results in _measured([replace(task, machine=here) for task in missing], jobs):
         yield from results
         count += len(results)
         done(count, total)
 
 
 def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[list[Sample | Failure]]:
-    if jobs == 1 or len(tasks) < 2:
+    if jobs < 2:
         yield from map(measure.run, tasks)
         return
     # A forked process would inherit torch's threads in a state that hangs it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from s2lic.errors import EvaluationError
@@ -12,6 +12,7 @@ from s2lic.eval.records import FILES, Picture, Sample
 from s2lic.files import write_atomically
 
 POINTS = "points"
+FIELDS = [field.name for field in fields(Sample)]  # a record of fewer, of an earlier release, is not found
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Place:
 
     @property
     def key(self) -> str:
-        facts = [self.picture.sha256, self.codec, self.identity, float(self.quality)]  # 50 and 50.0 are one quality
+        quality = float(self.quality)  # 50 and 50.0 are one quality
+        facts = [self.picture.sha256, self.codec, self.identity, quality, FIELDS]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
     def file(self, extension: str) -> str:

@@ -81,6 +81,17 @@ def test_two_processes_find_what_one_finds(photos: list[Path], tmp_path: Path) -
     two = evaluate(photos, request(tmp_path / "two", JPEG, jobs=2))
     assert [(s.file, s.bpp, s.psnr) for s in one.samples] == [(s.file, s.bpp, s.psnr) for s in two.samples]
     assert two.machine.endswith("2 pictures at a time")
+    assert "at a time" not in evaluate(photos[:1], request(tmp_path / "three", JPEG, jobs=2)).machine
+
+
+def test_a_sample_keeps_the_machine_that_measured_it_and_the_record_names_them_all(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, qualities in (("slow", (20.0,)), ("fast", (20.0, 80.0))):
+        monkeypatch.setattr("s2lic.eval.run.machine", lambda at_a_time, name=name: f"a {name} one, {at_a_time}")
+        found = evaluate(photos[:1], request(tmp_path, Selection("jpeg", qualities)))
+    assert [sample.machine for sample in found.samples] == ["a slow one, 1", "a fast one, 1"]
+    assert found.machine == "a slow one, 1; a fast one, 1"
 
 
 def test_a_run_that_is_stopped_finishes_what_is_in_hand_and_begins_no_more(

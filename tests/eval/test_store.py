@@ -1,0 +1,25 @@
+"""Finished samples on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from s2lic.eval import store
+from s2lic.eval.records import Picture, Sample
+from s2lic.eval.store import Place
+
+SAMPLE = Sample("jpeg", 50.0, "one", 4, 0.5, 30.25, 0.9, 0.125, 0.25, 1.5, None, "one.jpg", "a machine")
+
+
+def test_what_a_release_with_other_fields_has_measured_is_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path, Picture("one", "one.png", "00ff", 8, 1), "jpeg", "a library", 50)
+    (tmp_path / SAMPLE.file).write_bytes(bytes(SAMPLE.size))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "FIELDS", store.FIELDS[:-1])
+        place.keep(SAMPLE)
+        assert place.recall() == SAMPLE
+    assert place.recall() is None
