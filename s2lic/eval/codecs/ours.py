@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from PIL import Image
 
@@ -10,9 +12,11 @@ from s2lic.effort import check_effort
 from s2lic.errors import UsageError
 from s2lic.eval.codecs.row import CodecRow, Coder, Scale
 
+PACKAGE = Path(__file__).parents[2]
+
 
 class OurCoder(Coder):
-    """`s2lic.Codec`, its files named by the hash of its weights."""
+    """`s2lic.Codec`, its files named by the hashes of its weights and of the code, which may search otherwise."""
 
     def __init__(self, model: str | None, device: str, effort: int | None) -> None:
         from s2lic import __version__
@@ -22,13 +26,22 @@ class OurCoder(Coder):
         self.effort, weights = check_effort(effort), self.codec.weights
         named = f"{weights.model.row.name}, weights {weights.model_id.hex()}"
         how = f"effort {'as usual' if effort is None else effort}, {device}, precision {self.codec.networks.precision}"
-        self.identity = f"s2lic {__version__}, {named}, {how}"
+        self.identity = f"s2lic {__version__}, code {code_hash(PACKAGE)}, {named}, {how}"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
         return self.codec.encode(image, quality, effort=self.effort)
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         return self.codec.decode(data)
+
+
+def code_hash(folder: Path) -> str:
+    """A short hash of the Python files in a folder, names and contents."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:8]
 
 
 def _open(options: Mapping[str, str]) -> Coder:
