@@ -147,13 +147,8 @@ def train(
         init=init,
     )
     facts = _run(plan, data, pick_device(device), threads, quiet)
-    if export is not None:
-        from s2lic.train.export import export_checkpoint
-
-        export_checkpoint(plan.out / "last.pt", export, force=True)
-        print_note(f"{export}: weights", quiet)
-    if as_json:
-        print_json({**facts, "weights": export and str(export)})
+    if facts is not None:
+        _tell(plan, facts, export, quiet, as_json)
 
 
 def _check_adapting(wrap: str | None, stage: StageName) -> None:
@@ -195,8 +190,8 @@ def _check(crop: int, lr: float, optimiser: OptimiserName, export: Path | None, 
             ) from error
 
 
-def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: bool) -> dict[str, object]:
-    """The training itself, from the start or from the checkpoint in the run's folder."""
+def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: bool) -> dict[str, object] | None:
+    """The training itself, from the start or from the checkpoint in the run's folder; its facts, on the first rank."""
     import torch
 
     from s2lic.model import config
@@ -215,10 +210,22 @@ def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: 
         print_note(f"from step {run.step}, minute {run.minutes:.1f}; the log is {plan.out}/log.csv", quiet)
         with stopping(run.stop), watching(plan, quiet) as watch:
             run.go(watch)
-        if ranks.first:
-            draw_log(plan.out)
+        if not ranks.first:
+            return None
+        draw_log(plan.out)
         print_note(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes", quiet)
     return {"checkpoint": str(run.path), "steps": run.step, "minutes": run.minutes, "stopped": run.stopping}
+
+
+def _tell(plan: Plan, facts: dict[str, object], export: Path | None, quiet: bool, as_json: bool) -> None:
+    """What a run leaves beside its checkpoint: weights, and its facts as JSON."""
+    if export is not None:
+        from s2lic.train.export import export_checkpoint
+
+        export_checkpoint(plan.out / "last.pt", export, force=True)
+        print_note(f"{export}: weights", quiet)
+    if as_json:
+        print_json({**facts, "weights": export and str(export)})
 
 
 def draw_log(out: Path) -> None:

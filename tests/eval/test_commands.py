@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from safetensors.torch import load_file
 
 from s2lic.cli import main
 from s2lic.model import config
-from s2lic.train import start, warm
+from s2lic.train import ranks, start, warm
+from s2lic.train.ranks import Ranks
 from s2lic.weights.store import load
 from tests.frozen import MODEL
 
@@ -95,6 +97,19 @@ def test_training_leaves_a_checkpoint_and_weights_that_code(
     assert said.err == ""
     facts = json.loads(said.out)
     assert (facts["checkpoint"], facts["steps"], facts["weights"]) == (str(out / "last.pt"), 1, None)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_rank_alone_exports_and_tells_the_facts(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: int
+) -> None:
+    here = Ranks(rank, 1, torch.device("cpu"))
+    monkeypatch.setattr(ranks, "joined", lambda *_: nullcontext(here))
+    weights = tmp_path / "own.safetensors"
+    words = ("--optimiser", "adamw", "--out", tmp_path / "run", "--steps", 0, "--export", weights, "--json")
+    assert train(photos, "--batch", 2, *words) == 0
+    assert weights.exists() == here.first
+    assert bool(capsys.readouterr().out) == here.first
 
 
 def test_training_takes_a_choice_of_blocks_into_the_name_of_what_it_trains(photos: Path, tmp_path: Path) -> None:
