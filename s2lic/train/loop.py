@@ -143,7 +143,10 @@ class Run:
         return learning_rate(plan.lr, self.step - self.fresh, progress, plan.warmup, plan.decay_from, plan.decay)
 
     def advance(self, rate: float) -> dict[str, float]:
-        """One step at the given learning rate; a step the guard does not accept changes nothing."""
+        """One step at the given learning rate; one that the guard does not accept leaves every parameter as it was.
+
+        Centroids of a routing move in the forward pass, by tokens that are finite, before the guard is asked.
+        """
         self.optimiser.set_rate(rate)
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
         if self.step % CENTRE_EVERY == 0 and not self.tables:

@@ -38,10 +38,13 @@ def routed_attention(q: Tensor, k: Tensor, v: Tensor, asking: Tensor, asked: Ten
 def moved(centroids: Tensor, tokens: Tensor, decay: float) -> Tensor:
     """decay * centroids + (1 - decay) * the mean of the tokens nearest to each; one that has none stays.
 
-    centroids (h, clusters, d), tokens (h, N, d); nearest is the largest product.
+    centroids (h, clusters, d), tokens (h, N, d); nearest is the largest product. Tokens that are not finite do not
+    count: the guard can refuse their step, but it cannot take back what the forward pass did.
     """
+    finite = tokens.isfinite().all(-1, keepdim=True)
+    tokens = tokens.where(finite, 0)
     nearest = best(tokens @ centroids.transpose(1, 2), 1).squeeze(-1)
-    mine = F.one_hot(nearest, centroids.shape[1]).to(tokens.dtype)
+    mine = F.one_hot(nearest, centroids.shape[1]).to(tokens.dtype) * finite
     count = mine.sum(1).unsqueeze(-1)
     mean = mine.transpose(1, 2) @ tokens / count.clamp(min=1)
     return torch.where(count > 0, torch.lerp(mean, centroids, decay), centroids)

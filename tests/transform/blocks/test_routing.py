@@ -77,6 +77,26 @@ def test_one_step_of_the_centroids_is_the_formula() -> None:
     assert torch.equal(out[0, :2], centroids[0, :2])
 
 
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_tokens_that_are_not_finite_do_not_move_the_centroids(bad: float) -> None:
+    centroids, tokens = draw(2, 3, 4), draw(2, 20, 4, seed=2)
+    spoilt = tokens.clone()
+    spoilt[:, 5:9, 1] = bad
+    good = torch.cat([tokens[:, :5], tokens[:, 9:]], dim=1)
+    torch.testing.assert_close(moved(centroids, spoilt, 0.9), moved(centroids, good, 0.9), rtol=0, atol=1e-12)
+    assert torch.equal(moved(centroids, torch.full_like(tokens, bad), 0.9), centroids)
+
+
+def test_a_map_that_is_not_a_number_leaves_the_centroids_where_they_were() -> None:
+    net, x = routing().train(), draw(2, 16, 9, 10)
+    before = net.centroids.clone()
+    net(torch.full_like(x, torch.nan), Context())
+    assert torch.equal(net.centroids, before)
+    net(x, Context())
+    assert not torch.equal(net.centroids, before)
+    assert net.centroids.isfinite().all()
+
+
 def test_training_moves_the_centroids_by_that_step_and_adds_the_commitment_loss_and_eval_does_neither() -> None:
     net, x, context = routing(), draw(2, 16, 9, 10), Context()
     before = net.centroids.clone()
