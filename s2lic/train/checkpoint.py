@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from s2lic.errors import WeightsError
+from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError, WeightsError
 
 EMA_DECAY = 0.995
 
@@ -50,3 +52,19 @@ def load(path: Path, config: str | None = None) -> dict[str, Any]:
     if config is not None and found != config:
         raise WeightsError(f"{path} is of the configuration '{found}', not '{config}': give another --out")
     return state
+
+
+@contextmanager
+def fitting(path: Path, config: str) -> Iterator[None]:
+    """While it lasts, a state is taken over. Raises WeightsError if it does not fit its configuration as it is today.
+
+    A name that is gone is the file's fault here, and elsewhere that of the caller who gives it.
+    """
+    try:
+        yield
+    except (UnknownConfigError, UnknownBlockError, BlockChoiceError, RuntimeError, LookupError, TypeError) as error:
+        fault = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise WeightsError(
+            f"{path} does not fit the configuration '{config}' of this release; take the one that trained it, "
+            f"or train anew: {fault}"
+        ) from error

@@ -11,7 +11,6 @@ import numpy as np
 from s2lic.entropy.likelihood import SIGMA_MIN
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import MIN_REACH
-from s2lic.errors import UnknownConfigError, WeightsError
 from s2lic.files import write_atomically
 from s2lic.model import build
 from s2lic.train import checkpoint
@@ -42,10 +41,8 @@ def export_checkpoint(source: Path, target: Path, force: bool = False) -> None:
     or of an older configuration, OutputExistsError unless `force`, OutputUnwritableError.
     """
     state = _state(source)
-    try:
+    with checkpoint.fitting(source, state["config"]):
         model = build(state["config"])
         model.load_state_dict(state["average"])
-    except (UnknownConfigError, RuntimeError, KeyError) as error:
-        raise WeightsError(f"{source} does not fit the configuration '{state['config']}': {error}") from error
     scales, tables = gaussian_scales(model.row.entropy), state.get("tables") or None
     write_atomically(target, export(model, scales, MIN_REACH, tables), force)

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,10 @@ class Run:
 
     def _resume(self) -> None:
         state = checkpoint.load(self.path, self.plan.config)
+        with checkpoint.fitting(self.path, self.plan.config):
+            self._take_over(state)
+
+    def _take_over(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.average.load(state["average"])
         self.step, self.minutes = state["step"], state["minutes"]

@@ -59,13 +59,15 @@ def write_parts(state: dict[str, Any], folder: Path, part_bytes: int) -> list[Pa
 
 
 def read_parts(folder: Path) -> dict[str, Any]:
-    """What `write_parts` wrote. Raises WeightsError if a part is missing or damaged."""
+    """What `write_parts` wrote. Raises WeightsError if a part is missing or damaged, or no configuration is named."""
     try:
         index = json.loads((folder / INDEX).read_text())
         data = b"".join((folder / name).read_bytes() for name in index["parts"])
         if hashlib.sha256(data).hexdigest() != index["sha256"]:
             raise WeightsError(f"the parts in {folder} are damaged: their hash is not that of the index")
         state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+        if "config" not in state:
+            raise WeightsError(f"the parts in {folder} name no configuration: they are not those of a training")
     except (OSError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{folder} holds no whole checkpoint, neither last.pt nor all parts of one") from error
     return state

@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from s2lic.errors import TrainingDivergedError
-from s2lic.train import loop, optimiser, warm
+from s2lic.errors import TrainingDivergedError, WeightsError
+from s2lic.train import checkpoint, loop, optimiser, warm
 from s2lic.train.data import Photos
 from s2lic.train.guard import MAX_BAD_STEPS
 from s2lic.train.log import COLUMNS
@@ -87,6 +87,27 @@ def test_a_killed_run_goes_on_to_the_same_weights_as_an_uninterrupted_one(
     assert again == losses
     assert differences(whole(resumed), whole(through)) == []
     assert len(differences(start, through.model.state_dict())) > len(start) / 2
+
+
+@pytest.mark.parametrize("key", ["model", "stage", "fresh"])
+def test_a_checkpoint_that_lacks_a_part_is_refused_by_name(begin: Start, key: str) -> None:
+    run = begin()
+    run.save()
+    state = checkpoint.load(run.path)
+    del state[key]
+    checkpoint.save(run.path, state)
+    with pytest.raises(WeightsError, match=f"last.pt does not fit the configuration 'tiny'.*lacks '{key}'"):
+        begin()
+
+
+def test_a_checkpoint_with_other_layers_under_the_same_name_is_refused_by_name(begin: Start) -> None:
+    run = begin()
+    run.save()
+    state = checkpoint.load(run.path)
+    state["model"]["g_a.more"] = torch.zeros(1)
+    checkpoint.save(run.path, state)
+    with pytest.raises(WeightsError, match=r"(?s)last.pt does not fit the configuration 'tiny'.*g_a\.more"):
+        begin()
 
 
 def test_a_step_is_that_of_its_own_number_and_seed(begin: Start, tmp_path: Path) -> None:

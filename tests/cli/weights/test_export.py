@@ -45,6 +45,14 @@ def test_parts_of_slices_give_the_file_that_the_checkpoint_gives(run: Run) -> No
     assert Path("parts.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
 
 
+def test_parts_that_name_no_configuration_are_told_and_nothing_is_written(run: Run) -> None:
+    write_parts({"average": AVERAGE}, Path("parts"), 100_000)
+    result = run("weights", "export", "parts", "-o", "own.safetensors")
+    assert result.code == 1
+    assert result.err.startswith("s2lic: the parts in parts name no configuration")
+    assert not Path("own.safetensors").exists()
+
+
 def test_the_folder_of_a_run_stands_for_its_checkpoint(run: Run) -> None:
     saved("tiny", AVERAGE)
     for name, words in (("file", "last.pt"), ("folder", ".")):
@@ -74,8 +82,14 @@ def test_a_checkpoint_that_is_not_there_is_the_callers_fault(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("config", "average"),
-    [("nano", AVERAGE), ("huge", AVERAGE), ("tiny", {**AVERAGE, "g_a.more": torch.zeros(1)})],
-    ids=["another", "unknown", "older"],
+    [
+        ("nano", AVERAGE),
+        ("huge", AVERAGE),
+        ("tiny+block=gone", AVERAGE),
+        ("tiny+gate=swinv2", AVERAGE),
+        ("tiny", {**AVERAGE, "g_a.more": torch.zeros(1)}),
+    ],
+    ids=["another", "unknown", "block gone", "no gate any more", "older"],
 )
 def test_a_checkpoint_that_fits_no_configuration_is_told_and_nothing_is_written(
     run: Run, config: str, average: dict[str, Tensor]
