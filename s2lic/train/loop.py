@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from s2lic.entropy.quality import QUALITY_MAX
+from s2lic.errors import UsageError
 from s2lic.model import S2LIC, build
 from s2lic.train import adapter, checkpoint, log
 from s2lic.train.data import Prefetch, Source
@@ -92,6 +93,10 @@ class Run:
         if self.plan.stage == adapter.STAGE:
             self.tables = state.get("tables", {})
         if state["stage"] == self.plan.stage and "optimiser" in state:
+            if state["optimiser"].keys() != self.optimiser.parts.keys():
+                raise UsageError(
+                    f"{self.path} was not begun with --optimiser {self.plan.optimiser}: give the run's own"
+                )
             self.optimiser.load_state_dict(state["optimiser"])
             self.fresh = state["fresh"]
         else:

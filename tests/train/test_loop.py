@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from s2lic.errors import TrainingDivergedError, WeightsError
+from s2lic.errors import TrainingDivergedError, UsageError, WeightsError
 from s2lic.train import checkpoint, loop, optimiser, warm
 from s2lic.train.data import Photos
 from s2lic.train.guard import MAX_BAD_STEPS
@@ -108,6 +108,13 @@ def test_a_checkpoint_with_other_layers_under_the_same_name_is_refused_by_name(b
     checkpoint.save(run.path, state)
     with pytest.raises(WeightsError, match=r"(?s)last.pt does not fit the configuration 'tiny'.*g_a\.more"):
         begin()
+
+
+@pytest.mark.parametrize(("first", "second"), [("adamw", "soap"), ("soap", "adamw")])
+def test_a_run_under_another_optimiser_is_the_callers_fault(begin: Start, first: str, second: str) -> None:
+    begin(optimiser=first).save()
+    with pytest.raises(UsageError, match=f"last.pt was not begun with --optimiser {second}"):
+        begin(optimiser=second)
 
 
 def test_a_step_is_that_of_its_own_number_and_seed(begin: Start, tmp_path: Path) -> None:
