@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from s2lic.cli.device import shared_codec
 from s2lic.cli.existing import is_whole_file
 from s2lic.cli.jobs import STANDARD, Job, Outputs, Wanted, plan
 from s2lic.cli.options import (
+    Cond,
     Device,
     DeviceName,
     Force,
@@ -62,10 +62,6 @@ RoiMap = Annotated[
         metavar="MAP",
         help="A grey picture of what matters: white is coded finer, black coarser; or the word saliency.",
     ),
-]
-Cond = Annotated[
-    Path | None,
-    typer.Option("--cond", help="A .npy of what the encoder is told of the pictures, for a model that was trained so."),
 ]
 Adapt = Annotated[
     int, typer.Option("--adapt", min=0, help="Steps that g_a's adapters learn the picture, in models with attention.")

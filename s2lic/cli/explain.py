@@ -12,7 +12,7 @@ import typer
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.device import open_codec
 from s2lic.cli.jobs import STANDARD
-from s2lic.cli.options import Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
+from s2lic.cli.options import Cond, Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
 from s2lic.cli.streams import check_target, print_json, print_note, progress, write_output
 from s2lic.errors import OutputFormatError, UsageError
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from s2lic.codec import Codec
+    from s2lic.condition import Vector
     from s2lic.eval.explain.bits import Explained
     from s2lic.eval.explain.classifier import Judged
 
@@ -64,6 +66,7 @@ def explain(
     of: Of = Target.rate,
     classifier: ClassifierFile = None,
     label: Label = None,
+    cond: Cond = None,
     plain: Plain = False,
     model: Model = None,
     device: Device = DeviceName.cpu,
@@ -73,18 +76,20 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show which parts of a picture cost its bits, or make a class of it, as heat over the picture."""
+    from s2lic.condition import read_vector
     from s2lic.eval.explain.overlay import grey, overlay
     from s2lic.images import read_image
 
-    _check(of, classifier, label, show)
+    _check(of, classifier, label, show, cond)
     target = output or str(Path(source).with_suffix(".explain.png"))
     if target != STANDARD and Path(target).suffix.lower() != ".png":
         raise OutputFormatError(f"what explain shows is a PNG: name it so, not {target}")
     check_target(target, force)
+    vector = None if cond is None else read_vector(cond)
     picture = read_image(source, max_pixels).image.convert("RGB")
     with progress(f"explaining {source}", quiet):
         found = (
-            _bits(device, model, max_pixels, picture, quality)
+            _bits(open_codec(device, model, max_pixels), picture, quality, vector)
             if classifier is None
             else _judged(classifier, picture, label)
         )
@@ -99,7 +104,7 @@ def explain(
     print_note(f"{target}: {words}, {100 * found.kept:.0f} % traced to pixels", quiet)
 
 
-def _check(of: Target, classifier: Path | None, label: int | None, show: Show) -> None:
+def _check(of: Target, classifier: Path | None, label: int | None, show: Show, cond: Path | None) -> None:
     """Raises UsageError for words that do not go together."""
     if (of is Target.logit) != (classifier is not None):
         raise UsageError("--target logit and --classifier FILE go together")
@@ -107,12 +112,14 @@ def _check(of: Target, classifier: Path | None, label: int | None, show: Show) -
         raise UsageError("--class is one of a classifier's: give --target logit --classifier FILE too")
     if of is Target.logit and show is Show.bits:
         raise UsageError("a classifier has no bits to show; take --show relevance or salience")
+    if of is Target.logit and cond is not None:
+        raise UsageError("a classifier is told nothing beside the picture; leave out --cond")
 
 
-def _bits(device: DeviceName, model: str | None, max_pixels: int, picture: Image.Image, quality: float) -> Explained:
+def _bits(codec: Codec, picture: Image.Image, quality: float, cond: Vector | None) -> Explained:
     from s2lic.eval.explain.bits import explain as trace
 
-    return trace(open_codec(device, model, max_pixels), picture, round(100 * quality))
+    return trace(codec, picture, round(100 * quality), cond)
 
 
 def _judged(path: Path, picture: Image.Image, label: int | None) -> Judged:

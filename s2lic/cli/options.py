@@ -30,6 +30,10 @@ Model = Annotated[
     str | None,
     typer.Option("--model", help="Shipped weights by name, or a weights file. [default: nano]"),
 ]
+Cond = Annotated[
+    Path | None,
+    typer.Option("--cond", help="A .npy of what the encoder is told of the pictures, for a model that was trained so."),
+]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out ICC profile, Exif and XMP.")]
 MaxPixels = Annotated[
     int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures, which take 4 to 12 bytes a pixel.")

@@ -60,7 +60,7 @@ class Wish:
         if self.salient:
             from s2lic.eval.explain.regions import salient_regions
 
-            words["roi"] = salient_regions(codec, item.image)
+            words["roi"] = salient_regions(codec, item.image, self.cond)
         elif self.mask is not None:
             words["roi"] = self.mask
         return words

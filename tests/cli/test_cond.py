@@ -44,3 +44,14 @@ def test_what_an_encoder_is_told_goes_from_training_into_the_file(
     untold = run("encode", photo.name, "-o", "c.bin", "--model", "own.safetensors")
     assert (untold.code, Path("c.bin").exists()) == (2, False)
     assert "--cond" in untold.err
+
+    told = ("--model", "own.safetensors", "--cond", "bright.npy")
+    assert run("encode", photo.name, "-o", "d.bin", "--roi", "saliency", *told).code == 0
+    assert run("explain", photo.name, *told, "--json").code == 0
+    assert run("explain", photo.name, "-o", "e.png", "--model", "own.safetensors").code == 2
+
+
+def test_a_classifier_takes_no_condition(run: Run, photo: Path) -> None:
+    found = run("explain", photo.name, "--target", "logit", "--classifier", "net.pt2", "--cond", "bright.npy")
+    assert found.code == 2
+    assert "leave out --cond" in found.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 
@@ -38,16 +39,19 @@ class Explained:
         return float(self.pixels.sum()) / self.total
 
 
-def explain(codec: Codec, picture: Image.Image, level: int, epsilon: float = 1e-2) -> Explained:
+def explain(
+    codec: Codec, picture: Image.Image, level: int, cond: ArrayLike | None = None, epsilon: float = 1e-2
+) -> Explained:
     """Traces the bits of a picture (RGB or L) at a level 0..10000 through h_a and g_a back to its pixels.
 
-    Raises ImageSizeError for a picture that would be coded in tiles.
+    `cond` is what the model is told of it. Raises ImageSizeError for a picture that would be coded in tiles,
+    ConditionMissingError, ConditionShapeError.
     """
     width, height = picture.size
     if width * height > PIXELS_MAX:
         raise ImageSizeError(f"{width} x {height} pixels are too many to explain; scale or crop to {PIXELS_MAX} pixels")
     net, rules = codec.weights.model.requires_grad_(False), Rules(epsilon)
-    context = net.context(torch.tensor([level], device=codec.device))
+    context = net.context(torch.tensor([level], device=codec.device), codec.beside(cond))
     x = pad(to_tensor(picture).to(codec.device)) - 0.5
     with torch.no_grad():
         y = net.g_a(x, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from s2lic.codec import Codec
@@ -12,8 +13,11 @@ from s2lic.eval.explain.salience import salience
 SIDE, LEVEL = 512, 5000
 
 
-def salient_regions(codec: Codec, picture: Image.Image) -> Image.Image:
-    """White where the bits of a picture stand out from their surroundings; seen at 512 pixels at most."""
+def salient_regions(codec: Codec, picture: Image.Image, cond: ArrayLike | None = None) -> Image.Image:
+    """White where the bits of a picture stand out from their surroundings; seen at 512 pixels at most.
+
+    `cond` is what the model is told of the picture. Raises ConditionMissingError, ConditionShapeError.
+    """
     small = picture.convert("RGB")
     small.thumbnail((SIDE, SIDE))
-    return regions(salience(smoothed(explain(codec, small, LEVEL).pixels)))
+    return regions(salience(smoothed(explain(codec, small, LEVEL, cond).pixels)))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from s2lic.bitstream import unpack
-from s2lic.errors import ImageSizeError
+from s2lic.codec import Codec
+from s2lic.errors import ConditionMissingError, ConditionShapeError, ImageSizeError
 from s2lic.eval.explain.bits import explain, spread
 from s2lic.eval.explain.regions import salient_regions
-from tests.frozen import codec, picture
+from s2lic.model import build
+from s2lic.weights.facts import TABLE_PREFIX
+from s2lic.weights.store import export
+from tests.frozen import MODEL, codec, picture
 
 
 @pytest.mark.parametrize("level", [2000, 8000])
@@ -35,6 +42,34 @@ def test_the_model_is_left_as_it_was() -> None:
     before = codec().encode(image, 40)
     explain(codec(), image, 4000)
     assert codec().encode(image, 40) == before
+
+
+def told(path: Path) -> Codec:
+    """The frozen model with gates that are told two numbers of a picture, and heed them."""
+    stored, model = load_file(MODEL), build("tiny+gate=sentence_gate+cond=2")
+    model.load_state_dict({k: v.float() for k, v in stored.items() if k in model.state_dict()}, strict=False)
+    torch.manual_seed(0)
+    for name, value in model.g_a.named_parameters():
+        if ".gates." in name:
+            torch.nn.init.normal_(value, std=0.1)
+    tables = {k: v for k, v in stored.items() if k.startswith(TABLE_PREFIX)}
+    path.write_bytes(export(model, (), 0, tables))
+    return Codec(path, precision="float32")
+
+
+def test_a_model_that_is_told_of_the_picture_is_explained_as_it_codes_it(tmp_path: Path) -> None:
+    image, own = picture("portrait"), told(tmp_path / "told.safetensors")
+    totals = []
+    for cond in ([0.0, 1.0], [9.0, -9.0]):
+        payload = unpack(own.encode(image, 50, cond=cond, effort=0)).payload
+        totals.append(explain(own, image, 5000, cond).total)
+        assert totals[-1] == pytest.approx(8 * len(payload), rel=0.03, abs=64)
+    assert totals[0] != totals[1]
+    assert salient_regions(own, image, [0.0, 1.0]).size == image.size
+    with pytest.raises(ConditionMissingError, match="--cond"):
+        explain(own, image, 5000)
+    with pytest.raises(ConditionShapeError):
+        explain(own, image, 5000, [1.0])
 
 
 def test_a_picture_that_needs_tiles_is_refused() -> None:
