@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from s2lic.errors import UsageError, WeightsError
 from s2lic.model import S2LIC
+from s2lic.train.warm import read_tensors
 from s2lic.weights.facts import TABLE_PREFIX
 from s2lic.weights.store import PRIOR_PREFIX
 
@@ -24,10 +23,7 @@ def adopt(model: S2LIC, path: Path | None) -> dict[str, Tensor]:
     """
     if path is None:
         raise UsageError("adapters need a codec to adapt: give its weights file with --init")
-    try:
-        found = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+    found = read_tensors(path)
     tables = {name: found.pop(name) for name in list(found) if name.startswith(TABLE_PREFIX)}
     own = model.state_dict()
     odd = [name for name, value in found.items() if name not in own or own[name].shape != value.shape]

@@ -24,10 +24,7 @@ def warm_start(model: S2LIC, path: Path, photos: Source, seed: int) -> int:
 
     The file holds tables in place of the prior of z, so that is fitted to z of some batches. Raises WeightsError.
     """
-    try:
-        found = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+    found = read_tensors(path)
     own = model.state_dict()
     fitting = {k: v.float() for k, v in found.items() if k in own and own[k].shape == v.shape}
     if not fitting:
@@ -35,6 +32,14 @@ def warm_start(model: S2LIC, path: Path, photos: Source, seed: int) -> int:
     model.load_state_dict(fitting, strict=False)
     fit_prior(model, photos, seed)
     return len(fitting)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a weights file, by name. Raises WeightsError."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
 
 
 def fit_prior(model: S2LIC, photos: Source, seed: int) -> None:
