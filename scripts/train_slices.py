@@ -10,10 +10,10 @@ they hold none, and it begins anew with a warm-up in the next slice. `s2lic weig
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +60,31 @@ def keep_log(new: Path, kept: Path) -> None:
             file.writelines([header] * (not kept.stat().st_size) + rows)
 
 
+def pictures(data: list[Path], crop: int, where: str, ranks: Ranks) -> Source:
+    """The pictures of this slice, on the GPU if it trains there."""
+    photos = Photos.load(data, crop)
+    return Resident.of(photos, ranks.device) if where == "cuda" else photos
+
+
+def leave(parts: Path, part_bytes: int, drop_optimiser: bool, state: dict[str, Any]) -> None:
+    """The checkpoint for the next slice, where `take` finds it."""
+    dropped = {"optimiser"} if drop_optimiser else set[str]()
+    write_parts(slim({k: v for k, v in state.items() if k not in dropped}), parts, part_bytes)
+
+
+def train(run: Run, minutes: float) -> None:
+    """Goes on for so many minutes, or to the run's planned end; says how it goes."""
+    ends = time.monotonic() + 60 * minutes
+
+    def watch(progress: float, values: dict[str, float]) -> None:
+        print({k: round(v, 4) for k, v in values.items()}, flush=True)
+        if time.monotonic() > ends:
+            run.stop()
+
+    with stopping(run.stop):
+        run.go(watch)
+
+
 def main(
     data: Annotated[list[Path], typer.Option(help="Folders of pictures for this slice.")],
     out: Annotated[Path, typer.Option(help="Where the parts lie and are left.")],
@@ -81,35 +106,19 @@ def main(
     drop_optimiser: bool = False,
 ) -> None:
     """Train one slice."""
-    work = Path(tempfile.mkdtemp(prefix="slice-"))
-    take(out, work / "last.pt")
-    plan = Plan(
-        config, work, total_minutes, batch=batch, crop=crop, lr=lr, warmup=warmup, optimiser=optimiser, stage=stage,
-        init=init, compiled=compiled, bf16=bf16, save_every=save_every, log_every=5,
-    )  # fmt: skip
-    where = pick_device(device)
-    with joined(where, batch) as ranks:
-        photos = Photos.load(data, crop)
-        source = Resident.of(photos, ranks.device) if where == "cuda" else photos
-
-        def leave(state: dict[str, Any]) -> None:
-            dropped = {"optimiser"} if drop_optimiser else set[str]()
-            write_parts(slim({k: v for k, v in state.items() if k not in dropped}), out, int(max_file_mib * MIB))
-
-        run = Slice(plan, source, ranks, leave)
-        first, ends = run.step, time.monotonic() + 60 * minutes
-
-        def watch(progress: float, values: dict[str, float]) -> None:
-            print({k: round(v, 4) for k, v in values.items()}, flush=True)
-            if time.monotonic() > ends:
-                run.stop()
-
-        with stopping(run.stop):
-            run.go(watch)
-    if ranks.first:
-        keep_log(work / "log.csv", out / "log.csv")
+    where, leaving = pick_device(device), partial(leave, out, int(max_file_mib * MIB), drop_optimiser)
+    with tempfile.TemporaryDirectory(prefix="slice-") as work, joined(where, batch) as ranks:
+        plan = Plan(
+            config, Path(work), total_minutes, batch=batch, crop=crop, lr=lr, warmup=warmup, optimiser=optimiser,
+            stage=stage, init=init, compiled=compiled, bf16=bf16, save_every=save_every, log_every=5,
+        )  # fmt: skip
+        take(out, plan.out / "last.pt")
+        run = Slice(plan, pictures(data, crop, where, ranks), ranks, leaving)
+        first = run.step
+        train(run, minutes)
+        if ranks.first:
+            keep_log(plan.out / "log.csv", out / "log.csv")
     print(f"steps {first} to {run.step}, minute {run.minutes:.1f} of {total_minutes:g}")
-    shutil.rmtree(work)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -58,6 +59,19 @@ def test_a_slice_goes_on_where_the_one_before_stopped(shard: Path, tmp_path: Pat
     assert state["step"] >= steps[-1]
     assert state["fresh"] > 0  # the third slice began its optimiser anew
     assert max(part.stat().st_size for part in out.glob("*.part")) <= 2**19
+
+
+def test_a_slice_that_fails_leaves_nothing_in_the_folder_of_temporary_files(tmp_path: Path) -> None:
+    for name in ("empty", "temporary"):
+        (tmp_path / name).mkdir()
+    place = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    found = subprocess.run(
+        words(tmp_path / "empty", tmp_path / "state", "--minutes", "1"),
+        cwd=ROOT, env=place, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert found.returncode != 0
+    assert "no pictures under" in found.stderr
+    assert not any((tmp_path / "temporary").glob("slice-*"))
 
 
 def test_a_killed_slice_loses_what_came_after_its_last_save_and_no_more(shard: Path, tmp_path: Path) -> None:
