@@ -156,6 +156,17 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "rd_loss", bad)
 
 
+def test_a_batch_of_no_numbers_skips_the_update_too(begin: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begin()
+    run.advance(RATE)
+    before = {k: v.clone() if isinstance(v, Tensor) else v for k, v in whole(run).items()}
+    drawn = type(run.batches).__call__
+    monkeypatch.setattr(type(run.batches), "__call__", lambda batches, step: drawn(batches, step) * torch.nan)
+    run.advance(RATE)
+    assert (run.step, run.guard.skipped) == (2, 1)
+    assert differences(whole(run), before) == []
+
+
 def test_a_loss_that_is_not_a_number_skips_the_update(begin: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin()
     run.advance(RATE)

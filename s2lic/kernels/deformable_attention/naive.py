@@ -28,7 +28,8 @@ def deformable_attention(
 def sample_points(x: Tensor, points: Tensor) -> Tensor:
     """Bilinear samples of x (B, C, H, W) at points (B, G, 2) in units of places, edges repeated -> (B, G, C)."""
     size = torch.tensor(x.shape[2:], dtype=points.dtype, device=points.device)
-    unit = 2 * points / (size - 1).clamp(min=1) - 1
+    # Backwards, torch's sampler on a CPU reads beyond the map where a coordinate is no number.
+    unit = (2 * points / (size - 1).clamp(min=1) - 1).nan_to_num()
     grid = unit.flip(-1).unsqueeze(1)  # grid_sample wants (x, y)
     out = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return out.squeeze(2).transpose(1, 2)
