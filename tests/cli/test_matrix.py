@@ -190,7 +190,7 @@ class Source:
 
 def check_pixels(back: Image.Image, source: Source, row: Row) -> None:
     """As the library decodes the same pixels from memory; of alpha, the very samples."""
-    expected = codec().decode(codec().encode(source.coded, float(row["quality"]), effort=0))
+    expected = codec("auto").decode(codec().encode(source.coded, float(row["quality"]), effort=0))
     if "A" in source.coded.mode and row["background"] == "yes":
         expected = behind(expected, source.coded.getchannel("A"))
     elif "A" in source.coded.mode:
