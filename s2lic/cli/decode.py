@@ -124,12 +124,10 @@ def decode(
         write_output(job.target or STANDARD, encode_image(image, file.form, background), force or skip_existing)
         return {"width": image.width, "height": image.height, "bytes": len(file.data), "seconds": seconds}
 
-    def show(outcome: Outcome) -> None:
-        print_note(_line(outcome), quiet)
-
     began = time.perf_counter()
     work = Stages(begin, partial(_decoded, part=part), end).work(codec, device)
-    outcomes = run(batch, work, show, Manner(quiet, as_json, verbose, jobs), "decoding")
+    manner = Manner(quiet, as_json, verbose, jobs)
+    outcomes = run(batch, work, lambda outcome: print_note(_line(outcome), quiet), manner, "decoding")
     if batch.many and not quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)

@@ -130,12 +130,10 @@ def encode(
         facts = {**size, "bpp": 8 * len(data) / read.pixels, "seconds": seconds, "notes": read.notes}
         return {"quality": read_header(data).quality / 100, **facts}
 
-    def show(outcome: Outcome) -> None:
-        print_note(_line(outcome), quiet)
-
     began = time.perf_counter()
     work = Stages(begin, wish.code, end).work(codec, device)
-    outcomes = run(batch, work, show, Manner(quiet, as_json, verbose, jobs), "encoding")
+    manner = Manner(quiet, as_json, verbose, jobs)
+    outcomes = run(batch, work, lambda outcome: print_note(_line(outcome), quiet), manner, "encoding")
     if batch.many and not quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)
