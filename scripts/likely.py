@@ -1,7 +1,7 @@
 """The rate-distortion of a model in training, without files: likelihoods of hard-rounded symbols.
 
-In the float64 arithmetic of coding. `scripts/check_rate.py` holds the files to it within 0.5 % and 16 bytes; small
-crops need not pay for their headers this way, and a model that no weights file can name can be measured.
+In the float64 arithmetic of coding. `scripts/check_rate.py` holds what is coded with tables of Gaussians to it within
+0.5 % and 16 bytes; small crops need not pay for their headers this way, and a model without a file can be measured.
 """
 
 from __future__ import annotations
