@@ -99,6 +99,7 @@ def made(row: Ablation, seed: int = 0) -> S2LIC:
     """The fresh model of a row."""
     model = build(row.config, seed)
     if row.change is not None:
+        torch.manual_seed(seed)
         row.change(model)
     return model
 

@@ -17,6 +17,8 @@ Levels = Callable[[int], Tensor]
 
 BASE = config("nano")
 BASE_NAME = "base"
+# What it adds costs the head start 0.1 dB; three times as much, 0.8 dB.
+SMALL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,22 @@ def no_global(model: S2LIC) -> None:
     _contexts(model, lambda acgc, _: acgc.local)  # type: ignore[arg-type,return-value]
 
 
+def no_local(model: S2LIC) -> None:
+    _contexts(model, lambda acgc, _: acgc.globally)  # type: ignore[arg-type,return-value]
+
+
 def no_context(model: S2LIC) -> None:
     _contexts(model, lambda _, part: Nothing(part.channels))
 
 
 def no_dense(model: S2LIC) -> None:
     model.g_a.dense = model.g_s.dense = nn.Identity()  # type: ignore[assignment]
+
+
+def nonlinear_small(model: S2LIC) -> None:
+    """The nonlinear branches end in small numbers, so that all of their layers have a gradient from the first step."""
+    for last in (model.g_a.last, model.g_s.last):
+        nn.init.normal_(last.weight, std=SMALL)
 
 
 def linear_shortcuts(model: S2LIC) -> None:
@@ -139,10 +151,12 @@ ABLATIONS = (
     Ablation("adamw", "AdamW at 1e-3 for SOAP at 2e-3", plan={"optimiser": "adamw", "lr": 1e-3}),
     Ablation("swinv2", "0, 1, 2 SwinV2 layers for 0, 3, 6 bottlenecks", SWIN),
     Ablation("no-head-start", "the linear path starts at random", head_start=False),
+    Ablation("nonlinear-small", "the nonlinear branches end in small numbers for zeros", change=nonlinear_small),
     Ablation("no-attention", "AG without deformable attention", change=no_attention),
     Ablation("seed-2", "base, a third seed", plan={"seed": 2}),
     Ablation("no-context", "neither AC nor AG: hyperprior and checkerboard alone", change=no_context),
     Ablation("no-global", "AC without AG", change=no_global),
+    Ablation("no-local", "AG without AC", change=no_local),
     Ablation("batch-2", "batches of 2 for 4", plan={"batch": 2}),
     Ablation("batch-8", "batches of 8 for 4", plan={"batch": 8}),
     Ablation("four-qualities", "four fixed qualities for a spread over all", levels=four_levels),

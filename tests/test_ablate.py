@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from s2lic.train.data import Photos
 from s2lic.train.export import gaussian_scales
 from s2lic.weights.store import export
 from scripts import ablate, ablations, likely
-from scripts.ablate import Outcome, Trial, line, read, write
+from scripts.ablate import Outcome, Trial, line, made, read, write
 from scripts.ablations import ABLATIONS, BASE, Ablation
 from tests.train.conftest import smooth
 
@@ -54,6 +55,11 @@ def has(model: S2LIC, kind: str) -> bool:
     return any(type(module).__name__ == kind for module in model.modules())
 
 
+def same(model: S2LIC, other: S2LIC) -> bool:
+    ours, theirs = model.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(v, theirs[k]) for k, v in ours.items())
+
+
 def test_every_row_has_a_name_of_its_own_and_differs_from_the_base() -> None:
     assert len({row.name for row in ABLATIONS}) == len(ABLATIONS)
     base, *others = (replace(row, name="", says="") for row in ABLATIONS)
@@ -66,7 +72,7 @@ def test_a_changed_model_trains(row: Ablation) -> None:
     plain, model = build("tiny"), build("tiny")
     assert row.change is not None
     row.change(model)
-    assert {k for k, _ in model.named_parameters()} != {k for k, _ in plain.named_parameters()}
+    assert not same(model, plain)
     out = model(torch.rand(2, 3, 64, 64), torch.tensor([0.0, 9000.0]))
     (out["x_hat"].sum() + out["y_bits"].sum() + out["z_bits"].sum()).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
@@ -79,6 +85,29 @@ def test_what_is_switched_off_is_gone() -> None:
     assert has(build("tiny"), "DeformableAttention")
     assert not any(has(model, "DeformableAttention") for model in models.values())
     assert [has(model, "AdjacentContext") for model in models.values()] == [True, True, False]
+
+
+def test_without_the_local_branch_the_context_is_the_global_one() -> None:
+    plain, model = build("tiny"), build("tiny")
+    ablations.no_local(model)
+    assert not has(model, "AdjacentContext")
+    step, kept = model.entropy.walk.slices[1], plain.entropy.walk.slices[1]
+    before = torch.rand(1, 4, 6, 6)
+    assert torch.equal(step.acgc(before), kept.acgc.globally(before))
+
+
+@pytest.mark.parametrize("change", [None, ablations.nonlinear_small])
+def test_small_ends_pass_a_gradient_on_that_zeros_stop(change: Callable[[S2LIC], None] | None) -> None:
+    model = made(Ablation("", "", config("tiny"), change=change))
+    model.g_s(model.g_a(torch.rand(1, 3, 64, 64) - 0.5)).square().sum().backward()
+    firsts = (model.g_a.down[0].weight, model.g_s.up[0].weight)
+    assert [bool(first.grad.any()) for first in firsts] == [change is not None] * 2
+
+
+def test_what_a_change_draws_is_that_of_the_seed() -> None:
+    row = Ablation("", "", config("tiny"), change=ablations.nonlinear_small)
+    assert same(made(row, 1), made(row, 1))
+    assert not torch.equal(made(row, 1).g_a.last.weight, made(row, 2).g_a.last.weight)
 
 
 def test_a_linear_shortcut_is_orthonormal_both_ways() -> None:
