@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from s2lic.bf16 import multiplies_bf16
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import encode_and_decode
 from s2lic.entropy.rounding import Aim
@@ -78,16 +79,10 @@ class Networks:
     @property
     def _quick(self) -> torch.dtype:
         """bf16 where the CPU multiplies it faster."""
-        return torch.bfloat16 if self.device.type == "cpu" and _multiplies_bf16() else self._precision
+        return torch.bfloat16 if self.device.type == "cpu" and multiplies_bf16() else self._precision
 
     def _autocast(self, precision: torch.dtype) -> contextlib.AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
-
-
-def _multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for it; a torch that cannot tell has no say."""
-    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _fast_layout(x: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ def main(
     init: Path | None = None,
     device: DeviceName = DeviceName.auto,
     compiled: Annotated[bool, typer.Option("--compile")] = False,
-    bf16: bool = True,
+    bf16: Annotated[bool | None, typer.Option(help="As for s2lic train.")] = None,
     drop_optimiser: bool = False,
 ) -> None:
     """Train one slice."""

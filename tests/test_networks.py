@@ -19,7 +19,7 @@ def test_reduced_precision_decodes_the_same_symbols_to_nearly_the_same_picture()
 
 @pytest.mark.parametrize("able", [True, False])
 def test_auto_reduces_g_s_alone_where_the_cpu_multiplies_bfloat16(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("s2lic.networks._multiplies_bf16", lambda: able)
+    monkeypatch.setattr("s2lic.networks.multiplies_bf16", lambda: able)
     data, plain = codec().encode(picture("portrait"), 60), Codec(MODEL, precision="auto")
     assert plain.encode(picture("portrait"), 60) == data
     pixels = np.asarray(plain.decode(data))

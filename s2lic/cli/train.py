@@ -85,7 +85,10 @@ DecayFrom = Annotated[float, typer.Option("--decay-from", min=0, max=1, help="Fr
 Optimiser = Annotated[OptimiserName, typer.Option("--optimiser", help="SOAP needs far fewer steps.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights, crops and noise.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute on. [default: all]")]
-Bf16 = Annotated[bool, typer.Option("--bf16/--no-bf16", help="Off for processors that lack bfloat16.")]
+Bf16 = Annotated[
+    bool | None,
+    typer.Option("--bf16/--no-bf16", help="Compute in bfloat16. [default: on a GPU or CPU that multiplies it]"),
+]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile g_a and g_s first: for long runs on a GPU.")]
 Export = Annotated[Path | None, typer.Option("--export", help="Write the averaged weights here at the end.")]
 
@@ -113,7 +116,7 @@ def train(
     optimiser: Optimiser = OptimiserName.soap,
     seed: Seed = 0,
     threads: Threads = None,
-    bf16: Bf16 = True,
+    bf16: Bf16 = None,
     compiled: Compile = False,
     device: Device = DeviceName.auto,
     export: Export = None,

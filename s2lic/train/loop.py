@@ -179,7 +179,7 @@ class Run:
         x = self.batches(self.step).to(ranks.device).contiguous(memory_format=torch.channels_last)
         known = self.photos.beside(plan.batch, plan.crop, (plan.seed, self.step), ranks.rows)
         beside = None if known is None else known.to(ranks.device)
-        with torch.autocast(ranks.device.type, torch.bfloat16, enabled=plan.bf16):
+        with torch.autocast(ranks.device.type, torch.bfloat16, enabled=plan.reduces(ranks.device.type)):
             out = self.network(x, levels, beside)
         return rd_loss({k: v.float() for k, v in out.items()}, x, levels)
 

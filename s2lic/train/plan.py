@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from s2lic.bf16 import multiplies_bf16
 from s2lic.errors import UsageError
 
 
@@ -13,6 +14,7 @@ class Plan:
     """One run. It ends after `minutes` or `steps`, whichever is given and comes first; earlier parts count.
 
     `batch` is that of all ranks together. `decay_from` is the part of the run after which the rate falls.
+    Where `bf16` is None it is on for a GPU, and for a CPU that multiplies bfloat16 itself.
     """
 
     config: str
@@ -29,7 +31,7 @@ class Plan:
     seed: int = 0
     optimiser: str = "soap"
     stage: str = "all"
-    bf16: bool = True
+    bf16: bool | None = None
     compiled: bool = False
     init: Path | None = None
     log_every: int = 20
@@ -38,6 +40,10 @@ class Plan:
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
             raise UsageError("a run needs an end: give --minutes or --steps")
+
+    def reduces(self, device: str) -> bool:
+        """Whether forward and backward run in bfloat16 on a device of that type, "cpu" or another."""
+        return (device != "cpu" or multiplies_bf16()) if self.bf16 is None else self.bf16
 
     def progress(self, step: int, minutes: float) -> float:
         """How much of the run is done, from 0; 1 and more is its end."""

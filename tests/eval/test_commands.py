@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from s2lic.cli import main
 from s2lic.model import config
 from s2lic.train import ranks, start, warm
+from s2lic.train.plan import Plan
 from s2lic.train.ranks import Ranks
 from s2lic.weights.store import load
 from tests.frozen import MODEL
@@ -48,6 +49,16 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def train(photos: Path, *words: object) -> int:
     sizes = ("--config", "tiny", "--batch", 1, "--crop", 64, "--no-bf16")
     return run("train", "--data", photos, *sizes, *words)
+
+
+@pytest.mark.parametrize(("words", "bf16"), [((), None), (("--bf16",), True), (("--no-bf16",), False)])
+def test_bf16_is_left_to_the_device_unless_told(
+    tmp_path: Path, words: tuple[str, ...], bf16: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[Plan] = []
+    monkeypatch.setattr(sys.modules["s2lic.cli.train"], "_run", lambda plan, *_: plans.append(plan))
+    assert run("train", "--data", tmp_path, "--out", tmp_path / "run", "--optimiser", "adamw", *words) == 0
+    assert [plan.bf16 for plan in plans] == [bf16]
 
 
 def test_a_training_that_lacks_its_pictures_leaves_no_folder(

@@ -197,6 +197,17 @@ def test_gradients_are_clipped_to_the_planned_norm(begin: Start) -> None:
     assert torch.stack(squares).sum().sqrt().item() == pytest.approx(1e-3, rel=1e-3)
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_a_step_is_in_bf16_where_the_cpu_multiplies_it(
+    begin: Start, able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2lic.train.plan.multiplies_bf16", lambda: able)
+    run, seen = begin(bf16=None), list[torch.dtype]()
+    run.model.g_a.down[0].register_forward_hook(lambda *call: seen.append(call[2].dtype))
+    run.advance(RATE)
+    assert seen == [torch.bfloat16 if able else torch.float32]
+
+
 def test_a_step_in_bf16_keeps_weights_and_losses_finite(begin: Start) -> None:
     run = begin(bf16=True)
     parts = run.advance(RATE)
