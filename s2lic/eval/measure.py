@@ -19,7 +19,7 @@ from s2lic.eval.metrics import ms_ssim, psnr
 from s2lic.eval.pictures import open_rgb
 from s2lic.eval.records import Failure, Picture, Sample
 from s2lic.eval.store import Place
-from s2lic.files import write_atomically
+from s2lic.files import make_folder, write_atomically
 
 Options = tuple[tuple[str, str], ...]
 Result = TypeVar("Result")
@@ -87,7 +87,7 @@ def _measure(task: Task, image: Image.Image, quality: float) -> Sample:
     name = task.place(quality).file(codecs.row(task.codec).extension)
     data, encode_s, encode_mib = _costs(coder, lambda: coder.encode(image, quality))
     file = task.folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     write_atomically(file, data, force=True)
     written = file.read_bytes()
     decoded, decode_s, decode_mib = _costs(coder, lambda: coder.decode(written, image.size))

@@ -24,7 +24,7 @@ from typing import Any
 
 from s2lic.errors import EvaluationError
 from s2lic.eval.metrics import decibels
-from s2lic.files import read_bytes, write_atomically
+from s2lic.files import make_folder, read_bytes, write_atomically
 
 RECORD, SAMPLES, RESULTS, FILES = "evaluation.json", "samples.csv", "results", "files"
 PSNR, MS_SSIM = "psnr", "ms-ssim"
@@ -157,8 +157,8 @@ class Evaluation:
 
 
 def save(evaluation: Evaluation, folder: Path) -> None:
-    """Write the record, the samples and CompressAI's files. Raises OutputUnwritableError."""
-    (folder / RESULTS).mkdir(parents=True, exist_ok=True)
+    """Write the record, the samples and CompressAI's files. Raises OutputPlaceError and OutputUnwritableError."""
+    make_folder(folder / RESULTS)
     _write(folder / RECORD, _json(record(evaluation)))
     _write(folder / SAMPLES, _csv(evaluation.samples))
     for curve in evaluation.curves:

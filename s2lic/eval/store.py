@@ -9,7 +9,7 @@ from pathlib import Path
 
 from s2lic.errors import EvaluationError
 from s2lic.eval.records import FILES, Picture, Sample
-from s2lic.files import write_atomically
+from s2lic.files import make_folder, write_atomically
 
 POINTS = "points"
 FIELDS = [field.name for field in fields(Sample)]  # a record of fewer, of an earlier release, is not found
@@ -52,5 +52,6 @@ class Place:
         return replace(sample, picture=self.picture.name) if whole else None
 
     def keep(self, sample: Sample) -> None:
-        self.record.parent.mkdir(parents=True, exist_ok=True)
+        """Raises OutputPlaceError and OutputUnwritableError."""
+        make_folder(self.record.parent)
         write_atomically(self.record, json.dumps(asdict(sample)).encode(), force=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError, WeightsError
+from s2lic.files import make_folder, write_atomically
 
 EMA_DECAY = 0.995
 
@@ -33,11 +35,14 @@ class Average:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Writes beside the target and renames, so that a killed run never leaves half a checkpoint."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    torch.save(state, beside)
-    beside.replace(path)
+    """Appears whole or not at all, so that a killed run never leaves half a checkpoint.
+
+    Raises OutputPlaceError and OutputUnwritableError.
+    """
+    data = io.BytesIO()
+    torch.save(state, data)
+    make_folder(path.parent)
+    write_atomically(path, data.getvalue(), force=True)
 
 
 def load(path: Path, config: str | None = None) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from s2lic.files import make_folder, read_bytes, write_atomically
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,18 +29,21 @@ class Watcher(Protocol):
 
 
 def append(path: Path, values: dict[str, float]) -> None:
-    """One row of COLUMNS; the header first if the file is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(COLUMNS)
-        writer.writerow([f"{values[c]:.6g}" for c in COLUMNS])
+    """One row of COLUMNS; the header first if the file is new.
+
+    The file is written anew, as a disk that fills up must not leave half a row. Raises OutputPlaceError,
+    OutputUnwritableError and InputMissingError.
+    """
+    make_folder(path.parent)
+    before = read_bytes(path) if path.exists() else _line(COLUMNS)
+    write_atomically(path, before + _line([f"{values[c]:.6g}" for c in COLUMNS]), force=True)
 
 
 def plot(log: Path, picture: Path) -> None:
-    """The log's loss, bpp and PSNR over steps, as they were and smoothed (extra `eval`)."""
+    """The log's loss, bpp and PSNR over steps, as they were and smoothed (extra `eval`).
+
+    Raises OutputPlaceError and OutputUnwritableError.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -53,8 +60,14 @@ def plot(log: Path, picture: Path) -> None:
         axis.set_ylabel(name)
     axes[0].set_yscale("log")
     axes[-1].set_xlabel("step")
-    figure.savefig(picture, dpi=110)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110)
     plt.close(figure)
+    write_atomically(picture, data.getvalue(), force=True)
+
+
+def _line(cells: Iterable[str]) -> bytes:
+    return (",".join(cells) + "\r\n").encode()
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:

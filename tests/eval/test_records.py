@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.errors import EvaluationError, InputMissingError
+from s2lic.errors import EvaluationError, InputMissingError, OutputPlaceError
 from s2lic.eval.records import Comparison, Curve, Evaluation, Failure, Picture, Point, Sample, load, save
 
 SAMPLE = Sample(
@@ -37,6 +37,12 @@ EVALUATION = Evaluation(
 def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
     save(EVALUATION, tmp_path / "out")
     assert load(tmp_path / "out") == EVALUATION
+
+
+def test_a_record_where_no_folder_can_be_is_an_error_by_name(tmp_path: Path) -> None:
+    (tmp_path / "results").write_bytes(b"mine")
+    with pytest.raises(OutputPlaceError, match="a file is in its way"):
+        save(EVALUATION, tmp_path)
 
 
 def test_infinite_psnr_survives_in_json_that_any_reader_takes(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from s2lic.errors import ExtraMissingError, QualityRangeError, UsageError
 from s2lic.eval import measure
 from s2lic.eval.metrics import psnr
+from s2lic.eval.records import FILES
 from s2lic.eval.run import Request, Selection, evaluate
 
 MakeVtm = Callable[..., dict[str, str]]
@@ -59,6 +60,13 @@ def test_finished_samples_are_not_measured_again(
     second = evaluate(photos, request(tmp_path, whole), done=lambda count, total: heard.append((count, total)))
     assert second.samples == first.samples
     assert heard == [(4, 4)]
+
+
+def test_a_file_in_the_way_of_coded_files_is_a_failure_by_name(photos: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / FILES).write_bytes(b"mine")
+    found = evaluate(photos[:1], request(tmp_path, JPEG))
+    assert [(row.quality, row.error) for row in found.failures] == [(q, "OutputPlaceError") for q in JPEG.qualities]
 
 
 def test_only_what_is_missing_is_measured(photos: list[Path], tmp_path: Path) -> None:

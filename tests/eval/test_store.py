@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from s2lic.errors import OutputPlaceError
 from s2lic.eval import store
 from s2lic.eval.records import Picture, Sample
 from s2lic.eval.store import Place
 
 SAMPLE = Sample("jpeg", 50.0, "one", 4, 0.5, 30.25, 0.9, 0.125, 0.25, 1.5, None, "one.jpg", "a machine")
+
+
+def test_a_sample_where_no_folder_can_be_is_an_error_by_name(tmp_path: Path) -> None:
+    (tmp_path / store.POINTS).write_bytes(b"mine")
+    with pytest.raises(OutputPlaceError, match="a file is in its way"):
+        Place(tmp_path, Picture("one", "one.png", "00ff", 8, 1), "jpeg", "a library", 50).keep(SAMPLE)
 
 
 def test_what_a_release_with_other_fields_has_measured_is_measured_anew(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from s2lic.errors import WeightsError
+from s2lic.errors import OutputPlaceError, OutputUnwritableError, WeightsError
 from s2lic.train import checkpoint
 from s2lic.train.checkpoint import EMA_DECAY, Average
 
@@ -44,17 +45,23 @@ def test_what_is_saved_is_loaded_and_nothing_lies_beside_it(tmp_path: Path) -> N
 
 
 def test_a_save_that_fails_half_way_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
     path = tmp_path / "last.pt"
     checkpoint.save(path, {"config": "tiny", "step": 1})
-
-    def half(state: object, target: Path) -> None:
-        Path(target).write_bytes(b"half")
-        raise OSError("no space left")
-
-    monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="no space"):
-        checkpoint.save(path, {"step": 2})
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputUnwritableError, match="No space left"):
+        checkpoint.save(path, {"config": "tiny", "step": 2})
     assert checkpoint.load(path)["step"] == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_checkpoint_where_no_folder_can_be_is_an_error_by_name(tmp_path: Path) -> None:
+    (tmp_path / "run").write_bytes(b"mine")
+    with pytest.raises(OutputPlaceError, match="a file is in its way"):
+        checkpoint.save(tmp_path / "run" / "last.pt", {"config": "tiny"})
+    assert (tmp_path / "run").read_bytes() == b"mine"
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
