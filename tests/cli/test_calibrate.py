@@ -6,6 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from s2lic.codec import Codec
+from s2lic.eval.calibrate import Head, heads_of
+from s2lic.model import S2LIC, build
+from s2lic.weights.store import load
 from tests.frozen import MODEL, picture
 
 from .conftest import Result
@@ -13,12 +20,26 @@ from .conftest import Result
 Run = Callable[..., Result]
 
 
-def test_the_result_is_a_model_that_is_no_worse(run: Run) -> None:
+def chosen(model: S2LIC) -> list[Head]:
+    """The heads that `act` acts on."""
+    return [(name, head) for name, head in heads_of(model) if model.get_submodule(name).chosen[head] > 0]  # type: ignore[index,operator]
+
+
+def test_the_heads_that_lower_the_cost_are_chosen_in_the_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = heads_of(build("tiny+wrap=act"))[1::2]
+
+    def cost(codec: Codec, pictures: list[Image.Image], level: int) -> float:
+        assert [image.size for image in pictures] == [(48, 32)]
+        assert level == 2500
+        on = set(chosen(codec.weights.model))
+        return 2.0 - 0.125 * len(on & set(good)) + 0.5 * len(on - set(good))
+
+    monkeypatch.setattr("s2lic.eval.calibrate.rd_cost", cost)
     Path("photos").mkdir()
     picture("portrait", size=(48, 32)).save("photos/one.png")
-    facts = json.loads(run("calibrate", MODEL, "--data", "photos", "-o", "act.safetensors", "--json").out)
-    assert facts["after"] <= facts["before"]
-    assert Path("act.safetensors").exists()
+    facts = json.loads(run("calibrate", MODEL, "--data", "photos", "-o", "act.safetensors", "-q", 25, "--json").out)
+    assert facts == {"kept": [list(head) for head in good], "before": 2.0, "after": 2.0 - 0.125 * len(good)}
+    assert chosen(load(Path("act.safetensors")).model) == good
 
 
 def test_a_folder_without_pictures_is_the_callers_fault(run: Run) -> None:
