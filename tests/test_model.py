@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import UnknownConfigError, UsageError
 from s2lic.model import CONFIGS, S2LIC, STRIDE, Config, build, config
+from s2lic.train.export import gaussian_scales
+from s2lic.weights.store import export
 from tests.references.weights import shaken
 
 SIDE = 256
@@ -52,8 +55,16 @@ def test_the_cost_of_the_linear_path_is_counted_right() -> None:
     assert counter.get_total_flops() == 2 * 768 * 256 * 6
 
 
-def test_the_weights_of_nano_fit_20_megabytes_in_fp16() -> None:
-    assert 2 * sum(p.numel() for p in build("nano").parameters()) <= 20_000_000
+def test_small_has_at_most_10_million_parameters() -> None:
+    with torch.device("meta"):
+        model = S2LIC(config("small"))
+    assert sum(p.numel() for p in model.parameters()) <= 10_000_000
+
+
+@pytest.mark.parametrize("name", ["nano", "small"])
+def test_a_weights_file_takes_less_than_20_megabytes(name: str) -> None:
+    model = build(name)
+    assert len(export(model, gaussian_scales(model.row.entropy), MIN_REACH)) < 20_000_000
 
 
 @pytest.mark.parametrize("row", CONFIGS.values(), ids=list(CONFIGS))
