@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from s2lic.train.optimiser import PRECONDITION_EVERY
 from scripts import throughput
-from scripts.throughput import Subject, Theirs, kmac, main, ours, rows, seconds
+from scripts.throughput import Subject, Theirs, kmac, main, now, ours, rows, seconds
 
 TINY = "mbt2018-mean"
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")  # CompressAI's own, as it is imported
 
 
 def subject(name: str, precision: str, *spent: float) -> Subject:
-    return Subject(name, precision, lambda: None, 20.0, list(spent))
+    return Subject(name, precision, lambda: None, 20.0, torch.device("cpu"), list(spent))
 
 
 def test_a_convolution_costs_what_its_formula_says() -> None:
@@ -33,6 +34,17 @@ def test_a_step_that_renews_counts_by_its_share() -> None:
 def test_a_rate_is_multiplications_over_seconds() -> None:
     (row,) = rows([subject("a", "float32", 2.0), subject("a", "bf16", 1.0)], pixels=10**6)
     assert row == ("`a`", "20.0", "2.00", "1.00", "10.0", "20.0")
+
+
+def test_the_clock_is_the_processor_s_or_waits_for_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    monkeypatch.setattr(
+        throughput, "time", SimpleNamespace(process_time=lambda: 3.0, perf_counter=lambda: 10.0 + len(waited))
+    )
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert (now(cpu), waited) == (3.0, [])
+    assert (now(gpu), waited) == (11.0, [gpu])
 
 
 @pytest.mark.parametrize("bf16", [False, True])
@@ -69,3 +81,4 @@ def test_a_record_and_a_table_come_of_it(tmp_path: Path) -> None:
         ("tiny, renewing", "bf16"),
     ]
     assert page.read_text().count("\n| `") == 2
+    assert "| float32, CPU-s | bf16, CPU-s |" in page.read_text()
