@@ -67,7 +67,7 @@ class Search:
 
 
 def search(slots: Slots, measure: Callable[[Slots], Placed], most: int) -> Search:
-    """Placements of up to `most` gates: all of one and two, larger ones by what gains most beside the best."""
+    """Placements of up to `most` gates: all of one and two, then the best with one more as long as that is better."""
     tried = [measure(())]
     for count in range(1, min(most, len(slots)) + 1):
         sets: Iterable[Slots] = combinations(slots, count)

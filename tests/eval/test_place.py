@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import combinations
 
 import pytest
 import torch
@@ -17,32 +18,54 @@ SLOTS = ("g_a.1", "g_a.2", "g_s.0", "g_s.1")
 GROUPS = {"g_a": (1, 2), "g_s": (0, 1)}  # of tiny, those that have blocks
 
 
-def planted(gains: dict[str, float], cost: float = 10.0) -> list[Slots]:
-    """Measures by a table; returns what was asked, for counting."""
-    asked: list[Slots] = []
-
-    def measure(slots: Slots) -> Placed:
-        asked.append(slots)
-        return Placed(slots, 1.0 - sum(gains.get(slot, 0.0) for slot in slots), 100.0 + cost * len(slots))
-
-    asked_of = search(SLOTS, measure, 3)
-    asked.append(asked_of.best.slots)
-    return asked
-
-
-def test_a_planted_slot_is_found_and_stays_alone_where_others_add_nothing() -> None:
-    assert planted({"g_s.0": 0.3})[-1] == ("g_s.0",)
+COSTS = dict(zip(SLOTS, (10.0, 20.0, 10.0, 30.0), strict=True))  # microseconds
+# What each set of slots saves, beside what its parts do; and which is best for its time.
+TOYS = {
+    "one": ({("g_s.0",): 0.3}, ("g_s.0",)),
+    "two that help each other": ({("g_a.1",): 0.1, ("g_a.1", "g_s.1"): 0.5}, ("g_a.1", "g_s.1")),
+    "three that help each other": (
+        {("g_a.2",): 0.1, ("g_a.2", "g_s.0"): 0.1, ("g_a.2", "g_s.0", "g_s.1"): 0.6},
+        ("g_a.2", "g_s.0", "g_s.1"),
+    ),
+    "none": (dict.fromkeys(zip(SLOTS, strict=True), -0.1), ()),
+}
 
 
-def test_greedy_goes_on_from_the_best_and_agrees_with_trying_all() -> None:
-    asked = planted({"g_a.2": 0.3, "g_s.1": 0.3})
-    assert asked[:-1][0] == ()
-    assert len(asked) - 1 == 1 + 4 + 6 + (2 if len(asked[-1]) == 2 else 0)
-    assert set(asked[-1]) <= {"g_a.2", "g_s.1"}
+class Toy:
+    """Measures by a table, and keeps what it was asked."""
+
+    def __init__(self, saved: dict[Slots, float]) -> None:
+        self.saved = saved
+        self.asked: list[Slots] = []
+
+    def __call__(self, slots: Slots) -> Placed:
+        self.asked.append(slots)
+        return Placed(slots, 1.0 - self.saves(slots), 100.0 + sum(COSTS[slot] for slot in slots))
+
+    def saves(self, slots: Slots) -> float:
+        return sum(saved for part, saved in self.saved.items() if set(part) <= set(slots))
 
 
-def test_nothing_is_better_than_what_does_harm() -> None:
-    assert planted(dict.fromkeys(SLOTS, -0.1))[-1] == ()
+@pytest.mark.parametrize("key", TOYS)
+def test_the_search_finds_what_trying_all_finds(key: str) -> None:
+    saved, best = TOYS[key]
+    toy = Toy(saved)
+    worth = {
+        slots: toy.saves(slots) / sum(COSTS[slot] for slot in slots)
+        for count in range(1, len(SLOTS) + 1)
+        for slots in combinations(SLOTS, count)
+    } | {(): 0.0}
+    assert [slots for slots, gain in worth.items() if gain >= worth[best]] == [best]
+    assert set(search(SLOTS, toy, len(SLOTS)).best.slots) == set(best)
+
+
+def test_singles_and_pairs_are_all_tried_and_a_larger_set_only_out_of_a_best_that_has_just_grown() -> None:
+    small = [slots for count in range(3) for slots in combinations(SLOTS, count)]
+    for key, larger in (("one", []), ("two that help each other", [{"g_a.2"}, {"g_s.0"}])):
+        toy = Toy(TOYS[key][0])
+        search(SLOTS, toy, len(SLOTS))
+        assert toy.asked[: len(small)] == small
+        assert [set(slots) - set(TOYS[key][1]) for slots in toy.asked[len(small) :]] == larger
 
 
 def test_gain_is_counted_for_each_microsecond() -> None:
