@@ -26,9 +26,8 @@ def suppressed(weights: Tensor, sinks: Tensor) -> Tensor:
 
 
 def redirected(weights: Tensor, sinks: Tensor) -> Tensor:
-    """One more column, a magnet's, gets what the sinks had: (..., keys) -> (..., keys + 1)."""
-    taken = torch.where(sinks, weights, 0).sum(-1, keepdim=True)
-    return torch.cat([torch.where(sinks, 0, weights), taken], dim=-1)
+    """Nothing for sinks; what they had goes to a magnet without a value, so a row's sum is less by that."""
+    return torch.where(sinks, 0, weights)
 
 
 class SinkFilter(Rule):
@@ -41,5 +40,5 @@ class SinkFilter(Rule):
     def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         weights, seen = softmax_weights(q, k, bias)
         sinks = global_sinks(weights, seen)
-        kept = suppressed(weights, sinks) if self.suppress else redirected(weights, sinks)[..., :-1]
+        kept = suppressed(weights, sinks) if self.suppress else redirected(weights, sinks)
         return kept.to(v.dtype) @ v
