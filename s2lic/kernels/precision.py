@@ -1,10 +1,11 @@
-"""The types that kernels compute in."""
+"""The types that kernels compute in, and products in them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+import triton
 import triton.language as tl
 
 
@@ -19,3 +20,9 @@ def precision(dtype: torch.dtype) -> dict[str, Any]:
         "HOW": "tf32x3" if dtype == torch.float32 and torch.version.hip is None else "ieee",
         "SUM": tl.float64 if dtype == torch.float64 else tl.float32,
     }
+
+
+@triton.jit
+def dot(a, b, DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr):
+    """a b under the constants of `precision`."""
+    return tl.dot(a.to(DOT), b.to(DOT), input_precision=HOW, out_dtype=SUM)

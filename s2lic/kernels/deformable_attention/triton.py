@@ -17,14 +17,10 @@ from torch.autograd.function import once_differentiable
 
 from s2lic.kernels import precision
 from s2lic.kernels.deformable_attention.naive import sample_points
+from s2lic.kernels.precision import dot
 
 QUERIES, KEYS = 64, 32  # of a block
 SIDE_MIN = 16  # of a block that tl.dot takes
-
-
-@triton.jit
-def dot(a, b, DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr):
-    return tl.dot(a.to(DOT), b.to(DOT), input_precision=HOW, out_dtype=SUM)
 
 
 @triton.jit

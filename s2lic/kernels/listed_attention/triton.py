@@ -15,15 +15,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from s2lic.kernels import precision
+from s2lic.kernels.precision import dot
 
 QUERIES, KEYS = 64, 32  # of a block, at most
 SIDE_MIN = 16  # of a block that tl.dot takes
 HIDDEN = tl.constexpr(-1e9)  # finite, so that a query that sees no key gives a number, which is cut off
-
-
-@triton.jit
-def dot(a, b, DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr):
-    return tl.dot(a.to(DOT), b.to(DOT), input_precision=HOW, out_dtype=SUM)
 
 
 @triton.jit

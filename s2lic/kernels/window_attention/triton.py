@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from s2lic.kernels import precision
+from s2lic.kernels.precision import dot
 
 # Programs of the backward pass: each walks over every so many windows and adds up gradients of bias and scale.
 PROGRAMS = 512
@@ -41,11 +42,6 @@ def through_unit(dy, y, norm):
     """The gradient of x from that of y = unit(x)."""
     along = tl.where(norm > TINY, tl.sum(dy * y, axis=1)[:, None], 0.0)
     return (dy - y * along) / norm
-
-
-@triton.jit
-def dot(a, b, DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr):
-    return tl.dot(a.to(DOT), b.to(DOT), input_precision=HOW, out_dtype=SUM)
 
 
 @triton.jit
