@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.kernels.gather import parts
 from s2lic.kernels.listed_attention import listed_attention
-from s2lic.kernels.listed_attention.naive import parts
 from s2lic.transform.blocks.boundary import LOGIT_MIN, SPAN, Boundary, focal_loss, labels
 from s2lic.transform.blocks.curve import curve_order
 from s2lic.transform.blocks.heads import join_heads, split_heads

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from s2lic.errors import MapTooLargeError
-from s2lic.kernels.listed_attention.naive import parts
+from s2lic.kernels.gather import parts
 from s2lic.transform.blocks.heads import scaled_logits
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.kernels.listed_attention.naive import gathered, parts
+from s2lic.kernels.gather import gathered, parts
 from s2lic.transform.blocks.halo import in_map
 from s2lic.transform.blocks.heads import join_heads, scaled_logits, split_heads, weigh
 from s2lic.transform.blocks.listed import best, check_places, exactly

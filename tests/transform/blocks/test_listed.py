@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from s2lic.errors import MapTooLargeError
-from s2lic.kernels.listed_attention import listed_attention, naive
+from s2lic.kernels import gather
+from s2lic.kernels.listed_attention import listed_attention
 from s2lic.transform.blocks.listed import best, check_places, dense_weights, exactly
 from tests.references.blocks import draw
 
@@ -25,7 +26,7 @@ def test_of_equal_scores_the_lowest_index_wins() -> None:
 def test_it_is_attention_with_all_unlisted_and_unseen_keys_at_minus_infinity(
     part: int, heads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(naive, "PART", part)
+    monkeypatch.setattr(gather, "PART", part)
     q, k, v = (draw(2, 2, cells, n, 3, seed=s) for cells, n, s in ((4, 5, 1), (6, 7, 2), (6, 7, 3)))
     index = torch.stack(
         [torch.randperm(6, generator=torch.Generator().manual_seed(s))[:3] for s in range(2 * heads * 4)]
@@ -57,7 +58,7 @@ def test_what_is_not_listed_is_never_read() -> None:
 @torch.no_grad()
 def test_dense_weights_come_in_parts_that_make_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     q, k = draw(2, 2, 5, 3, 4), draw(2, 2, 9, 4, seed=2)
-    monkeypatch.setattr(naive, "PART", 2 * 2 * 3 * 9 * 2)
+    monkeypatch.setattr(gather, "PART", 2 * 2 * 3 * 9 * 2)
     found = [weights for _, weights in dense_weights(q, k)]
     assert [w.shape[2] for w in found] == [2, 2, 1]
     expected = torch.softmax(q @ k.transpose(2, 3).unsqueeze(2) / 2, dim=-1)
