@@ -55,6 +55,17 @@ def test_the_kernel_and_its_gradients_are_those_of_plain_torch(
         assert_near(one, other, dtype)
 
 
+def test_the_output_has_the_type_of_the_values(device: torch.device) -> None:
+    """As where autocast leaves a norm of queries and keys in float32."""
+    q, k, v, index, seen = drawn((1, 1, 2, 4, 3, 9, 12, 2, 1), torch.float32, device)
+    inputs = [q, k, v.bfloat16(), index, seen]
+    slope = torch.randn(q.shape, device=device).bfloat16()
+    found = with_gradients(triton.listed_attention, inputs, slope)
+    for one, other in zip(found, with_gradients(naive.listed_attention, inputs, slope), strict=True):
+        assert one.dtype == other.dtype
+        assert_near(one, other, torch.bfloat16)
+
+
 def test_what_is_not_listed_is_never_read(device: torch.device) -> None:
     q, k, v, _, _ = drawn((1, 1, 2, 3, 4, 2, 4, 2, 1), torch.float32, device)
     index = torch.tensor([2, -1], device=device).expand(1, 1, 2, 2)

@@ -28,5 +28,5 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, index: Tensor, seen: Tensor | None)
     shown = there.unsqueeze(-1) if seen is None else there.unsqueeze(-1) & seen[index]
     shown = shown.expand(*index.shape, k.shape[3]).flatten(3).unsqueeze(3)
     logits = (q * (1 / math.sqrt(q.shape[-1]))) @ gathered(k, index).flatten(3, 4).transpose(-2, -1)
-    weights = torch.softmax(logits.masked_fill(~shown, HIDDEN), dim=-1)
+    weights = torch.softmax(logits.masked_fill_(~shown, HIDDEN), dim=-1)
     return weights.to(v.dtype) @ gathered(v, index).flatten(3, 4)

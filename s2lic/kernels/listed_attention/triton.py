@@ -125,7 +125,7 @@ class Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, index: Tensor, seen: Tensor | None) -> Tensor:
         inputs = [x.contiguous() for x in (q, k, v)]
-        out = torch.empty_like(inputs[0])
+        out = torch.empty_like(inputs[0], dtype=v.dtype)
         log_sum = q.new_empty(q.shape[:4], dtype=torch.promote_types(q.dtype, torch.float32))
         shown = None if seen is None else seen.to(torch.uint8).contiguous()
         if out.numel():

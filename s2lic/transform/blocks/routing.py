@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.kernels.gather import gathered, parts
+from s2lic.kernels.gather import gathered
+from s2lic.kernels.listed_attention import listed_attention
 from s2lic.transform.blocks.halo import in_map
 from s2lic.transform.blocks.heads import join_heads, scaled_logits, split_heads, weigh
 from s2lic.transform.blocks.listed import best, check_places, exactly
@@ -25,13 +26,10 @@ def routed_attention(q: Tensor, k: Tensor, v: Tensor, asking: Tensor, asked: Ten
     One cluster is added at a time: additions in no fixed order would differ in the last bit from run to run.
     """
     total, count = torch.zeros_like(v), torch.zeros_like(v[..., :1])
-    each = v.shape[0] * v.shape[1] * asking.shape[-1] * (3 * v.shape[-1] + asked.shape[-1])
-    for part in parts(asking.shape[2], each):
-        weights = torch.softmax(scaled_logits(gathered(q, asking[:, :, part]), gathered(k, asked[:, :, part])), dim=-1)
-        out = weights.to(v.dtype) @ gathered(v, asked[:, :, part])
-        for at, rows in zip(asking[:, :, part].unsqueeze(-1).unbind(2), out.unbind(2), strict=True):
-            total.scatter_add_(2, at.expand_as(rows), rows)
-            count.scatter_add_(2, at, torch.ones_like(rows[..., :1]))
+    out = listed_attention(gathered(q, asking), k.unsqueeze(3), v.unsqueeze(3), asked)
+    for at, rows in zip(asking.unsqueeze(-1).unbind(2), out.unbind(2), strict=True):
+        total.scatter_add_(2, at.expand_as(rows), rows)
+        count.scatter_add_(2, at, torch.ones_like(rows[..., :1]))
     return total / count.clamp(min=1)
 
 
