@@ -12,11 +12,14 @@ from s2lic.cli.streams import print_json, progress
 if TYPE_CHECKING:
     from s2lic.eval.attnbench.run import Row
 
-Kernels = Annotated[str, typer.Option("--kernels", help="By commas: dense, fused, streamed, windows, neighbourhoods.")]
+Kernels = Annotated[
+    str, typer.Option("--kernels", help="By commas: dense, fused, streamed, windows, neighbourhoods, listed.")
+]
 Masks = Annotated[str | None, typer.Option("--masks", help="Patterns, by commas. [default: all]")]
 Resolutions = Annotated[str, typer.Option("--resolutions", help="By commas: 256, kodak, 1080p, uhd.")]
 Strides = Annotated[str, typer.Option("--strides", help="Pixels a token, by commas: 2, 4, 8.")]
 Ranks = Annotated[str, typer.Option("--ranks", help="Ranks to share the tokens among, simulated, by commas.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="Type to compute in: float32 or float64.")]
 Backward = Annotated[bool, typer.Option("--backward", help="Beside each forward pass its backward one.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
 Gigamacs = Annotated[
@@ -27,11 +30,12 @@ WIDTH = 120  # a narrower table would break words
 
 
 def bench(
-    kernels: Kernels = "dense,fused,streamed,windows,neighbourhoods",
+    kernels: Kernels = "dense,fused,streamed,windows,neighbourhoods,listed",
     masks: Masks = None,
     resolutions: Resolutions = "256,kodak",
     strides: Strides = "8",
     ranks: Ranks = "1,4",
+    dtype: Dtype = "float32",
     backward: Backward = False,
     repeats: Repeats = 3,
     limit: Gigamacs = 10.0,
@@ -45,7 +49,7 @@ def bench(
 
     wanted = list(PATTERNS) if masks is None else masks.split(",")
     sizes = numbers("--strides", strides), numbers("--ranks", ranks)
-    settings, rows = Settings(repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20), []
+    settings, rows = Settings(dtype, repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20), []
     directions = DIRECTIONS if backward else (FORWARD,)
     for case in cases(kernels.split(","), wanted, resolutions.split(","), *sizes, directions):
         with progress(f"{case.kernel}, {case.mask}, {case.height} x {case.width}", quiet=False):

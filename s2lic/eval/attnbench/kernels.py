@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2lic.eval.attnbench.masks import HALO, SHIFT, WINDOW, Pattern
+from s2lic.eval.attnbench.masks import CELL, HALO, SHIFT, UNEVEN, WINDOW, Pattern
+from s2lic.kernels.listed_attention import listed_attention
 from s2lic.transform.blocks.halo import in_map, neighbourhoods
 from s2lic.transform.blocks.heads import scaled_logits, weigh
 from s2lic.transform.window import Grid, mask, merge, split
@@ -17,6 +18,8 @@ from s2lic.transform.window import Grid, mask, merge, split
 Size = tuple[int, int]
 Run = Callable[[Tensor, Tensor, Tensor, Pattern, Size], Tensor]
 QUERIES, KEYS = 1024, 4096
+# Tokens in a row that see and are seen alike, and how many such cells away the farthest is that a cell sees.
+ALIKE, REACH = {"even cells": CELL, "uneven cells": min(UNEVEN)}, 4
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,22 @@ def neighbouring(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) 
     return merge(weights @ around[1], grid).flatten(1, 2)
 
 
+def listing(pattern: Pattern, count: int, size: Size) -> Tensor:
+    """(cells, K): which of the cells of keys each cell of `count` tokens sees, -1 for none behind them."""
+    cells = torch.arange(-(-size[0] * size[1] // count))[:, None]
+    others = cells + torch.arange(-REACH, REACH + 1)
+    seen = pattern.sees(cells * count, others * count, *size) & (others >= 0) & (others < len(cells))
+    return torch.where(seen, others, -1).sort(descending=True).values[:, : int(seen.sum(1).max())]
+
+
+def listed(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Tensor:
+    """The codec's own operation behind its block-sparse mixers, which reads the cells that a list names."""
+    tokens, count = q.shape[1], ALIKE[pattern.key]
+    q, k, v = (F.pad(t, (0, 0, 0, -tokens % count)).unflatten(1, (-1, count))[None] for t in (q, k, v))
+    seen = torch.arange(k.shape[2] * count).view(-1, count) < tokens
+    return listed_attention(q, k, v, listing(pattern, count, size)[None, None], seen)[0].flatten(1, 2)[:, :tokens]
+
+
 @dataclass(frozen=True)
 class Kernel:
     """patterns: what it can do, or all. whole: whether it computes all pairs, whatever the mask."""
@@ -109,5 +128,6 @@ KERNELS = {
         Kernel("streamed", streamed, whole=True),
         Kernel("windows", windowed, ("window", "shifted window")),
         Kernel("neighbourhoods", neighbouring, ("halo", "window")),
+        Kernel("listed", listed, tuple(ALIKE)),
     )
 }

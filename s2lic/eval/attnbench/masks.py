@@ -10,6 +10,7 @@ from torch import Tensor
 
 WINDOW, SHIFT, HALO = 8, 4, 3
 SLICES, CELL, CLUSTERS = 10, 64, 16
+UNEVEN = (32, 96, 64)
 POOLED, MAGNETS = 64, 4
 
 Sees = Callable[[Tensor, Tensor, int, int], Tensor]
@@ -75,8 +76,9 @@ def _even(at: Tensor) -> Tensor:
 
 def _uneven(at: Tensor) -> Tensor:
     """Cells of 32, 96 and 64 tokens, over and over."""
-    within = at % 192
-    return 3 * (at // 192) + (within >= 32).long() + (within >= 128).long()
+    first, second, _ = UNEVEN
+    within = at % sum(UNEVEN)
+    return 3 * (at // sum(UNEVEN)) + (within >= first).long() + (within >= first + second).long()
 
 
 def _cells(number: Callable[[Tensor], Tensor]) -> Sees:

@@ -23,7 +23,8 @@ from s2lic.eval.memory import with_peak
 OK, WRONG, UNSUPPORTED, OUT_OF_MEMORY, TOO_LONG = "ok", "wrong", "unsupported", "out of memory", "over the limit"
 RESOLUTIONS = {"256": (256, 256), "kodak": (512, 768), "1080p": (1080, 1920), "uhd": (2160, 3840)}
 CHECKED = ((13, 9), (16, 24))
-TOLERANCE = 1e-4  # float32 against float64
+# Of the largest difference to float64, by the type that is computed in.
+TOLERANCES = {"float32": 1e-4, "float64": 1e-10}
 FORWARD, BACKWARD = DIRECTIONS = ("forward", "backward")
 
 
@@ -51,6 +52,7 @@ class Row:
     tokens: int
     ranks: int
     direction: str
+    dtype: str
     status: str
     macs: int
     error: float | None = None
@@ -68,11 +70,16 @@ class Row:
 class Settings:
     """heads and the width of one; limits in multiply-accumulates that a kernel does, and in bytes more than now."""
 
+    dtype: str = "float32"
     heads: int = 4
     width: int = 24
     repeats: int = 5
     macs_max: float = 1e10
     memory: int = 2**31
+
+    def __post_init__(self) -> None:
+        if self.dtype not in TOLERANCES:
+            raise UsageError(f"no type '{self.dtype}' to measure in; there are {', '.join(TOLERANCES)}")
 
 
 Size = tuple[int, int]
@@ -105,7 +112,7 @@ def measure(case: Case, settings: Settings) -> Row:
     """Checks the case on small maps against float64, and times it on its own only if it is right there."""
     pattern, tokens = PATTERNS[case.mask], case.height * case.width
     pairs = pattern.pairs(case.height, case.width)
-    facts = (case.kernel, case.mask, tokens, case.ranks, case.direction)
+    facts = (case.kernel, case.mask, tokens, case.ranks, case.direction, settings.dtype)
     backward = case.direction == BACKWARD
     products = 5 if backward else 2
     macs = products * pairs * settings.heads * settings.width
@@ -117,7 +124,7 @@ def measure(case: Case, settings: Settings) -> Row:
     measured = _gradients if backward else _outputs
     errors = [_error(measured, compute, pattern, size, settings) for size in CHECKED]
     error = math.nan if any(map(math.isnan, errors)) else max(errors)
-    if not error <= TOLERANCE:
+    if not error <= TOLERANCES[settings.dtype]:
         return Row(*facts, WRONG, macs, error)
     if _work(kernel, tokens, pattern, macs, products, settings) > settings.macs_max:
         return Row(*facts, TOO_LONG, macs, error)
@@ -207,7 +214,8 @@ def _times(
 def _draw(pattern: Pattern, tokens: int, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
     random = torch.Generator().manual_seed(0)
     keys = tokens + pattern.extra
-    q, k, v = (torch.randn(settings.heads, n, settings.width, generator=random) for n in (tokens, keys, keys))
+    counts, like = (tokens, keys, keys), getattr(torch, settings.dtype)
+    q, k, v = (torch.randn(settings.heads, n, settings.width, generator=random).to(like) for n in counts)
     return q, k, v
 
 

@@ -40,7 +40,8 @@ def test_a_right_kernel_is_timed_and_its_products_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "mask", "ranks"), [("windows", "window", 1), ("streamed", "slices", 1), ("ring", "checkerboard", 2)]
+    ("kernel", "mask", "ranks"),
+    [("windows", "window", 1), ("streamed", "slices", 1), ("listed", "uneven cells", 1), ("ring", "checkerboard", 2)],
 )
 def test_a_backward_pass_is_checked_against_the_gradients_of_the_matrix_and_has_five_products(
     kernel: str, mask: str, ranks: int
@@ -70,6 +71,17 @@ def test_a_kernel_with_a_wrong_gradient_is_not_timed_backwards(monkeypatch: pyte
 def test_ranks_are_timed_with_what_they_send() -> None:
     row = measure(Case("ring", "raster", 8, 8, 4), QUICK)
     assert (row.status, row.sent_bytes) == (OK, 3 * 2 * 64 * QUICK.heads * QUICK.width * 4)
+
+
+def test_a_row_says_what_it_was_computed_in_and_doubles_are_held_to_more() -> None:
+    case = Case("listed", "even cells", 16, 24)
+    single, double = (measure(case, dataclasses.replace(QUICK, dtype=one)) for one in ("float32", "float64"))
+    assert (single.status, single.dtype, double.status, double.dtype) == (OK, "float32", OK, "float64")
+    assert single.error is not None
+    assert double.error is not None
+    assert double.error < 1e-10 < single.error
+    with pytest.raises(UsageError, match="no type 'float16'"):
+        Settings("float16")
 
 
 def test_what_a_kernel_cannot_do_is_unsupported() -> None:
