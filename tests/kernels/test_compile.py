@@ -9,15 +9,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 triton = pytest.importorskip("triton", reason="Triton has no wheels for this system")
 
-import triton.language as tl  # noqa: E402
 from triton.backends.compiler import GPUTarget  # noqa: E402
 from triton.compiler import ASTSource  # noqa: E402
 
 from s2lic.kernels.deformable_attention import triton as deformable_attention  # noqa: E402
 from s2lic.kernels.listed_attention import triton as listed_attention  # noqa: E402
+from s2lic.kernels.precision import precision  # noqa: E402
 from s2lic.kernels.quantise_index import triton as quantise_index  # noqa: E402
 from s2lic.kernels.window_attention import triton as window_attention  # noqa: E402
 
@@ -49,64 +50,80 @@ class Build:
         return ASTSource(kernel, signature, constants)
 
 
-def window_builds(pointer: str, sum_pointer: str, how: str, sigmoid: bool, tokens: int, width: int) -> Iterator[Build]:
-    """Both passes of window attention: products of q's type, sums, bias and scale of another."""
-    types = {"*bf16": tl.bfloat16, "*fp32": tl.float32, "*fp64": tl.float64}
-    constants = {
-        "TOKENS": tokens, "WIDTH": width, "MASKED": True, "SIGMOID": sigmoid,
-        "DOT": types[pointer], "HOW": how, "SUM": types[sum_pointer],
-    }  # fmt: skip
-    read = (*[pointer] * 3, pointer, pointer, "*fp32")
-    note = f"{pointer[1:]}-{'sigmoid' if sigmoid else 'softmax'}-{tokens}x{width}"
-    yield Build(window_attention, "forward_kernel", (*read, pointer, *["i32"] * 16), constants, note)
-    written = (*[pointer] * 4, sum_pointer, sum_pointer)
-    yield Build(window_attention, "backward_kernel", (*read, *written, *["i32"] * 20), constants, note)
+@dataclass(frozen=True)
+class Kind:
+    """What is multiplied, how pointers to it and to sums of it are called, and what a kernel is compiled for then."""
+
+    name: str
+    dtype: torch.dtype
+
+    @property
+    def pointer(self) -> str:
+        return f"*{self.name}"
+
+    @property
+    def sums(self) -> str:
+        return "*fp64" if self.name == "fp64" else "*fp32"
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        return precision(self.dtype)
 
 
-def deformable_builds(*names: str, pointer: str, sum_pointer: str, **precision: object) -> Iterator[Build]:
-    """The named kernels of deformable attention for nano's heads, 16 wide."""
-    constants = {"FACTOR": 0.25, "QUERIES": 32, "KEYS": 32, "WIDTH": 16, **precision}
-    read, backward = [pointer] * 5, [pointer] * 5 + [sum_pointer, pointer, sum_pointer]
+BF16, FP16 = Kind("bf16", torch.bfloat16), Kind("fp16", torch.float16)
+FP32, FP64 = Kind("fp32", torch.float32), Kind("fp64", torch.float64)
+
+
+def window_builds(kind: Kind, sigmoid: bool = False, tokens: int = 16, width: int = 16) -> Iterator[Build]:
+    """Both passes of window attention: products of q's type, the mask of float32."""
+    weights = {"TOKENS": tokens, "WIDTH": width, "MASKED": True, "SIGMOID": sigmoid}
+    note = f"{kind.name}-{'sigmoid' if sigmoid else 'softmax'}-{tokens}x{width}"
+    read, written = (*[kind.pointer] * 5, "*fp32"), (*[kind.pointer] * 4, kind.sums, kind.sums)
     types = {
-        "forward_kernel": (*read, pointer, sum_pointer),
-        "queries_kernel": (*backward, pointer),
-        "keys_kernel": (*backward, sum_pointer, sum_pointer, sum_pointer),
+        "forward_kernel": (*read, kind.pointer, *["i32"] * 16),
+        "backward_kernel": (*read, *written, *["i32"] * 20),
     }
-    for name in names:
-        yield Build(deformable_attention, name, (*types[name], *["i32"] * 5), constants, f"deformable-{pointer[1:]}")
+    for name, each in types.items():
+        yield Build(window_attention, name, each, weights | kind.constants, note)
 
 
-LISTED = {"FACTOR": 0.25, "SEEN": True, "QUERIES": 64, "KEYS": 32, "WIDTH": 32}
+def deformable_builds(kind: Kind, queries: int = 16, keys: int = 16) -> Iterator[Build]:
+    """All kernels of deformable attention for nano's heads, 16 wide."""
+    blocks = {"FACTOR": 0.25, "QUERIES": queries, "KEYS": keys, "WIDTH": 16}
+    read = [kind.pointer] * 5
+    backward = [*read, kind.sums, kind.pointer, kind.sums]
+    types = {
+        "forward_kernel": (*read, kind.pointer, kind.sums),
+        "queries_kernel": (*backward, kind.pointer),
+        "keys_kernel": (*backward, kind.sums, kind.sums, kind.sums),
+    }
+    note = f"deformable-{kind.name}-{queries}x{keys}"
+    for name, each in types.items():
+        yield Build(deformable_attention, name, (*each, *["i32"] * 5), blocks | kind.constants, note)
+
+
+def listed_builds(kind: Kind, queries: int = 16, keys: int = 16, width: int = 16) -> Iterator[Build]:
+    """Both passes of attention to listed cells, of which some keys are hidden."""
+    blocks = {"FACTOR": 0.25, "SEEN": True, "QUERIES": queries, "KEYS": keys, "WIDTH": width}
+    read = (*[kind.pointer] * 3, "*i64", "*i32")
+    types = {
+        "forward_kernel": (*read, kind.pointer, kind.sums),
+        "backward_kernel": (*read, kind.sums, kind.pointer, kind.sums, kind.pointer, kind.sums, kind.sums),
+    }
+    note = f"listed-{kind.name}-{queries}x{keys}"
+    for name, each in types.items():
+        yield Build(listed_attention, name, (*each, *["i32"] * 9), blocks | kind.constants, note)
+
+
 BUILDS = [
-    Build(
-        listed_attention,
-        "forward_kernel",
-        (*["*fp32"] * 3, "*i64", "*u8", "*fp32", "*fp32", *["i32"] * 9),
-        LISTED | {"DOT": tl.float32, "HOW": "tf32x3", "SUM": tl.float32},
-        "listed-fp32",
-    ),
-    Build(
-        listed_attention,
-        "backward_kernel",
-        (*["*bf16"] * 3, "*i64", "*u8", "*fp32", "*bf16", "*fp32", "*bf16", "*fp32", "*fp32", *["i32"] * 9),
-        LISTED | {"DOT": tl.bfloat16, "HOW": "ieee", "SUM": tl.float32},
-        "listed-bf16",
-    ),
-    *deformable_builds(
-        "forward_kernel", pointer="*fp64", sum_pointer="*fp64", DOT=tl.float64, HOW="ieee", SUM=tl.float64
-    ),
-    *deformable_builds(
-        "forward_kernel",
-        "queries_kernel",
-        "keys_kernel",
-        pointer="*bf16",
-        sum_pointer="*fp32",
-        DOT=tl.bfloat16,
-        HOW="ieee",
-        SUM=tl.float32,
-    ),
-    *window_builds("*bf16", "*fp32", "ieee", False, 64, 32),
-    *window_builds("*fp32", "*fp32", "tf32x3", True, 32, 16),
+    # As large as in the codec, and every other type in the smallest blocks, for large ones of float64 take long.
+    *window_builds(BF16, tokens=64, width=32),
+    *window_builds(FP32, sigmoid=True, tokens=32),
+    *deformable_builds(BF16, 32, 32),
+    *listed_builds(BF16, 64, 32, 32),
+    *(build for kind in (FP16, FP64) for build in window_builds(kind)),
+    *(build for kind in (FP16, FP32, FP64) for build in deformable_builds(kind)),
+    *(build for kind in (FP16, FP32, FP64) for build in listed_builds(kind)),
     Build(
         quantise_index,
         "rows_kernel",
@@ -140,6 +157,11 @@ def test_a_kernel_compiles_for_amd(build: Build) -> None:
     assert compiled.asm["hsaco"].startswith(b"\x7fELF")
 
 
-def test_no_kernel_is_left_out() -> None:
+def test_no_kernel_is_left_out_in_any_type_that_it_takes() -> None:
+    """Those that multiply say their type in DOT; the others take float64 alone."""
     kernels = {(m.__name__, name) for m in MODULES for name in vars(m) if name.endswith("_kernel")}
-    assert kernels == {(build.module.__name__, build.name) for build in BUILDS}
+    types = {kind.constants["DOT"] for kind in (BF16, FP16, FP32, FP64)}
+    built = {key: set[object]() for key in kernels}
+    for build in BUILDS:
+        built[build.module.__name__, build.name].add(build.constants.get("DOT"))
+    assert built == {(m, name): {None} if m == quantise_index.__name__ else types for m, name in kernels}

@@ -18,6 +18,7 @@ CASES = [
     ((1, 2, 3, 1, 18, 3), torch.float32),
     ((0, 2, 4, 3, 3, 5), torch.float32),
     ((1, 2, 8, 4, 4, 16), torch.bfloat16),
+    ((1, 2, 8, 4, 4, 16), torch.float16),
 ]
 
 

@@ -127,7 +127,8 @@ class Attention(torch.autograd.Function):
         inputs = [x.contiguous() for x in (q, k, v)]
         out = torch.empty_like(inputs[0], dtype=v.dtype)
         log_sum = q.new_empty(q.shape[:4], dtype=torch.promote_types(q.dtype, torch.float32))
-        shown = None if seen is None else seen.to(torch.uint8).contiguous()
+        # Triton packs what it multiplies as densely as the narrowest number it was made of, which float64 cannot be.
+        shown = None if seen is None else seen.to(torch.int32).contiguous()
         if out.numel():
             forward_kernel[grid(q)](
                 *inputs, index, index if shown is None else shown, out, log_sum, *sizes(q, k, index),
