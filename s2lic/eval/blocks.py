@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import torch
 
 from s2lic.transform.blocks import block_names, block_row, create_block
 from s2lic.transform.blocks.table import WRAPPED
+from s2lic.transform.blocks.tools import TOOLS
 
 # Stride 8 of a picture of 768 x 512, at the width of the published model.
 DIM, HEADS, HEIGHT, WIDTH = 192, 8, 64, 96
@@ -61,5 +62,16 @@ def all_facts() -> list[BlockFacts]:
 
 def markdown() -> str:
     """The table as docs/blocks.md has it."""
-    lines = [HEAD, ("---",) * (len(HEAD) - 2) + ("---:",) * 2, *(row.cells() for row in all_facts())]
+    return _table(HEAD, [row.cells() for row in all_facts()], numbers=2)
+
+
+def overview() -> str:
+    """The table as README.md has it: blocks without their costs, and the tools."""
+    rows = [row.cells()[:5] for row in all_facts()]
+    rows += [(f"`{row.key}`", row.paper, row.kind, "", f"`{row.command}`") for row in TOOLS.values()]
+    return _table((*HEAD[:4], "output sees, or command"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], numbers: int = 0) -> str:
+    lines = [head, ("---",) * (len(head) - numbers) + ("---:",) * numbers, *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
