@@ -141,8 +141,10 @@ class Codec:
         return decode_all([self.open(data) for data in files], self.jobs)
 
     def open(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Opened:
-        """The parts of a file, before any symbol is decoded. Raises a BitstreamError, or CropRangeError."""
-        container = unpack(bytes(data), Limits(self.max_pixels))
+        """The parts of a file, before any symbol is decoded. Raises a BitstreamError, CropRangeError, or UsageError for
+        what is no bytes.
+        """
+        container = unpack(_bytes(data), Limits(self.max_pixels))
         header = container.header
         networks, levels = self._networks_of(header.model_id), torch.tensor([header.quality], device=self.device)
         weights = networks.weights
@@ -214,3 +216,13 @@ def _open_weights(model: str | Path, device: str) -> Weights:
     if path.suffix == ".safetensors":
         return load(path, device)
     return load_shipped(manifest.by_config(str(model)), device)
+
+
+def _bytes(data: object) -> bytes:
+    """The bytes of a buffer. Raises UsageError for anything else: `bytes` would take a path or a number too."""
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError as error:
+        raise UsageError(
+            f"what is decoded are the bytes of a file, not {type(data).__name__}: give Path(name).read_bytes()"
+        ) from error

@@ -37,8 +37,10 @@ def check_input(path: str | Path) -> None:
 
 
 def begins_with(path: Path, magic: bytes) -> bool:
-    """Whether it is a file that can be read and begins so."""
+    """Whether it is a file that can be read and begins so; a pipe, which would keep its reader waiting, is none."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(len(magic)) == magic
     except OSError:

@@ -168,6 +168,18 @@ def test_the_functions_of_the_package_are_the_codec(monkeypatch: pytest.MonkeyPa
 SHIPPED = manifest.WeightsRow("tiny", str(MODEL), hashlib.sha256(MODEL.read_bytes()).hexdigest())
 
 
+@pytest.mark.parametrize("given", [Path("a.s2lic"), "a.s2lic", 300, None])
+def test_what_is_no_bytes_is_refused_with_the_mend(given: object) -> None:
+    with pytest.raises(UsageError, match=r"give Path\(name\)\.read_bytes\(\)"):
+        codec().decode(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_any_buffer_of_bytes_is_decoded(kind: type) -> None:
+    data = codec().encode(picture("shapes"), 40)
+    assert codec().decode(kind(data)).size == picture("shapes").size
+
+
 def test_a_file_of_another_shipped_model_is_decoded_with_that(monkeypatch: pytest.MonkeyPatch) -> None:
     coder, data = Codec(MODEL), codec().encode(picture("shapes"), 40)
     coder._by_id.clear()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from s2lic.errors import InputMissingError, OutputExistsError, OutputPlaceError, OutputUnwritableError
-from s2lic.files import check_output, make_folder, read_bytes, write_atomically
+from s2lic.files import begins_with, check_output, make_folder, read_bytes, write_atomically
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
@@ -21,6 +21,13 @@ def test_a_missing_input_is_named(tmp_path: Path) -> None:
 def test_a_folder_is_no_input(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError):
         read_bytes(tmp_path)
+
+
+def test_a_pipe_begins_with_nothing_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert not begins_with(tmp_path / "pipe", b"")
+    (tmp_path / "file").write_bytes(b"magic and more")
+    assert begins_with(tmp_path / "file", b"magic")
 
 
 @pytest.mark.parametrize(
