@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from s2lic.cli.device import open_codec
+from s2lic.cli.numbers import decimals
 from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet
 from s2lic.cli.streams import print_json
 from s2lic.errors import UsageError
@@ -28,7 +29,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Encode and decode a photograph at several qualities; print a table, write a picture."""
-    steps = _numbers(qualities)
+    steps = _qualities(qualities)
     from s2lic.demo import TABLE_HEAD, run, sample_photograph
     from s2lic.eval.pictures import open_rgb
 
@@ -43,11 +44,9 @@ def demo(
             typer.echo(line)
 
 
-def _numbers(text: str) -> list[float]:
-    try:
-        numbers = sorted({float(word) for word in text.split(",")})
-    except ValueError as error:
-        raise UsageError(f"--qualities takes numbers with commas between, not {text!r}") from error
-    if not all(0 <= number <= 100 for number in numbers):
+def _qualities(text: str) -> list[float]:
+    """Raises UsageError."""
+    found = decimals("--qualities", text)
+    if not all(0 <= number <= 100 for number in found):
         raise UsageError(f"--qualities lie between 0 and 100, not {text!r}")
-    return numbers
+    return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2lic.cli.device import pick_device
+from s2lic.cli.numbers import decimals
 from s2lic.cli.jobs import Wanted, find_inputs
 from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet, Recursive
 from s2lic.cli.streams import print_json, print_note, stderr_is_watched
@@ -142,7 +143,8 @@ def _selections(
 
     if not names:
         raise UsageError("--codec names no codec; s2lic is one")
-    wanted = {codec: _numbers(numbers) for codec, numbers in (_of(names[0], text) for text in qualities)}
+    lists = [_of(names[0], text) for text in qualities]
+    wanted = {codec: tuple(decimals("--qualities", numbers)) for codec, numbers in lists}
     if strange := sorted({*wanted, *options} - {*names, "s2lic"}):
         raise UsageError(f"there are qualities or settings for {', '.join(strange)}, which --codec does not name")
     rows = [row(name) for name in dict.fromkeys(names)]
@@ -155,14 +157,6 @@ def _of(first: str, text: str) -> tuple[str, str]:
     """The codec and its list in `LIST` or `CODEC=LIST`."""
     codec, equals, numbers = text.partition("=")
     return (codec, numbers) if equals else (first, text)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    """Raises UsageError."""
-    try:
-        return tuple(sorted({float(word) for word in text.split(",")}))
-    except ValueError as error:
-        raise UsageError(f"--qualities takes numbers with commas between, not {text!r}") from error
 
 
 def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
