@@ -102,8 +102,7 @@ def write(found: Evaluation, out: Path) -> str:
 def _complain(found: Evaluation, out: Path) -> None:
     """Raises IncompleteEvaluationError if anything failed."""
     for row in found.failures:
-        place = f", {row.codec} at {row.quality:g}" if row.codec else ""
-        print_note(f"s2lic: {row.picture}{place}: {row.error}: {row.message}", quiet=False)
+        print_note(f"s2lic: {row}", quiet=False)
     if found.failures:
         raise IncompleteEvaluationError(
             f"{len(found.failures)} failed as told above, {len(found.samples)} measurements are kept in {out}; mend or "

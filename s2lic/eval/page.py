@@ -172,11 +172,7 @@ def _cells(point: Point) -> list[str]:
 def _failures(found: Evaluation) -> str:
     if not found.failures:
         return ""
-    rows = (
-        f"- {row.picture}{f', {row.codec} at {row.quality:g}' if row.codec else ''}: {row.error}: {row.message}"
-        for row in found.failures
-    )
-    return "## What failed\n\n" + "\n".join(rows)
+    return "## What failed\n\n" + "\n".join(f"- {row}" for row in found.failures)
 
 
 def _sources(curves: Sequence[Curve]) -> str:

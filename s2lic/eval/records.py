@@ -130,6 +130,11 @@ class Failure:
     codec: str | None = None
     quality: float | None = None
 
+    def __str__(self) -> str:
+        at = "" if self.quality is None else f" at {self.quality:g}"
+        where = "" if self.codec is None else f", {self.codec}{at}"
+        return f"{self.picture}{where}: {self.error}: {self.message}"
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -168,7 +173,7 @@ def save(evaluation: Evaluation, folder: Path) -> None:
 def record(evaluation: Evaluation) -> dict[str, Any]:
     """All but the samples, as JSON takes it: what is infinite is null."""
     found = {name: value for name, value in asdict(evaluation).items() if name != "samples"}
-    return _without_infinity(found)  # type: ignore[no-any-return]
+    return without_infinity(found)  # type: ignore[no-any-return]
 
 
 def load(folder: Path) -> Evaluation:
@@ -227,16 +232,16 @@ def _csv(samples: Sequence[Sample]) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    return (json.dumps(_without_infinity(value), indent=1, allow_nan=False) + "\n").encode()
+    return (json.dumps(without_infinity(value), indent=1, allow_nan=False) + "\n").encode()
 
 
-def _without_infinity(value: Any) -> Any:
+def without_infinity(value: Any, instead: str | None = None) -> Any:
     """JSON has no infinity, which PSNR is where nothing was lost."""
     if isinstance(value, dict):
-        return {key: _without_infinity(item) for key, item in value.items()}
+        return {key: without_infinity(item, instead) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_infinity(item) for item in value]
-    return None if value == math.inf else value
+        return [without_infinity(item, instead) for item in value]
+    return instead if value == math.inf else value
 
 
 def _write(path: Path, data: bytes) -> None:

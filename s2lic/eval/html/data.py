@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +10,17 @@ from typing import Any
 from s2lic.eval.bd import METRICS, Metric
 from s2lic.eval.html.views import CROP, View
 from s2lic.eval.metrics import decibels
-from s2lic.eval.records import MS_SSIM, PSNR, PUBLISHED, Comparison, Curve, Evaluation, Failure, Point, Sample
+from s2lic.eval.records import (
+    MS_SSIM,
+    PSNR,
+    PUBLISHED,
+    Comparison,
+    Curve,
+    Evaluation,
+    Point,
+    Sample,
+    without_infinity,
+)
 from s2lic.eval.styles import INK, first, label, style
 
 KEYS = {PSNR: "psnr", MS_SSIM: "msssim_db"}
@@ -33,11 +42,11 @@ def page_data(evaluation: Evaluation, views: Sequence[View]) -> dict[str, Any]:
         "curves": [_curve(curve, curves) for curve in curves],
         "comparisons": [_comparison(row, labels) for row in evaluation.comparisons],
         "samples": [_sample(sample, labels) for sample in evaluation.samples],
-        "failures": [_failure(row) for row in evaluation.failures] or ["Every picture was measured."],
+        "failures": [str(row) for row in evaluation.failures] or ["Every picture was measured."],
         "views": [_view(view) for view in views],
         "look": LOOK,
     }
-    return _without_infinity(found)  # type: ignore[no-any-return]
+    return without_infinity(found, "inf")  # type: ignore[no-any-return]
 
 
 def title(evaluation: Evaluation) -> str:
@@ -87,12 +96,6 @@ def _sample(sample: Sample, labels: dict[str, str]) -> dict[str, Any]:
     return {**asdict(sample), "codec": labels.get(sample.codec, sample.codec), "msssim_db": similarity}
 
 
-def _failure(row: Failure) -> str:
-    quality = "" if row.quality is None else f", quality {row.quality:g}"
-    where = "" if row.codec is None else f" ({row.codec}{quality})"
-    return f"{row.picture}{where}: {row.error}: {row.message}"
-
-
 def _view(view: View) -> dict[str, Any]:
     versions = [
         {
@@ -103,11 +106,3 @@ def _view(view: View) -> dict[str, Any]:
         for version in view.versions
     ]
     return {"picture": view.picture, "width": view.width, "height": view.height, "versions": versions}
-
-
-def _without_infinity(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_infinity(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_infinity(item) for item in value]
-    return "inf" if value == math.inf else value
