@@ -23,6 +23,7 @@ from s2lic.many import decode_all, encode_all
 from s2lic.networks import AUTO, Networks
 from s2lic.opened import Opened
 from s2lic.parts import check_claims, scatter
+from s2lic.progress import Done, unheard
 from s2lic.rate_control import Kind, meet, target_of
 from s2lic.roi import roi_of, unpack_roi
 from s2lic.tiles import SIDE, crop_box
@@ -36,7 +37,8 @@ class Codec:
 
     `model` is the name of shipped weights or the path of a weights file; a file that names other shipped
     weights is decoded with those. A picture of more than 2 tile^2 pixels is cut into tiles of about that side, of 256
-    to 2048 pixels in any case; `jobs` of them are in hand at once. `precision` is that of g_a and g_s, "float32" or
+    to 2048 pixels in any case; `jobs` of them are in hand at once, and `done` hears how many of how many are through,
+    from the first again where a target takes several trials. `precision` is that of g_a and g_s, "float32" or
     "bf16"; "auto" is float32 but for g_s on a CPU that multiplies bfloat16 itself. Symbols never depend on it; a
     sample of a picture does by a level or two.
     Raises UsageError, DeviceMissingError, UnknownConfigError, InputMissingError, WeightsError.
@@ -50,10 +52,11 @@ class Codec:
         max_pixels: int | None = DEFAULT_MAX_PIXELS,
         tile: int = SIDE,
         jobs: int = 1,
+        done: Done = unheard,
     ) -> None:
         found = _checked(device, tile, jobs)
         self.networks = Networks(_open_weights(model, device), found, precision)
-        self.max_pixels, self.tile, self.jobs = max_pixels, tile, jobs
+        self.max_pixels, self.tile, self.jobs, self.done = max_pixels, tile, jobs, done
         self._by_id = {self.weights.model_id: self.networks}
 
     @property
@@ -111,7 +114,7 @@ class Codec:
         `crop` is (x, y, width, height) in pixels; of a tiled file only what the crop needs is decoded.
         Raises a BitstreamError, or CropRangeError.
         """
-        return self.open(data, crop).painted(self.jobs)
+        return self.open(data, crop).painted(self.jobs, self.done)
 
     def encode_many(
         self,
@@ -138,7 +141,7 @@ class Codec:
 
         Raises as `decode` does.
         """
-        return decode_all([self.open(data) for data in files], self.jobs)
+        return decode_all([self.open(data) for data in files], self.jobs, self.done)
 
     def open(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Opened:
         """The parts of a file, before any symbol is decoded. Raises a BitstreamError, CropRangeError, or UsageError for
@@ -167,7 +170,7 @@ class Codec:
 
     @property
     def _trials(self) -> partial[Trials]:
-        return partial(Trials, self.networks, tile=self.tile, jobs=self.jobs)
+        return partial(Trials, self.networks, tile=self.tile, jobs=self.jobs, done=self.done)
 
     def _networks_of(self, model_id: bytes) -> Networks:
         if model_id not in self._by_id:

@@ -19,6 +19,7 @@ from s2lic.entropy.coding import LatentSize, decode_latent
 from s2lic.model import STRIDE
 from s2lic.networks import Networks
 from s2lic.opened import Opened
+from s2lic.progress import Done, unheard
 from s2lic.trials import Trials
 
 # So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.
@@ -36,13 +37,13 @@ def encode_all(networks: Networks, trials: Sequence[Trials], level: int) -> list
     return [files[index] for index in range(len(trials))]
 
 
-def decode_all(opened: Sequence[Opened], jobs: int = 1) -> list[Image.Image]:
+def decode_all(opened: Sequence[Opened], jobs: int = 1, done: Done = unheard) -> list[Image.Image]:
     """The pictures of files, in their order. Raises the error of the first group of equal sizes that has one."""
     pictures: dict[int, Image.Image] = {}
     room = _room(opened[0].networks) if opened else 0
     for group in groups([(file.size, _alike(file)) for file in opened], room):
         found = [opened[index] for index in group]
-        pictures.update(zip(group, _decoded(found, jobs), strict=True))
+        pictures.update(zip(group, _decoded(found, jobs, done), strict=True))
     return [pictures[index] for index in range(len(opened))]
 
 
@@ -80,10 +81,10 @@ def _encoded(networks: Networks, trials: list[Trials], level: int) -> list[bytes
     return [trial.file(level, [stream]) for trial, stream in zip(trials, coded, strict=True)]
 
 
-def _decoded(files: list[Opened], jobs: int) -> list[Image.Image]:
+def _decoded(files: list[Opened], jobs: int, done: Done) -> list[Image.Image]:
     size, networks = files[0].size, files[0].networks
     if len(files) == 1 or size is None:
-        return [file.painted(jobs) for file in files]
+        return [file.painted(jobs, done) for file in files]
     coded, levels = [file.coded[0] for file in files], torch.cat([file.levels for file in files])
     y_hat = decode_latent(networks.weights.model.entropy, networks.weights.tables, coded, levels, size).float()
     synthesise = partial(networks.synthesise, level=files[0].header.quality)

@@ -16,6 +16,7 @@ from s2lic.extras import give
 from s2lic.networks import Networks
 from s2lic.parts import GREY, fineness, latent_size
 from s2lic.pixels import to_image
+from s2lic.progress import Done, unheard
 from s2lic.roi import Roi
 from s2lic.strips import windows
 from s2lic.tiles import Box, Cell, Layout
@@ -46,16 +47,20 @@ class Opened:
         weights, size, finer = self.networks.weights, latent_size(tile), fineness(self.regions, [tile])
         return decode_latent(weights.model.entropy, weights.tables, [stream], self.levels, size, finer).float()
 
-    def painted(self, jobs: int = 1) -> Image.Image:
+    def painted(self, jobs: int = 1, done: Done = unheard) -> Image.Image:
         """The picture. Raises a BitstreamError."""
-        return self.picture(self.latent, partial(self.networks.synthesise, level=self.header.quality), jobs)
+        return self.picture(self.latent, partial(self.networks.synthesise, level=self.header.quality), jobs, done)
 
     def picture(
-        self, latent: Callable[[Cell], Tensor], synthesise: Callable[[Tensor], Tensor], jobs: int = 1
+        self,
+        latent: Callable[[Cell], Tensor],
+        synthesise: Callable[[Tensor], Tensor],
+        jobs: int = 1,
+        done: Done = unheard,
     ) -> Image.Image:
         """The picture, given y_hat of tiles and what makes pixels of them, with its alpha and metadata."""
         area, grey = self.area, self.header.colour == GREY
         picture = Image.new("L" if grey else "RGB", (area.width, area.height))
-        for window, pixels in windows(self.layout, area, latent, synthesise, jobs):
+        for window, pixels in windows(self.layout, area, latent, synthesise, jobs, done):
             picture.paste(to_image(pixels, grey), (window.left - area.left, window.top - area.top))
         return give(picture, self.alpha, self.extras)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from s2lic.cores import limit_thread, share
 from s2lic.model import STRIDE
+from s2lic.progress import Done, counted, unheard
 from s2lic.tiles import HALO, Box, Cell, Layout
 
 REACH = 2 * HALO // STRIDE
@@ -59,8 +60,9 @@ def windows(
     latent: Callable[[Cell], Tensor],
     synthesise: Callable[[Tensor], Tensor],
     jobs: int,
+    done: Done = unheard,
 ) -> Iterator[tuple[Box, Tensor]]:
-    """The windows that hold `area`, each with its pixels (3, H, W).
+    """The windows that hold `area`, each with its pixels (3, H, W); `done` hears of each.
 
     `latent` gives y_hat (1, M, h, w) of a tile, `synthesise` the pixels (1, 3, 16h, 16w) of any y_hat.
     """
@@ -77,7 +79,7 @@ def windows(
     with crew(jobs, len(cells)) as team:
         latents = team.map(lambda cell: (cell, latent(cell)), cells)
         wanted = (found for found in joined(latents) if found[0][0] in rows and found[0][1] in columns)
-        yield from team.map(paint, wanted)
+        yield from counted(team.map(paint, wanted), len(rows) * len(columns), done)
 
 
 def joined(latents: Iterable[tuple[Cell, Tensor]]) -> Iterator[tuple[Cell, Tensor]]:

@@ -23,6 +23,7 @@ from s2lic.model import STRIDE
 from s2lic.networks import Networks
 from s2lic.parts import fineness, gather, latent_size
 from s2lic.pixels import pad, to_image, to_tensor
+from s2lic.progress import Done, counted, unheard
 from s2lic.rate_control import Kind, Trial
 from s2lic.roi import Roi
 from s2lic.samples import Samples
@@ -58,9 +59,10 @@ class Trials:
         beside: Tensor | None = None,
         tile: int = SIDE,
         jobs: int = 1,
+        done: Done = unheard,
     ) -> None:
         self._networks, self._picture, self._extras, self._beside = networks, picture, extras, beside
-        self._jobs = jobs
+        self._jobs, self._done = jobs, done
         self._regions = None if regions is None or regions.neutral else regions
         self._roi = b"" if self._regions is None else self._regions.pack()
         self._fixed_bits = 8 * (len(self._roi) + sum(map(len, extras.values())) + HEADER_BYTES)
@@ -92,7 +94,8 @@ class Trials:
         """The file at a level 0..10000."""
         cells = list(self._layout.cells())
         with crew(self._jobs, len(cells)) as team:
-            return self.file(level, list(team.map(lambda cell: self._code(cell, level)[0], cells)))
+            coded = team.map(lambda cell: self._code(cell, level)[0], cells)
+            return self.file(level, list(counted(coded, len(cells), self._done)))
 
     def rate(self, level: int) -> Trial:
         """The file, and the logarithm of its bits a pixel."""
@@ -109,7 +112,7 @@ class Trials:
             return y_hat.float()
 
         synthesise = partial(self._networks.synthesise, level=level)
-        for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._jobs):
+        for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._jobs, self._done):
             error += self._squared_error(window, pixels)
         return self._trial(self.file(level, [coded[cell] for cell in self._layout.cells()]), self._decibels(error))
 
