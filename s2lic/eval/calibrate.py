@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import torch
 from PIL import Image
 
-from s2lic.codec import Codec
 from s2lic.entropy.quality import quality_lambda
 from s2lic.entropy.tables import Tables
+from s2lic.errors import UsageError
+from s2lic.images import is_picture_name, open_image
 from s2lic.model import S2LIC, build, variant
+from s2lic.networks import Networks
+from s2lic.progress import Done, counted, unheard
 from s2lic.transform.blocks.act import Act
 from s2lic.trials import Trials
 from s2lic.weights.facts import TABLE_PREFIX
-from s2lic.weights.store import Weights, export
+from s2lic.weights.store import Weights, export, load, parsed
 
 Head = tuple[str, int]
 
@@ -27,6 +32,22 @@ class Calibration:
     kept: list[Head]
     before: float
     after: float
+
+
+def calibrated(source: Path, folder: Path, level: int, done: Done = unheard) -> tuple[bytes, Calibration]:
+    """The weights file of a model with the heads that lower the cost of pictures under a folder, and what was found.
+
+    Raises UsageError for a folder without pictures, BlockChoiceError for a model without softmax attention,
+    InputMissingError, WeightsError.
+    """
+    names = [path for path in sorted(folder.rglob("*")) if is_picture_name(path)]
+    if not names:
+        raise UsageError(f"there are no pictures in the folder {folder}; give --data another")
+    pictures = [open_image(path).convert("RGB") for path in names]
+    networks = Networks(parsed(wrapped(load(source)), source), torch.device("cpu"))
+    model, tables = networks.weights.model, networks.weights.tables
+    found = calibrate(model, partial(rd_cost, networks, pictures, level), done)
+    return written(model, tables), found
 
 
 def wrapped(weights: Weights) -> bytes:
@@ -52,11 +73,11 @@ def heads_of(model: S2LIC) -> list[Head]:
     return [(name, head) for name, rule in _rules(model).items() for head in range(len(rule.chosen))]
 
 
-def calibrate(model: S2LIC, cost: Callable[[], float]) -> Calibration:
+def calibrate(model: S2LIC, cost: Callable[[], float], done: Done = unheard) -> Calibration:
     """Tries head after head beside those that are kept already, and keeps what lowers the cost; in place."""
-    rules, kept = _rules(model), list[Head]()
+    rules, heads, kept = _rules(model), heads_of(model), list[Head]()
     before = best = cost()
-    for name, head in heads_of(model):
+    for name, head in counted(heads, len(heads), done):
         rules[name].chosen[head] = 1
         found = cost()
         if found < best:
@@ -66,11 +87,11 @@ def calibrate(model: S2LIC, cost: Callable[[], float]) -> Calibration:
     return Calibration(kept, before, best)
 
 
-def rd_cost(codec: Codec, pictures: Iterable[Image.Image], level: int) -> float:
+def rd_cost(networks: Networks, pictures: Iterable[Image.Image], level: int) -> float:
     """The mean of R + lambda MSE over whole files and decoded pictures at a level 0..10000."""
     found, lam = [], float(quality_lambda(torch.tensor(level)))
     for picture in pictures:
-        trial = Trials(codec.networks, picture, {}).psnr(level)
+        trial = Trials(networks, picture, {}).psnr(level)
         assert trial.value is not None
         bpp = 8 * len(trial.data) / (picture.width * picture.height)
         found.append(bpp + lam * 255**2 / 10 ** (trial.value / 10))

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.errors import BlockChoiceError, UsageError
+from s2lic.progress import Done, counted, unheard
 from s2lic.transform.blocks import block_row, create_block
 from s2lic.transform.context import Context, apply
 
@@ -123,15 +124,27 @@ class Reader(nn.Module):
         return LOGIT_SCALE * F.normalize(asked, dim=-1) @ F.normalize(self.values, dim=-1).T
 
 
-def recall(block: str, task: Task, steps: int, dim: int = 64, heads: int = 2, batch: int = 64, seed: int = 0) -> Recall:
-    """Trains a reader of that block and asks it fresh samples. Raises UnknownBlockError and BlockChoiceError."""
+def recall(
+    block: str,
+    task: Task,
+    steps: int,
+    dim: int = 64,
+    heads: int = 2,
+    batch: int = 64,
+    seed: int = 0,
+    done: Done = unheard,
+) -> Recall:
+    """Trains a reader of that block and asks it fresh samples; `done` hears of each step.
+
+    Raises UnknownBlockError and BlockChoiceError.
+    """
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Reader(block, task, dim, heads)
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=max(steps, 2), pct_start=0.1)
-    for _ in range(steps):
+    for _ in counted(range(steps), steps, done):
         loss, _ = _asked(net, task.draw(batch, random))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

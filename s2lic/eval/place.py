@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from math import comb
 
 import torch
 from torch import Tensor, nn
 
 from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.model import S2LIC
+from s2lic.progress import Done, unheard
 from s2lic.train.loss import rd_loss
 from s2lic.transform.blocks import block_row, create_block
 from s2lic.transform.context import CONDITION_WIDTH, Context, apply
@@ -66,16 +68,27 @@ class Search:
         return max(better, key=self.gain, default=self.empty)
 
 
-def search(slots: Slots, measure: Callable[[Slots], Placed], most: int) -> Search:
-    """Placements of up to `most` gates: all of one and two, then the best with one more as long as that is better."""
-    tried = [measure(())]
+def search(slots: Slots, measure: Callable[[Slots], Placed], most: int, done: Done = unheard) -> Search:
+    """Placements of up to `most` gates: all of one and two, then the best with one more as long as that is better.
+
+    `done` hears how many are tried, of how many at most.
+    """
+    tried, of = [measure(())], _at_most(len(slots), most)
     for count in range(1, min(most, len(slots)) + 1):
         sets: Iterable[Slots] = combinations(slots, count)
         if count > EXHAUSTIVE:
             best = Search(tried).best.slots
             sets = [(*best, slot) for slot in slots if slot not in best and len(best) == count - 1]
-        tried += [measure(each) for each in sets]
+        for each in sets:
+            done(len(tried), of)
+            tried.append(measure(each))
     return Search(tried)
+
+
+def _at_most(slots: int, most: int) -> int:
+    """So many placements a search tries; fewer, where larger ones have none to grow out of."""
+    sizes = range(1, min(most, slots) + 1)
+    return 1 + sum(comb(slots, size) if size <= EXHAUSTIVE else slots - size + 1 for size in sizes)
 
 
 def slots_of(model: S2LIC, places: Iterable[str] = PLACES) -> Slots:

@@ -80,7 +80,7 @@ def _half(name: str, value: Tensor) -> Tensor:
 
 def load(path: Path, device: str = "cpu") -> Weights:
     """Reads a weights file. Raises InputMissingError, or WeightsError if it is damaged or of another shape."""
-    return _weights(read_bytes(path), path, device)
+    return parsed(read_bytes(path), path, device)
 
 
 def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
@@ -91,10 +91,11 @@ def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
         raise WeightsError(f"{row.path} cannot be read as weights: {error.strerror}; reinstall s2lic") from error
     if hashlib.sha256(data).hexdigest() != row.sha256:
         raise WeightsHashError(f"{row.path} is not the file that ships with this release; reinstall s2lic")
-    return _weights(data, row.path, device)
+    return parsed(data, row.path, device)
 
 
-def _weights(data: bytes, path: Path, device: str) -> Weights:
+def parsed(data: bytes, path: Path, device: str = "cpu") -> Weights:
+    """The weights of a file's bytes; `path` is what an error calls them. Raises WeightsError."""
     model_id = hashlib.sha256(data).digest()[:ID_BYTES]
     try:
         tensors = parse(data)

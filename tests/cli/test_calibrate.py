@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from s2lic.codec import Codec
 from s2lic.eval.calibrate import Head, heads_of
 from s2lic.model import S2LIC, build
+from s2lic.networks import Networks
 from s2lic.weights.store import load
 from tests.frozen import MODEL, picture
 
@@ -28,10 +28,10 @@ def chosen(model: S2LIC) -> list[Head]:
 def test_the_heads_that_lower_the_cost_are_chosen_in_the_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     good = heads_of(build("tiny+wrap=act"))[1::2]
 
-    def cost(codec: Codec, pictures: list[Image.Image], level: int) -> float:
+    def cost(networks: Networks, pictures: list[Image.Image], level: int) -> float:
         assert [image.size for image in pictures] == [(48, 32)]
         assert level == 2500
-        on = set(chosen(codec.weights.model))
+        on = set(chosen(networks.weights.model))
         return 2.0 - 0.125 * len(on & set(good)) + 0.5 * len(on - set(good))
 
     monkeypatch.setattr("s2lic.eval.calibrate.rd_cost", cost)
@@ -45,3 +45,11 @@ def test_the_heads_that_lower_the_cost_are_chosen_in_the_file(run: Run, monkeypa
 def test_a_folder_without_pictures_is_the_callers_fault(run: Run) -> None:
     Path("photos").mkdir()
     assert run("calibrate", MODEL, "--data", "photos", "-o", "act.safetensors").code == 2
+
+
+def test_quiet_leaves_the_file_alone_to_speak(run: Run) -> None:
+    Path("photos").mkdir()
+    picture("portrait", size=(48, 32)).save("photos/one.png")
+    words = ("--data", "photos", "-o", "act.safetensors", "--quiet")
+    assert run("calibrate", MODEL, *words) == Result(0, b"", "")
+    assert Path("act.safetensors").exists()

@@ -68,6 +68,17 @@ def test_singles_and_pairs_are_all_tried_and_a_larger_set_only_out_of_a_best_tha
         assert [set(slots) - set(TOYS[key][1]) for slots in toy.asked[len(small) :]] == larger
 
 
+def test_a_search_tells_how_many_of_how_many_at_most_are_tried() -> None:
+    told: list[tuple[int, int]] = []
+
+    def measure(slots: Slots) -> Placed:
+        return Placed(slots, 1.0 - 0.1 * len(slots), 100.0)
+
+    found = search(SLOTS, measure, 3, lambda count, of: told.append((count, of)))
+    assert told == [(count, 1 + 4 + 6 + 2) for count in range(1, 13)]
+    assert len(found.tried) == 13
+
+
 def test_gain_is_counted_for_each_microsecond() -> None:
     rows = [Placed((), 1.0, 100.0), Placed(("a",), 0.8, 300.0), Placed(("b",), 0.9, 120.0)]
     assert Search(rows).best.slots == ("b",)

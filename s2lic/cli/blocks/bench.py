@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.options import Json
-from s2lic.cli.streams import print_json, progress
+from s2lic.cli.numbers import counts
+from s2lic.cli.options import Json, Quiet
+from s2lic.cli.progress import progress
+from s2lic.cli.streams import print_json
+from s2lic.progress import counted
 
 if TYPE_CHECKING:
     from s2lic.eval.attnbench.run import Row
@@ -40,24 +43,24 @@ def bench(
     repeats: Repeats = 3,
     limit: Gigamacs = 10.0,
     memory: Memory = 2048,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Check attention kernels under the codec's masks, then time them; what cannot be done is a result too."""
-    from s2lic.cli.bench import numbers
     from s2lic.eval.attnbench.masks import PATTERNS
     from s2lic.eval.attnbench.run import DIRECTIONS, FORWARD, Settings, cases, measure
 
     wanted = list(PATTERNS) if masks is None else masks.split(",")
-    sizes = numbers("--strides", strides), numbers("--ranks", ranks)
-    settings, rows = Settings(dtype, repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20), []
+    sizes = counts("--strides", strides), counts("--ranks", ranks)
+    settings = Settings(dtype, repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20)
     directions = DIRECTIONS if backward else (FORWARD,)
-    for case in cases(kernels.split(","), wanted, resolutions.split(","), *sizes, directions):
-        with progress(f"{case.kernel}, {case.mask}, {case.height} x {case.width}", quiet=False):
-            rows.append(measure(case, settings))
+    todo = cases(kernels.split(","), wanted, resolutions.split(","), *sizes, directions)
+    with progress("timing", quiet) as done:
+        rows = [measure(case, settings) for case in counted(todo, len(todo), done)]
     if as_json:
         print_json([row.as_dict() for row in rows])
-        return
-    _print(rows)
+    elif not quiet:
+        _print(rows)
 
 
 def _print(rows: list[Row]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.options import Json
-from s2lic.cli.streams import print_json, progress
+from s2lic.cli.options import Json, Quiet
+from s2lic.cli.progress import progress
+from s2lic.cli.streams import print_json
+
+if TYPE_CHECKING:
+    from s2lic.eval.mqar import Recall, Task
 
 Blocks = Annotated[str, typer.Option("--blocks", help="Keys of mixers and MLPs, by commas; `s2lic blocks` lists them.")]
 Form = Annotated[
@@ -30,19 +34,25 @@ def mqar(
     steps: Steps = 300,
     width: Width = 64,
     seed: Seed = 0,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Train small readers to recall values by their keys: which blocks can look things up."""
-    from s2lic.eval.mqar import Task, recall
+    from s2lic.eval.mqar import Recall, Task, recall
 
-    task, found = Task(form, side, pairs, vocabulary), []
-    for block in blocks.split(","):
-        with progress(f"training {block}", quiet=False):
-            found.append(recall(block, task, steps, width, seed=seed))
+    task, names, found = Task(form, side, pairs, vocabulary), blocks.split(","), list[Recall]()
+    for number, name in enumerate(names, 1):
+        with progress(f"training {name}, {number} of {len(names)}", quiet) as done:
+            found.append(recall(name, task, steps, width, seed=seed, done=done))
     if as_json:
         print_json([row.as_dict() for row in found])
-        return
+    elif not quiet:
+        _print(found, task)
+
+
+def _print(found: list[Recall], task: Task) -> None:
     typer.echo(f"{'block':15} {'recall':>7} {'loss':>7} {'parameters':>10}")
     for row in found:
         typer.echo(f"{row.block:15} {100 * row.accuracy:6.1f}% {row.loss:7.3f} {row.parameters:10,}")
-    typer.echo(f"\nRight values of {vocabulary // 2}, after {steps} steps; {form}, {pairs} pairs on {side} x {side}.")
+    where = f"{task.form}, {task.pairs} pairs on {task.side} x {task.side}"
+    typer.echo(f"\nRight values of {task.vocabulary // 2}, after {found[0].steps} steps; {where}.")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.options import Json
-from s2lic.cli.streams import print_json, progress
-from s2lic.errors import UsageError
+from s2lic.cli.options import Json, Quiet
+from s2lic.cli.progress import progress
+from s2lic.cli.streams import print_json
 
 if TYPE_CHECKING:
-    from s2lic.eval.place import Placed, Search, Slots
+    from s2lic.eval.place import Search
 
 Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to train and judge by.")]
 Gate = Annotated[str, typer.Option("--gate", help="eca, little_attention or sentence_gate.")]
@@ -37,36 +37,20 @@ def place(
     crop: Crop = 128,
     quality: Quality = 50.0,
     model: Weights = "nano",
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Search the groups of a trained model in which a gate gains most for its time."""
-    from s2lic.eval.place import Trial, search, shares, slots_of
-    from s2lic.model import STRIDE, build
-    from s2lic.train.data import Photos
-    from s2lic.train.warm import warm_start
-    from s2lic.weights.manifest import by_config
-    from s2lic.weights.store import load
+    from s2lic.eval.placing import Request, placed
 
-    if crop % STRIDE:
-        raise UsageError(f"--crop takes multiples of {STRIDE}, not {crop}")
-    path = Path(model) if model.endswith(".safetensors") else by_config(model).path
-    net, photos = build(load(path).model.row), Photos.load([data], crop)
-    with progress("reading weights", quiet=False):
-        warm_start(net, path, photos, 0)
-    batches = [photos.batch(batch, crop, (0, 2, step)) for step in range(steps + 1)]
-    slots = slots_of(net, at.split(","))
-    trial = Trial(net, gate, batches[1:], batches[0], round(100 * quality))
-
-    def measure(slots: Slots) -> Placed:
-        with progress(f"training {' '.join(slots) or 'without'}", quiet=False):
-            return trial(slots)
-
-    found, light = search(slots, measure, most), shares(net, gate)
+    request = Request(data, gate, most, tuple(at.split(",")), steps, batch, crop, round(100 * quality), model)
+    with progress(f"placing {gate}", quiet) as done:
+        found, light = placed(request, done)
     if as_json:
         tried = [row.as_dict() for row in found.tried]
         print_json({"best": list(found.best.slots), "tried": tried, "share_of_block_time": light})
-        return
-    _print(found, light)
+    elif not quiet:
+        _print(found, light)
 
 
 def _print(found: Search, light: dict[int, float]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from tests.cli.conftest import Result
 
 Run = Callable[..., Result]
@@ -16,6 +18,7 @@ def test_a_bench_is_a_table_or_json(run: Run) -> None:
     assert [row["kernel"] for row in rows[:4]] == ["windows", "ring", "all-gather", "ulysses"]
     assert {row["status"] for row in rows} == {"ok", "unsupported"}
     assert "unsupported" in run(*words, "--kernels", "windows", "--ranks", "1").out.decode()
+    assert run(*words, "--kernels", "windows", "--ranks", "1", "--quiet") == Result(0, b"", "")
 
 
 def test_an_unknown_mask_is_the_callers_fault(run: Run) -> None:
@@ -27,6 +30,17 @@ def test_recall_is_a_table_or_json(run: Run) -> None:
     (row,) = json.loads(run(*words, "--json").out)
     assert (row["block"], row["steps"]) == ("mlp", 1)
     assert run(*words).out.decode().splitlines()[1].startswith("mlp")
+    assert run(*words, "--quiet") == Result(0, b"", "")
+
+
+def test_the_steps_of_a_training_are_counted_at_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s2lic.cli.progress.stderr_is_watched", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    words = ("blocks", "mqar", "--blocks", "mlp", "--steps", 2, "--side", 3, "--pairs", 2, "--vocabulary", 8)
+    said = run(*words).err
+    assert "training mlp, 1 of 1" in said
+    assert "2/2" in said
 
 
 def test_a_form_of_recall_that_is_none_is_refused(run: Run) -> None:

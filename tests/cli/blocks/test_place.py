@@ -36,6 +36,14 @@ def test_a_mixer_cannot_be_placed(run: Run) -> None:
     assert run("blocks", "place", *words).code == 2
 
 
+def test_quiet_prints_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "SIZE", (64, 96))
+    Path("photos").mkdir()
+    picture("portrait").save("photos/one.png")
+    words = ("--data", "photos", "--steps", 0, "--batch", 1, "--crop", 64, "--model", MODEL, "--at", "after")
+    assert run("blocks", "place", *words, "--quiet") == Result(0, b"", "")
+
+
 def test_a_crop_between_multiples_of_16_is_refused(run: Run) -> None:
     Path("photos").mkdir()
     picture("portrait").save("photos/one.png")

@@ -1,0 +1,75 @@
+"""What someone at a terminal sees of long work: a line, and a bar as soon as the work tells how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from s2lic.cli.report import one_line
+from s2lic.progress import Done, unheard
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def stderr_is_watched() -> bool:
+    """Whether someone is looking at a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+@contextmanager
+def progress(words: str, quiet: bool) -> Iterator[Done]:
+    """Show the words while the work lasts, if someone is looking; a bar behind them once what is yielded hears."""
+    if quiet or not stderr_is_watched():
+        yield unheard
+        return
+    shown = Shown(one_line(words))
+    try:
+        yield shown
+    finally:
+        shown.wipe()
+
+
+class Shown:
+    """A line on stderr that becomes a bar when it first hears how much of how much is done."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        self._bar: Progress | None = None
+        typer.echo(f"{words} ...", err=True, nl=False)
+
+    def __call__(self, count: int, of: int) -> None:
+        if self._bar is None:
+            self.wipe()
+            self._bar = _bar(self._words, of)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=count, total=of)
+
+    def wipe(self) -> None:
+        """Leave nothing of it on the terminal."""
+        if self._bar is None:
+            typer.echo("\r\x1b[K", err=True, nl=False)
+        else:
+            self._bar.stop()
+
+
+def _bar(words: str, of: int) -> Progress:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    bar.add_task(escape(words), total=of)
+    return bar
