@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import typer
 
 from s2lic.cli.jobs import Batch, Job
+from s2lic.cli.progress import progress
 from s2lic.cli.report import tell
-from s2lic.cli.streams import print_json, progress, stderr_is_watched
+from s2lic.cli.streams import print_json
 from s2lic.errors import S2licError
+from s2lic.progress import Done, counted, unheard
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
@@ -48,12 +49,12 @@ class Outcome:
         return {**names, "status": self.status, **self.facts, **fault}
 
 
-Work = Callable[[Iterable[Job]], Iterator[Outcome]]
+Work = Callable[[Iterable[Job], Done], Iterator[Outcome]]  # of a single job, it may tell how far that is
 
 
 def each(do: Callable[[Job], Facts]) -> Work:
     """The work of doing one job after another."""
-    return lambda jobs: (attempt(job, lambda: do(job)) for job in jobs)  # noqa: B023 done before the next job comes
+    return lambda jobs, _: (attempt(job, lambda: do(job)) for job in jobs)  # noqa: B023 done before the next job comes
 
 
 def attempt(job: Job, do: Callable[[], Facts]) -> Outcome:
@@ -67,14 +68,13 @@ def attempt(job: Job, do: Callable[[], Facts]) -> Outcome:
 def run(batch: Batch, work: Work, show: Callable[[Outcome], None], manner: Manner, verb: str) -> list[Outcome]:
     """Do every job; `show` prints a success. JSON is one object for one input, else a list."""
     outcomes = []
-    with _bar(batch, manner, verb) as advance:
-        for outcome in _outcomes(batch, work, manner, verb):
+    with progress(verb, quiet=manner.quiet or len(batch.jobs) == 1) as done:
+        for outcome in counted(_outcomes(batch, work, manner, verb), len(batch.jobs), done):
             outcomes.append(outcome)
             if outcome.error:
                 tell(outcome.error, manner.verbose, outcome.job.source if batch.many else None)
             elif not manner.as_json:
                 show(outcome)
-            advance()
     if manner.as_json:
         facts = [outcome.as_json() for outcome in outcomes]
         print_json(facts if batch.many else facts[0])
@@ -93,31 +93,20 @@ def finish(outcomes: list[Outcome]) -> None:
 
 
 def _outcomes(batch: Batch, work: Work, manner: Manner, verb: str) -> Iterator[Outcome]:
-    if manner.threads == 1 or len(batch.jobs) == 1:
-        with progress(f"{verb} {batch.jobs[0].source}", quiet=manner.quiet or batch.many):
-            outcomes = work(batch.jobs) if batch.many else iter(list(work(batch.jobs)))
+    if len(batch.jobs) == 1:
+        with progress(f"{verb} {batch.jobs[0].source}", manner.quiet) as done:
+            outcomes = list(work(batch.jobs, done))
         yield from outcomes
+        return
+    if manner.threads == 1:
+        yield from work(batch.jobs, unheard)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(manner.threads) as pool:
         try:
-            yield from pool.map(lambda job: next(work([job])), batch.jobs)
+            yield from pool.map(lambda job: next(work([job], unheard)), batch.jobs)
         except BaseException:
             # Pictures in hand are finished, which leaves no half of one; the others are not begun.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-@contextmanager
-def _bar(batch: Batch, manner: Manner, verb: str) -> Iterator[Callable[[], None]]:
-    """A bar for many jobs if someone is looking; yields what moves it on."""
-    if manner.quiet or not batch.many or not stderr_is_watched():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(verb, total=len(batch.jobs))
-        yield lambda: bar.advance(task)

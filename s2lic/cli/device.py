@@ -10,6 +10,7 @@ from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.options import DeviceName
 from s2lic.cores import share_cores
 from s2lic.errors import DeviceMissingError
+from s2lic.progress import Done, unheard
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec
@@ -22,11 +23,12 @@ def open_codec(
     jobs: int = 1,
     tile: int | None = None,
     precision: str | None = None,
+    done: Done = unheard,
 ) -> Codec:
     """The codec of that model, tile and precision, else of the default ones. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
-    options: dict[str, Any] = {"device": pick_device(device), "max_pixels": max_pixels, "jobs": jobs}
+    options: dict[str, Any] = {"device": pick_device(device), "max_pixels": max_pixels, "jobs": jobs, "done": done}
     options |= {name: value for name, value in (("tile", tile), ("precision", precision)) if value is not None}
     return Codec(**options) if model is None else Codec(model, **options)
 
@@ -39,19 +41,19 @@ def shared_codec(
     files: int,
     tile: int | None = None,
     precision: str | None = None,
-) -> Callable[[], Codec]:
+) -> Callable[[Done], Codec]:
     """A codec that is opened when it is first asked for, and once, whatever thread asks.
 
     A broken file is then told before torch is loaded, and many files pay for loading once. Threads work on a file
-    each, and split torch's threads among them, or on the tiles of a single one.
+    each, and split torch's threads among them, or on the tiles of a single one, which whoever asked hears of.
     """
     lock, opened = threading.Lock(), list["Codec"]()
 
-    def get() -> Codec:
+    def get(done: Done) -> Codec:
         with lock:
             if not opened:
                 jobs = threads if files == 1 else 1
-                opened.append(open_codec(device, model, max_pixels, jobs, tile, precision))
+                opened.append(open_codec(device, model, max_pixels, jobs, tile, precision, done))
                 if min(threads, files) > 1:
                     share_cores(min(threads, files))
         return opened[0]

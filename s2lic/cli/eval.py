@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from s2lic.cli.device import pick_device
-from s2lic.cli.numbers import decimals
 from s2lic.cli.jobs import Wanted, find_inputs
+from s2lic.cli.numbers import decimals
 from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet, Recursive
-from s2lic.cli.streams import print_json, print_note, stderr_is_watched
+from s2lic.cli.progress import progress
+from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import IncompleteEvaluationError, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def eval(  # noqa: A001 the command's name
     check(request)
     paths = _paths(sources, recursive)
     words = _words(codec, qualities or [], baseline, model, settings or [], jobs)
-    with _bar(quiet) as done:
+    with progress("measuring", quiet) as done:
         found = evaluate(paths, request, words, done)
     text = write(found, out)
     if as_json:
@@ -186,25 +186,3 @@ def _words(
 def _without_folder(setting: str) -> str:
     name, _, value = setting.partition("=")
     return f"{name}={','.join(Path(word).name for word in value.split(','))}"
-
-
-@contextmanager
-def _bar(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar if someone is looking; yields what sets it."""
-    if quiet or not stderr_is_watched():
-        yield lambda count, total: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("measuring", total=None)
-        yield lambda count, total: bar.update(task, completed=count, total=total)

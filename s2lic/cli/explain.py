@@ -13,7 +13,8 @@ from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.device import open_codec
 from s2lic.cli.jobs import STANDARD
 from s2lic.cli.options import Cond, Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
-from s2lic.cli.streams import check_target, print_json, print_note, progress, write_output
+from s2lic.cli.progress import progress
+from s2lic.cli.streams import check_target, print_json, print_note, write_output
 from s2lic.errors import OutputFormatError, UsageError
 
 if TYPE_CHECKING:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from s2lic.cli.batch import Facts, Outcome, Work, attempt
 from s2lic.cli.jobs import Job
 from s2lic.cli.options import DeviceName
 from s2lic.errors import S2licError
+from s2lic.progress import Done
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec
@@ -42,11 +44,11 @@ class Stages(Generic[Item, Result]):
     code: Callable[[Codec, Sequence[Item]], Sequence[Result]]
     end: Callable[[Job, Item, Result, float], Facts]
 
-    def work(self, codec: Callable[[], Codec], device: DeviceName) -> Work:
+    def work(self, codec: Callable[[Done], Codec], device: DeviceName) -> Work:
         """The work on jobs; the codec is opened when the first file has begun well."""
 
-        def work(jobs: Iterable[Job]) -> Iterator[Outcome]:
-            begun: list[tuple[Job, Item | Outcome]] = []
+        def work(jobs: Iterable[Job], done: Done) -> Iterator[Outcome]:
+            opened, begun = partial(codec, done), list[tuple[Job, Item | Outcome]]()
             for job in jobs:
                 item = self._begun(job)
                 if isinstance(item, Outcome) and not begun:
@@ -54,9 +56,9 @@ class Stages(Generic[Item, Result]):
                     continue
                 begun.append((job, item))
                 if self._enough(begun, device):
-                    yield from self._ended(codec, begun)
+                    yield from self._ended(opened, begun)
                     begun = []
-            yield from self._ended(codec, begun)
+            yield from self._ended(opened, begun)
 
         return work
 

@@ -75,22 +75,5 @@ def print_json(result: Mapping[str, object] | Sequence[Mapping[str, object]]) ->
 
 def print_note(line: str, quiet: bool) -> None:
     if not quiet:
-        typer.echo(one_line(line), err=True)
-
-
-def stderr_is_watched() -> bool:
-    """Whether someone is looking at a terminal."""
-    return sys.stderr.isatty()
-
-
-@contextmanager
-def progress(line: str, quiet: bool) -> Iterator[None]:
-    """Show a line while the work lasts, if someone is looking."""
-    if quiet or not stderr_is_watched():
-        yield
-        return
-    typer.echo(f"{one_line(line)} ...", err=True, nl=False)
-    try:
-        yield
-    finally:
-        typer.echo("\r\x1b[K", err=True, nl=False)
+        # A bar that shows takes the place of sys.stderr to keep lines above it; without `file`, echo writes past that.
+        typer.echo(one_line(line), file=sys.stderr, err=True)

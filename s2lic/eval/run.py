@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -19,9 +19,9 @@ from s2lic.eval.measure import Task
 from s2lic.eval.pictures import read
 from s2lic.eval.records import Curve, Evaluation, Failure, Picture, Sample
 from s2lic.files import make_folder
+from s2lic.progress import Done, unheard
 
 KODAK, FOLDER = "kodak", "DIR"
-Done = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ def check(request: Request) -> None:
         known_baseline(name, [selection.codec for selection in request.selections])
 
 
-def evaluate(
-    paths: Sequence[Path], request: Request, words: str = "", done: Done = lambda count, of: None
-) -> Evaluation:
+def evaluate(paths: Sequence[Path], request: Request, words: str = "", done: Done = unheard) -> Evaluation:
     """Measure all pictures through all codecs; what is in the folder already is not measured again.
 
     `words` are the command's behind its pictures; `done` hears how many samples of how many are there.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import UsageError
 from s2lic.files import read_bytes
 from s2lic.networks import Networks
+from s2lic.progress import Done, counted, unheard
 from s2lic.search import Scene, Search, View, worth
 from s2lic.train.data import Photos, Source
 from s2lic.weights.store import load, retabled
@@ -23,8 +23,8 @@ from s2lic.weights.store import load, retabled
 SEED = 5  # of the crops; training has 0 unless it is told
 
 
-def fitted(source: Path, folders: list[Path], crop: int, turns: Iterable[int], of: int) -> bytes:
-    """The weights file with tables that fit what it sends for crops of the pictures in folders, as `count_symbols`.
+def fitted(source: Path, folders: list[Path], crop: int, count: int, done: Done = unheard) -> bytes:
+    """The weights file with tables that fit what it sends for so many crops of the pictures in folders.
 
     Raises InputMissingError, WeightsError, ConditionShapeError, UsageError for a crop that is no multiple of 64.
     """
@@ -32,20 +32,20 @@ def fitted(source: Path, folders: list[Path], crop: int, turns: Iterable[int], o
         raise UsageError(f"--crop {crop} is no multiple of 64")
     networks = Networks(load(source), torch.device("cpu"))
     photos = Photos.load(folders, crop, networks.weights.model.row.transform.cond)
-    return retabled(read_bytes(source), count_symbols(networks, photos, crop, turns, of).fitted())
+    return retabled(read_bytes(source), count_symbols(networks, photos, crop, count, done).fitted())
 
 
-def count_symbols(networks: Networks, photos: Source, crop: int, turns: Iterable[int], of: int) -> Census:
-    """What is sent for one random crop at each turn of 0 .. `of`, whose qualities lie evenly over the range.
+def count_symbols(networks: Networks, photos: Source, crop: int, count: int, done: Done = unheard) -> Census:
+    """What is sent for so many random crops, whose qualities lie evenly over the range; `done` hears of each.
 
     A Gaussian of the predicted scale tells the frequencies of symbols to about a percent of their bits: a search
     sends more zeros than that, and tails are heavier.
     """
     census = Census(networks.weights.tables)
-    for turn in turns:
+    for turn in counted(range(count), count, done):
         x, beside = (cut(1, crop, (SEED, turn)) for cut in (photos.batch, photos.beside))
         assert x is not None
-        level = int((turn + 0.5) / of * QUALITY_MAX)
+        level = int((turn + 0.5) / count * QUALITY_MAX)
         _count(networks, x.to(networks.device), beside, level, census)
     return census
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from s2lic.bitstream import Container, Header, pack, unpack
 from s2lic.cli import main
+from s2lic.progress import Done, unheard
 
 
 class FakeCodec:
@@ -27,8 +28,9 @@ class FakeCodec:
         precision: str = "auto",
         max_pixels: int | None = None,
         jobs: int = 1,
+        done: Done = unheard,
     ) -> None:
-        self.model, self.device, self.max_pixels, self.jobs = model, device, max_pixels, jobs
+        self.model, self.device, self.max_pixels, self.jobs, self.done = model, device, max_pixels, jobs, done
 
     def encode(
         self,

@@ -287,10 +287,17 @@ def test_the_exit_code_is_that_of_the_worst(errors: list[type[S2licError]], code
 
 
 def test_a_bar_shows_on_a_terminal(run: Run, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("s2lic.cli.batch.stderr_is_watched", lambda: True)
+    monkeypatch.setattr("s2lic.cli.progress.stderr_is_watched", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "encoding" in run("encode", "album", "--outdir", "a").err
     assert run("encode", "album", "--outdir", "b", "--quiet").err == ""
+
+
+def test_what_is_told_of_each_file_stands_above_the_bar(run: Run, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s2lic.cli.progress.stderr_is_watched", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    lines = run("encode", "album", "--outdir", "a").err.replace("\r\x1b[2K", "\n").splitlines()
+    assert [line.split(":")[0] for line in lines if "bytes," in line] == ["a/a.s2lic", "a/b.s2lic"]
 
 
 def test_small_pictures_are_coded_together_and_large_ones_alone(

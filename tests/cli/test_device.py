@@ -10,6 +10,7 @@ import torch
 
 from s2lic.cli.device import shared_codec
 from s2lic.cli.options import DeviceName
+from s2lic.progress import unheard
 
 
 @pytest.fixture
@@ -26,5 +27,5 @@ def test_files_at_once_share_the_threads_that_torch_has_not_the_cores(
     files: int, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    shared_codec(DeviceName.cpu, None, 1000, threads=2, files=files)()
+    shared_codec(DeviceName.cpu, None, 1000, threads=2, files=files)(unheard)
     assert torch.get_num_threads() == left

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header, unpack
+from s2lic.progress import unheard
 
 from .conftest import FakeCodec, Result
 
@@ -150,7 +151,7 @@ def test_the_device_the_model_and_the_precision_reach_the_codec(
     run("encode", photo, "--model", "small", "--max-pixels", 2000)
     run("decode", "photo.s2lic", "-o", "b.png", "--max-pixels", 3000)
     run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2, "--precision", "float32")
-    plain = {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 1}
+    plain = {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 1, "done": unheard}
     assert asked == [
         (("small",), plain | {"max_pixels": 2000}),
         ((), plain | {"max_pixels": 3000, "precision": "auto"}),

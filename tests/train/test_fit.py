@@ -21,7 +21,7 @@ from tests.frozen import MODEL, codec, picture
 
 def test_every_symbol_of_every_crop_is_counted(photos: Photos) -> None:
     row = codec().weights.model.row.entropy
-    census = count_symbols(Networks(load(MODEL), torch.device("cpu")), photos, 64, range(3), 3)
+    census = count_symbols(Networks(load(MODEL), torch.device("cpu")), photos, 64, 3)
     assert census.counts.sum() == 3 * (row.latent * 4 * 4 + row.side)
 
 
@@ -31,7 +31,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fit")
     picture("portrait", size=(320, 240)).save(folder / "portrait.png")
     path = folder / "own.safetensors"
-    path.write_bytes(fitted(MODEL, [folder], 192, range(8), 8))
+    path.write_bytes(fitted(MODEL, [folder], 192, 8))
     return path
 
 
@@ -56,4 +56,4 @@ def test_only_the_widths_of_slots_change(own: Path) -> None:
 def test_a_crop_of_no_whole_places_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (128, 128)).save(tmp_path / "a.png")
     with pytest.raises(UsageError, match="multiple of 64"):
-        fitted(MODEL, [tmp_path], 100, range(1), 1)
+        fitted(MODEL, [tmp_path], 100, 1)

@@ -7,12 +7,9 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import Facts
-from s2lic.cli.jobs import Job
 from s2lic.cli.options import Force, Json, Quiet
-from s2lic.cli.streams import print_json, print_note
 from s2lic.cli.weights.place import check_weights
-from s2lic.cli.weights.verify import line, look
+from s2lic.cli.weights.verify import tell_written
 from s2lic.files import check_input, is_folder
 
 Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A training's last.pt, or a folder of parts.")]
@@ -29,8 +26,4 @@ def export(
     from s2lic.train.export import export_checkpoint
 
     export_checkpoint(checkpoint, output, force)
-    facts: Facts = look(Job(str(output)))
-    if as_json:
-        print_json({"output": str(output), **facts})
-    else:
-        print_note(line(str(output), facts), quiet)
+    tell_written(output, quiet, as_json)

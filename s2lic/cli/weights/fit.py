@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import Facts
-from s2lic.cli.jobs import Job
 from s2lic.cli.options import Force, Json, Quiet
-from s2lic.cli.streams import print_json, print_note, stderr_is_watched
+from s2lic.cli.progress import progress
 from s2lic.cli.weights.place import check_weights
-from s2lic.cli.weights.verify import line, look
+from s2lic.cli.weights.verify import tell_written
 from s2lic.files import check_input, write_atomically
 
 Source = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file.")]
@@ -35,16 +33,8 @@ def fit(
     """Fit the probabilities of symbols to those that the encoder sends for pictures."""
     check_input(weights)
     check_weights(output, force)
-    from rich.console import Console
-    from rich.progress import track
-
     from s2lic.train.fit import fitted
 
-    hidden = quiet or not stderr_is_watched()
-    turns = track(range(crops), "encoding", console=Console(stderr=True), transient=True, disable=hidden)
-    write_atomically(output, fitted(weights, data, crop, turns, crops), force)
-    facts: Facts = look(Job(str(output)))
-    if as_json:
-        print_json({"output": str(output), **facts})
-    else:
-        print_note(line(str(output), facts), quiet)
+    with progress("encoding", quiet) as done:
+        write_atomically(output, fitted(weights, data, crop, crops, done), force)
+    tell_written(output, quiet, as_json)

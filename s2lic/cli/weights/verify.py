@@ -12,6 +12,7 @@ from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
 from s2lic.cli.jobs import Job, Wanted, find_inputs
 from s2lic.cli.options import Json, Quiet, Recursive, Verbose
 from s2lic.cli.report import one_line
+from s2lic.cli.streams import print_json, print_note
 
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help="Weights files and folders. [default: all that ship]")
@@ -49,3 +50,12 @@ def line(source: str, facts: Facts) -> str:
     """What a whole file is, in words."""
     size = f"{facts['bytes']} bytes, {facts['parameters']} parameters"
     return one_line(f"{source}: whole; {facts['config']}, model {facts['model_id']}, {size}, {facts['standing']}")
+
+
+def tell_written(path: Path, quiet: bool, as_json: bool) -> None:
+    """Look at a file that was just written, and say what it is. Raises WeightsError."""
+    facts = look(Job(str(path)))
+    if as_json:
+        print_json({"output": str(path), **facts})
+    else:
+        print_note(line(str(path), facts), quiet)
