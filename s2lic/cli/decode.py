@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
-from s2lic.cli.batch import SKIPPED, Facts, Manner, Outcome, finish, run
+from s2lic.cli.batch import SKIPPED, Facts, Manner
+from s2lic.cli.coding import code
 from s2lic.cli.device import shared_codec
 from s2lic.cli.existing import is_whole_picture
 from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
@@ -36,7 +36,6 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import CODED, check_target, print_note, read_input, write_output
-from s2lic.cli.summary import print_summary
 from s2lic.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,8 +92,7 @@ def decode(
     verbose: Verbose = False,
 ) -> None:
     """Decode files to PNG, or to the format that the output's extension names."""
-    from s2lic.formats import check_alpha, colour_of, encode_image, format_of, left_out
-    from s2lic.metadata import with_metadata
+    from s2lic.formats import colour_of
 
     extension, part = _extension(format_name, output), _crop(crop, skip_existing)
     if background is not None:
@@ -103,34 +101,9 @@ def decode(
     batch = plan(sources, outputs, CODED, recursive, as_json)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value)
 
-    def begin(job: Job) -> Coded | Facts:
-        target = job.target or STANDARD
-        form = extension if target == STANDARD else format_of(target)
-        if not skip_existing:
-            check_target(target, force)
-        data = read_input(job.source)
-        # A broken file is told at once, before torch is loaded.
-        container = unpack(data, Limits(max_pixels))
-        if skip_existing and is_whole_picture(target, container.header):
-            return {"status": SKIPPED}
-        if "alpha" in container.extras:
-            check_alpha(form, background)
-        return Coded(data, form, container.header.width * container.header.height)
-
-    def end(job: Job, file: Coded, image: Image.Image, seconds: float) -> Facts:
-        image = with_metadata(image, {}) if strip else image
-        if lost := left_out(image, file.form):
-            print_note(f"s2lic: note: {job.source}: {file.form} has no place for {', '.join(lost)}", quiet)
-        write_output(job.target or STANDARD, encode_image(image, file.form, background), force or skip_existing)
-        return {"width": image.width, "height": image.height, "bytes": len(file.data), "seconds": seconds}
-
-    began = time.perf_counter()
-    work = Stages(begin, partial(_decoded, part=part), end).work(codec, device)
-    manner = Manner(quiet, as_json, verbose, jobs)
-    outcomes = run(batch, work, lambda outcome: print_note(_line(outcome), quiet), manner, "decoding")
-    if batch.many and not quiet:
-        print_summary(outcomes, time.perf_counter() - began)
-    finish(outcomes)
+    stages = Decoding(extension, background, strip, max_pixels, force, skip_existing, quiet)
+    work = Stages(stages.begin, partial(_decoded, part=part), stages.end).work(codec, device)
+    code(batch, work, _line, Manner(quiet, as_json, verbose, jobs), "decoding")
 
 
 @dataclass(frozen=True)
@@ -140,6 +113,46 @@ class Coded:
     data: bytes
     form: str
     pixels: int
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What comes before and after coding: a file is read, a picture is written; `extension` is for stdout."""
+
+    extension: str
+    background: str | None
+    strip: bool
+    max_pixels: int
+    force: bool
+    skip_existing: bool
+    quiet: bool
+
+    def begin(self, job: Job) -> Coded | Facts:
+        from s2lic.formats import check_alpha, format_of
+
+        target = job.target or STANDARD
+        form = self.extension if target == STANDARD else format_of(target)
+        if not self.skip_existing:
+            check_target(target, self.force)
+        data = read_input(job.source)
+        # A broken file is told at once, before torch is loaded.
+        container = unpack(data, Limits(self.max_pixels))
+        if self.skip_existing and is_whole_picture(target, container.header):
+            return {"status": SKIPPED}
+        if "alpha" in container.extras:
+            check_alpha(form, self.background)
+        return Coded(data, form, container.header.width * container.header.height)
+
+    def end(self, job: Job, file: Coded, image: Image.Image, seconds: float) -> Facts:
+        from s2lic.formats import encode_image, left_out
+        from s2lic.metadata import with_metadata
+
+        image = with_metadata(image, {}) if self.strip else image
+        if lost := left_out(image, file.form):
+            print_note(f"s2lic: note: {job.source}: {file.form} has no place for {', '.join(lost)}", self.quiet)
+        data = encode_image(image, file.form, self.background)
+        write_output(job.target or STANDARD, data, self.force or self.skip_existing)
+        return {"width": image.width, "height": image.height, "bytes": len(file.data), "seconds": seconds}
 
 
 def _decoded(coder: Codec, files: Sequence[Coded], part: tuple[int, int, int, int] | None) -> list[Image.Image]:
@@ -173,8 +186,5 @@ def _crop(words: str | None, skip_existing: bool) -> tuple[int, int, int, int] |
     return x, y, width, height
 
 
-def _line(outcome: Outcome) -> str:
-    facts = outcome.facts
-    if outcome.status == SKIPPED:
-        return f"{outcome.job.target}: there already"
-    return f"{outcome.job.target}: {facts['width']} x {facts['height']}, {facts['seconds']:.2f} s"
+def _line(facts: Facts) -> str:
+    return f"{facts['width']} x {facts['height']}, {facts['seconds']:.2f} s"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header
-from s2lic.cli.batch import SKIPPED, Facts, Manner, Outcome, finish, run
+from s2lic.cli.batch import SKIPPED, Facts, Manner
+from s2lic.cli.coding import code
 from s2lic.cli.device import shared_codec
 from s2lic.cli.existing import is_whole_file
 from s2lic.cli.jobs import STANDARD, Job, Outputs, Wanted, plan
@@ -32,7 +33,6 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import check_target, print_note, stdin, write_output
-from s2lic.cli.summary import print_summary
 from s2lic.cli.wish import Read, wish_of
 from s2lic.effort import EFFORT, EFFORT_MAX, EFFORT_TILED
 from s2lic.tiles import SIDE, SIDE_MAX, SIDE_MIN
@@ -105,7 +105,7 @@ def encode(
     verbose: Verbose = False,
 ) -> None:
     """Encode pictures."""
-    from s2lic.images import is_picture_name, read_image
+    from s2lic.images import is_picture_name
 
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
     wish = wish_of(quality, effort, roi, cond, adapt, max_pixels, **targets)
@@ -113,34 +113,42 @@ def encode(
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile)
 
-    def begin(job: Job) -> Read | Facts:
+    stages = Encoding(max_pixels, strict, strip, force, skip_existing, quiet)
+    work = Stages(stages.begin, wish.code, stages.end).work(codec, device)
+    code(batch, work, _line, Manner(quiet, as_json, verbose, jobs), "encoding")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What comes before and after coding: a picture is read, a file is written."""
+
+    max_pixels: int
+    strict: bool
+    strip: bool
+    force: bool
+    skip_existing: bool
+    quiet: bool
+
+    def begin(self, job: Job) -> Read | Facts:
+        from s2lic.images import read_image
+
         target = job.target or STANDARD
-        if skip_existing and is_whole_file(target):
+        if self.skip_existing and is_whole_file(target):
             return {"status": SKIPPED}
-        check_target(target, force or skip_existing)
-        picture = read_image(stdin() if job.source == STANDARD else job.source, max_pixels, strict, strip)
+        check_target(target, self.force or self.skip_existing)
+        source = stdin() if job.source == STANDARD else job.source
+        picture = read_image(source, self.max_pixels, self.strict, self.strip)
         notes = [note.text for note in picture.notes]
         for note in notes:
-            print_note(f"s2lic: note: {job.source}: {note}", quiet)
+            print_note(f"s2lic: note: {job.source}: {note}", self.quiet)
         return Read(picture.image, notes)
 
-    def end(job: Job, read: Read, data: bytes, seconds: float) -> Facts:
-        write_output(job.target or STANDARD, data, force or skip_existing)
+    def end(self, job: Job, read: Read, data: bytes, seconds: float) -> Facts:
+        write_output(job.target or STANDARD, data, self.force or self.skip_existing)
         size = {"width": read.image.width, "height": read.image.height, "bytes": len(data)}
         facts = {**size, "bpp": 8 * len(data) / read.pixels, "seconds": seconds, "notes": read.notes}
         return {"quality": read_header(data).quality / 100, **facts}
 
-    began = time.perf_counter()
-    work = Stages(begin, wish.code, end).work(codec, device)
-    manner = Manner(quiet, as_json, verbose, jobs)
-    outcomes = run(batch, work, lambda outcome: print_note(_line(outcome), quiet), manner, "encoding")
-    if batch.many and not quiet:
-        print_summary(outcomes, time.perf_counter() - began)
-    finish(outcomes)
 
-
-def _line(outcome: Outcome) -> str:
-    facts = outcome.facts
-    if outcome.status == SKIPPED:
-        return f"{outcome.job.target}: there already"
-    return f"{outcome.job.target}: {facts['bytes']} bytes, {facts['bpp']:.4f} bpp, {facts['seconds']:.2f} s"
+def _line(facts: Facts) -> str:
+    return f"{facts['bytes']} bytes, {facts['bpp']:.4f} bpp, {facts['seconds']:.2f} s"
