@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -16,11 +15,11 @@ import typer
 
 from s2lic.cli.device import pick_device
 from s2lic.cli.options import Device, DeviceName, Json, Quiet
+from s2lic.cli.progress import stderr_is_watched
 from s2lic.cli.signals import stopping
 from s2lic.cli.streams import print_json, print_note
 from s2lic.cli.weights.place import check_weights
 from s2lic.errors import ExtraMissingError, UsageError
-from s2lic.files import make_folder
 
 if TYPE_CHECKING:
     from s2lic.train.log import Watcher
@@ -124,17 +123,13 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, or go on with a run, on the CPU or a GPU; under torchrun, on several."""
-    if adapter:
-        _check_adapting(wrap, stage)
-        wrap = "p_adapter"
-    name = _name(config, block, mlp, gate, wrap, cond)
-    folder = out or Path("runs") / name
-    _check(crop, lr, optimiser, export, folder, resume)
     from s2lic.train.plan import Plan
 
+    wrap, learning = _adapting(wrap, stage) if adapter else (wrap, stage.value)
+    name = _name(config, block, mlp, gate, wrap, cond)
     plan = Plan(
         config=name,
-        out=folder,
+        out=out or Path("runs") / name,
         minutes=60.0 if minutes is None and steps is None else minutes,
         steps=steps,
         batch=batch,
@@ -144,20 +139,22 @@ def train(
         decay_from=decay_from,
         seed=seed,
         optimiser=optimiser.value,
-        stage="adapter" if adapter else stage.value,
+        stage=learning,
         bf16=bf16,
         compiled=compiled,
         init=init,
     )
+    _check(plan, export, resume)
     facts = _run(plan, data, pick_device(device), threads, quiet)
     if facts is not None:
         _tell(plan, facts, export, quiet, as_json)
 
 
-def _check_adapting(wrap: str | None, stage: StageName) -> None:
-    """Raises UsageError for words that contradict --adapter."""
+def _adapting(wrap: str | None, stage: StageName) -> tuple[str, str]:
+    """The wrapper and the stage of --adapter. Raises UsageError for words that contradict it."""
     if wrap not in (None, "p_adapter") or stage is not StageName.all:
         raise UsageError("--adapter means --wrap p_adapter and a stage of its own; leave out --wrap and --stage")
+    return "p_adapter", "adapter"
 
 
 def _name(config: str, block: str | None, mlp: str | None, gate: str | None, wrap: str | None, cond: int | None) -> str:
@@ -170,21 +167,21 @@ def _name(config: str, block: str | None, mlp: str | None, gate: str | None, wra
     return variant(row_of(config), tuple(block.split(",")) if block else None, mlp, gate, wrap, cond).name
 
 
-def _check(crop: int, lr: float, optimiser: OptimiserName, export: Path | None, folder: Path, resume: bool) -> None:
+def _check(plan: Plan, export: Path | None, resume: bool) -> None:
     """Refuse what would fail after hours, or in torch. Raises UsageError and more."""
-    if crop % STRIDE:
-        raise UsageError(f"--crop takes multiples of {STRIDE}, not {crop}")
-    if not 0 < lr < math.inf:
-        raise UsageError(f"--lr takes a rate above 0, not {lr}")
-    if (folder / "last.pt").exists() != resume:
+    if plan.crop % STRIDE:
+        raise UsageError(f"--crop takes multiples of {STRIDE}, not {plan.crop}")
+    if not 0 < plan.lr < math.inf:
+        raise UsageError(f"--lr takes a rate above 0, not {plan.lr}")
+    if (plan.out / "last.pt").exists() != resume:
         raise UsageError(
-            f"no run is in {folder}: leave out --resume, or give the --out that it was begun with"
+            f"no run is in {plan.out}: leave out --resume, or give the --out that it was begun with"
             if resume
-            else f"a run is in {folder}: --resume goes on with it, another --out begins a new one"
+            else f"a run is in {plan.out}: --resume goes on with it, another --out begins a new one"
         )
     if export is not None:
         check_weights(export, force=True)
-    if optimiser is OptimiserName.soap:
+    if plan.optimiser == OptimiserName.soap.value:
         try:
             importlib.import_module("pytorch_optimizer")
         except ImportError as error:
@@ -195,28 +192,17 @@ def _check(crop: int, lr: float, optimiser: OptimiserName, export: Path | None, 
 
 def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: bool) -> dict[str, object] | None:
     """The training itself, from the start or from the checkpoint in the run's folder; its facts, on the first rank."""
-    import torch
+    from s2lic.train.session import begun
 
-    from s2lic.model import config
-    from s2lic.train.data import Photos
-    from s2lic.train.loop import Run
-    from s2lic.train.ranks import joined
-    from s2lic.train.resident import Resident
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    with joined(device, plan.batch) as ranks:
-        photos = Photos.load(data, plan.crop, config(plan.config).transform.cond)
-        make_folder(plan.out)  # not before the rest is known to be there
-        source = Resident.of(photos, ranks.device) if device == "cuda" else photos
-        run, quiet = Run(plan, source, ranks), quiet or not ranks.first
+    with begun(plan, data, device, threads) as run:
+        quiet = quiet or not run.ranks.first
         print_note(f"from step {run.step}, minute {run.minutes:.1f}; the log is {plan.out}/log.csv", quiet)
         with stopping(run.stop), watching(plan, quiet) as watch:
             run.go(watch)
-        if not ranks.first:
+        if not run.ranks.first:
             return None
-        draw_log(plan.out)
-        print_note(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes", quiet)
+    draw_log(plan.out)
+    print_note(f"{run.path}: {run.step} steps in {run.minutes:.1f} minutes", quiet)
     return {"checkpoint": str(run.path), "steps": run.step, "minutes": run.minutes, "stopped": run.stopping}
 
 
@@ -243,7 +229,7 @@ def draw_log(out: Path) -> None:
 @contextmanager
 def watching(plan: Plan, quiet: bool) -> Iterator[Watcher | None]:
     """A progress bar where a person looks on."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not stderr_is_watched():
         yield None
         return
     from s2lic.train.log import Bar

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from s2lic.cli import main
 from s2lic.model import config
-from s2lic.train import ranks, start, warm
+from s2lic.train import session, start, warm
 from s2lic.train.plan import Plan
 from s2lic.train.ranks import Ranks
 from s2lic.weights.store import load
@@ -115,7 +115,7 @@ def test_the_first_rank_alone_exports_and_tells_the_facts(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: int
 ) -> None:
     here = Ranks(rank, 1, torch.device("cpu"))
-    monkeypatch.setattr(ranks, "joined", lambda *_: nullcontext(here))
+    monkeypatch.setattr(session, "joined", lambda *_: nullcontext(here))
     weights = tmp_path / "own.safetensors"
     words = ("--optimiser", "adamw", "--out", tmp_path / "run", "--steps", 0, "--export", weights, "--json")
     assert train(photos, "--batch", 2, *words) == 0
