@@ -83,11 +83,11 @@ class Bar:
     """A rich progress bar with loss, bpp, PSNR, speed and time left; `with Bar(...) as watch: watch(...)`."""
 
     def __init__(self, title: str) -> None:
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self._bar: Progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn()
-        )
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
+        self._bar: Progress = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
         self._task = self._bar.add_task(title, total=1.0, said="")
         self._begun, self._from = time.monotonic(), 0.0
 

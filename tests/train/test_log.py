@@ -75,10 +75,12 @@ def test_a_picture_that_does_not_fit_on_the_disk_leaves_the_one_before(
     assert picture.read_bytes() == b"before"
 
 
-def test_the_bar_tells_step_loss_rate_and_quality() -> None:
+def test_the_bar_tells_step_loss_rate_and_quality_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with Bar("nano") as bar:
         bar(0.25, values(7))
         bar(0.5, values(7))
         text = bar._text(0.5, values(7))
     assert text.startswith("step 7 loss 7.000 7.000 bpp 7.00 dB 7.00 steps/s")
     assert text.endswith("min left")
+    said = capsys.readouterr()
+    assert (said.out, "step 7" in said.err) == ("", True)
