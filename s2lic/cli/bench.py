@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from s2lic.cli.numbers import counts
 from s2lic.cli.options import Json, Model, Quiet
-from s2lic.cli.streams import print_json
-from s2lic.errors import UsageError
-from s2lic.files import make_folder
+from s2lic.cli.streams import print_json, print_note
 
 if TYPE_CHECKING:
     from s2lic.eval.bench.case import Outcome
@@ -41,42 +39,26 @@ def speed(
 ) -> None:
     """Time encoding and decoding by stage, over sizes and threads, beside other codecs."""
     from s2lic.demo import sample_photograph
-    from s2lic.eval.bench.record import record, save
-    from s2lic.eval.bench.speed import cases, run
-    from s2lic.images import open_image
+    from s2lic.eval.bench.request import Request, bench
 
-    codecs = ["s2lic", *(peers.split(",") if peers != "none" else [])]
-    todo = cases(codecs, numbers("--sizes", sizes), numbers("--threads", threads), repeats, limit)
-    picture = open_image(source or sample_photograph())
-    if out is not None:
-        make_folder(out)
-    load = os.getloadavg()[0]
-    outcomes = []
-    for outcome in run(todo, picture, model, 60 * minutes):
-        outcomes.append(outcome)
-        if not quiet:
-            typer.echo(f"{len(outcomes)}/{len(todo)}  {_line(outcome)}", err=True)
-    outcomes.sort(key=lambda outcome: todo.index(outcome.case))
-    command = f"s2lic bench speed --sizes {sizes} --threads {threads} --peers {peers} --repeats {repeats}"
-    command += f" --limit {limit:g} --minutes {minutes:g}"
-    found = record(outcomes, command, load)
-    if out is not None:
-        save(found, out)
+    request = Request(
+        sides=tuple(counts("--sizes", sizes)),
+        threads=tuple(counts("--threads", threads)),
+        peers=() if peers == "none" else tuple(peers.split(",")),
+        repeats=repeats,
+        limit_s=limit,
+        minutes=minutes,
+        model=model,
+    )
+
+    def tell(count: int, of: int, outcome: Outcome) -> None:
+        print_note(f"{count}/{of}  {_line(outcome)}", quiet)
+
+    found = bench(request, source or sample_photograph(), out, tell)
     if as_json:
         print_json(found.to_json())
     elif not quiet:
         typer.echo(found.to_markdown())
-
-
-def numbers(option: str, text: str) -> list[int]:
-    """Positive whole numbers. Raises UsageError."""
-    try:
-        numbers = [int(word) for word in text.split(",")]
-    except ValueError as error:
-        raise UsageError(f"{option} takes whole numbers with commas between, not {text!r}") from error
-    if min(numbers) < 1:
-        raise UsageError(f"{option} takes numbers from 1 up, not {text!r}")
-    return numbers
 
 
 def _line(outcome: Outcome) -> str:
