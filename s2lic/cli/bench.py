@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from s2lic.cli.device import pick_device
 from s2lic.cli.numbers import counts
-from s2lic.cli.options import Json, Model, Quiet
+from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet
 from s2lic.cli.streams import print_json, print_note
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ Peers = Annotated[str, typer.Option("--peers", help="Codecs to set beside ours, 
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
 Limit = Annotated[float, typer.Option("--limit", min=1, help="Seconds for one case; what would not fit is not tried.")]
 Minutes = Annotated[float, typer.Option("--minutes", min=0.1, help="For all cases; what would not fit is not tried.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Pictures that our codec codes at once.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Put performance.json, .md and .png into this folder.")]
 
 
@@ -30,6 +32,8 @@ def speed(
     threads: Threads = "1,2",
     peers: Peers = "s2lic-e0,avif,mbt2018-mean,elic,cheng2020-attn",
     model: Model = None,
+    device: Device = DeviceName.cpu,
+    batch: Batch = 1,
     repeats: Repeats = 3,
     limit: Limit = 90.0,
     minutes: Minutes = 12.0,
@@ -49,6 +53,8 @@ def speed(
         limit_s=limit,
         minutes=minutes,
         model=model,
+        device=pick_device(device),
+        batch=batch,
     )
 
     def tell(count: int, of: int, outcome: Outcome) -> None:
@@ -64,7 +70,7 @@ def speed(
 def _line(outcome: Outcome) -> str:
     """One case on one line, as it is done."""
     case, found = outcome.case, outcome.measured
-    words = f"{case.codec} {case.side} px, {case.threads} thread{'s' * (case.threads > 1)}: "
+    words = f"{case.label} {case.side} px, {case.threads} thread{'s' * (case.threads > 1)}: "
     if found is None:
         return words + outcome.problem
     return words + f"{found.encode.seconds:.3g} s to encode, {found.decode.seconds:.3g} s to decode"

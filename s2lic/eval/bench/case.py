@@ -9,22 +9,31 @@ STAGES = ("transform", "entropy nets", "search", "rANS", "container", "rest")
 
 @dataclass(frozen=True)
 class Case:
-    """One codec on one square picture; `limit_s` bounds the whole process, start included."""
+    """One codec on one square picture, `batch` times at once; `limit_s` bounds the whole process, start included."""
 
     codec: str
     side: int
     threads: int
     repeats: int
     limit_s: float
+    device: str = "cpu"
+    batch: int = 1
 
     @property
     def pixels(self) -> int:
+        """Of one picture."""
         return self.side**2
+
+    @property
+    def label(self) -> str:
+        """The codec, and what is unusual in how it runs."""
+        together = f", {self.batch} at once" if self.batch > 1 else ""
+        return f"{self.codec}{together}" + (f" on {self.device}" if self.device != "cpu" else "")
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians over the runs, in seconds: the whole call, and what each stage took of it by itself."""
+    """Medians over the runs, in seconds: the whole call for all of a batch, and each stage's part of it by itself."""
 
     seconds: float
     stages: dict[str, float] = field(default_factory=dict)
@@ -32,7 +41,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class Measured:
-    """`rest_bytes` is the memory in use before the first picture, `peak_bytes` the most there ever was."""
+    """`coded_bytes` is of one picture.
+
+    `rest_bytes` is the memory in use before the first picture, `peak_bytes` the most there ever was.
+    """
 
     encode: Timing
     decode: Timing

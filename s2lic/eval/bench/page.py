@@ -38,7 +38,7 @@ def to_markdown(outcomes: Sequence[Outcome]) -> str:
 def row(outcome: Outcome) -> list[str]:
     """The cells of `HEAD`; the reason stands where there is no measurement."""
     case, found = outcome.case, outcome.measured
-    cells = [case.codec, str(case.side), str(case.threads)]
+    cells = [case.label, str(case.side), str(case.threads)]
     if found is None:
         return [*cells, outcome.problem, *["-"] * (len(HEAD) - len(cells) - 1)]
     times = (cell for timing in (found.encode, found.decode) for cell in _speed(case, timing))
@@ -47,7 +47,7 @@ def row(outcome: Outcome) -> list[str]:
 
 
 def _speed(case: Case, timing: Timing) -> tuple[str, str]:
-    return f"{timing.seconds:.3g}", f"{case.pixels / 1e6 / timing.seconds:.3g}"
+    return f"{timing.seconds:.3g}", f"{case.batch * case.pixels / 1e6 / timing.seconds:.3g}"
 
 
 def _stage_rows(case: Case, found: Measured) -> Iterable[list[str]]:
@@ -56,7 +56,7 @@ def _stage_rows(case: Case, found: Measured) -> Iterable[list[str]]:
         if set(timing.stages) == {"rest"}:
             continue
         cells = (f"{1000 * timing.stages[s]:.1f}" if s in timing.stages else "-" for s in STAGES)
-        yield [case.codec, str(case.side), str(case.threads), way, *cells]
+        yield [case.label, str(case.side), str(case.threads), way, *cells]
 
 
 def exponents(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
@@ -65,8 +65,8 @@ def exponents(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
 
 
 def _fit_rows(outcomes: Sequence[Outcome]) -> Iterable[list[str]]:
-    for (codec, threads), group in series(outcomes).items():
-        yield [codec, str(threads), *("-" if e is None else f"{e:.2f}" for e in exponents(group))]
+    for (_, threads), group in series(outcomes).items():
+        yield [group[0].case.label, str(threads), *("-" if e is None else f"{e:.2f}" for e in exponents(group))]
 
 
 def to_png(outcomes: Sequence[Outcome]) -> bytes:
@@ -92,7 +92,7 @@ def _draw(axes: Axes, way: str, outcomes: Sequence[Outcome]) -> None:
         if not found:
             continue
         look = style(codec)
-        label = _label(codec, threads, exponents(group)[way == "decode"])
+        label = _label(group[0].case, exponents(group)[way == "decode"])
         axes.loglog(
             *zip(*found, strict=True),
             DASHES[counts.index(threads) % 4],
@@ -108,6 +108,6 @@ def _draw(axes: Axes, way: str, outcomes: Sequence[Outcome]) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=8, frameon=False)
 
 
-def _label(codec: str, threads: int, slope: float | None) -> str:
+def _label(case: Case, slope: float | None) -> str:
     law = "" if slope is None else f", pixels^{slope:.2f}"
-    return f"{codec}, {threads} thread{'s' * (threads > 1)}{law}"
+    return f"{case.label}, {case.threads} thread{'s' * (case.threads > 1)}{law}"

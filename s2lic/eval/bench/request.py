@@ -9,7 +9,7 @@ from pathlib import Path
 
 from s2lic.eval.bench.case import Case, Outcome
 from s2lic.eval.bench.record import Record, record, save
-from s2lic.eval.bench.speed import cases, run
+from s2lic.eval.bench.speed import OURS, cases, run
 from s2lic.files import make_folder
 from s2lic.images import open_image
 
@@ -18,7 +18,10 @@ Told = Callable[[int, int, Outcome], None]  # hears of each outcome: how many of
 
 @dataclass(frozen=True)
 class Request:
-    """Our codec, with what weights and how, beside `peers`: each on square pictures of all sides and all threads."""
+    """Our codec, with what weights and how, beside `peers`: each on square pictures of all sides and all threads.
+
+    Ours runs on `device`, and codes `batch` pictures at once.
+    """
 
     sides: tuple[int, ...]
     threads: tuple[int, ...]
@@ -27,17 +30,22 @@ class Request:
     limit_s: float = 90.0
     minutes: float = 12.0
     model: str | None = None
+    device: str = "cpu"
+    batch: int = 1
 
     def cases(self) -> list[Case]:
         """Raises UsageError."""
-        return cases(("s2lic", *self.peers), self.sides, self.threads, self.repeats, self.limit_s)
+        codecs, own = (OURS, *self.peers), (self.device, self.batch)
+        return cases(codecs, self.sides, self.threads, self.repeats, self.limit_s, *own)
 
     @property
     def command(self) -> str:
         """As another could give it, who has other weights."""
         sides, threads = (",".join(map(str, numbers)) for numbers in (self.sides, self.threads))
         words = f"s2lic bench speed --sizes {sides} --threads {threads} --peers {','.join(self.peers) or 'none'}"
-        return f"{words} --repeats {self.repeats} --limit {self.limit_s:g} --minutes {self.minutes:g}"
+        own = f" --device {self.device}" if self.device != "cpu" else ""
+        own += f" --batch {self.batch}" if self.batch > 1 else ""
+        return f"{words} --repeats {self.repeats} --limit {self.limit_s:g} --minutes {self.minutes:g}{own}"
 
 
 def bench(request: Request, picture: str, out: Path | None, told: Told) -> Record:

@@ -24,15 +24,27 @@ from s2lic.eval.bench.case import Case, Measured, Outcome, Timing
 from s2lic.eval.bench.subjects import SUBJECTS
 from s2lic.formats import encode_image
 
+OURS = "s2lic"  # what the names of our own codec begin with
+
 
 def cases(
-    codecs: Sequence[str], sides: Sequence[int], threads: Sequence[int], repeats: int, limit_s: float
+    codecs: Sequence[str],
+    sides: Sequence[int],
+    threads: Sequence[int],
+    repeats: int,
+    limit_s: float,
+    device: str = "cpu",
+    batch: int = 1,
 ) -> list[Case]:
-    """Every codec at every number of threads, from the smallest picture up. Raises UsageError."""
+    """Every codec at every number of threads, from the smallest picture up; device and batch are for ours alone.
+
+    Raises UsageError.
+    """
     if unknown := [name for name in codecs if name not in SUBJECTS]:
         raise UsageError(f"no codec '{unknown[0]}' to measure; there are {', '.join(SUBJECTS)}")
     rows = product(codecs, sorted(set(threads)), sorted(set(sides)))
-    return [Case(codec, side, count, repeats, limit_s) for codec, count, side in rows]
+    own = {name: (device, batch) for name in codecs if name.startswith(OURS)}
+    return [Case(codec, side, count, repeats, limit_s, *own.get(codec, ())) for codec, count, side in rows]
 
 
 def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s: float = math.inf) -> Iterator[Outcome]:
@@ -47,7 +59,7 @@ def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s:
     smaller: dict[tuple[str, int], Outcome] = {}
     with tempfile.TemporaryDirectory() as folder:
         while rows := [row for row in rows if row]:
-            row = min(rows, key=lambda row: (not row[0].codec.startswith("s2lic"), _least_seconds(row[0], smaller)))
+            row = min(rows, key=lambda row: (not row[0].codec.startswith(OURS), _least_seconds(row[0], smaller)))
             case, left = row.pop(0), budget_s - (time.monotonic() - begin)
             if why := _not_tried(case, smaller, left):
                 yield Outcome(case, None, why)

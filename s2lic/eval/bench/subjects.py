@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,9 @@ import numpy as np
 from PIL import Image, features
 
 from s2lic.errors import ExtraMissingError
+from s2lic.eval.bench.case import Case
 from s2lic.eval.bench.stopwatch import Station
+from s2lic.weights.manifest import DEFAULT_MODEL
 
 QUALITY = 50.0
 CHENG_QUALITY = 5  # of 1 to 6: 192 channels, as the published curves' upper half
@@ -23,19 +26,20 @@ AVIF = {"quality": 60, "speed": 6}
 
 @dataclass(frozen=True)
 class Subject:
-    """A codec ready to run: picture to code, code to picture, bytes of a code, and where to take its time."""
+    """A codec ready to run: pictures to code, code to pictures, bytes of one, and where and how to take its time."""
 
     encode: Callable[[], Any]
-    decode: Callable[[Any], Image.Image]
+    decode: Callable[[Any], Any]
     size: Callable[[Any], int]
     stations: tuple[Station, ...] = ()
+    clock: Callable[[], float] = time.perf_counter
 
 
-Opener = Callable[[Image.Image, int, "str | None"], Subject]
+Opener = Callable[[Image.Image, Case, "str | None"], Subject]
 
 
-def ours(effort: int | None, picture: Image.Image, threads: int, model: str | None) -> Subject:
-    """This package's codec with shipped weights or those of a file."""
+def ours(effort: int | None, picture: Image.Image, case: Case, model: str | None) -> Subject:
+    """This package's codec with shipped weights or those of a file, on the case's device, a batch at once."""
     import torch
 
     import s2lic.codec as home
@@ -46,8 +50,9 @@ def ours(effort: int | None, picture: Image.Image, threads: int, model: str | No
     from s2lic.transform.analysis import Analysis
     from s2lic.transform.synthesis import Synthesis
 
-    torch.set_num_threads(threads)
-    codec = home.Codec(model) if model else home.Codec()
+    torch.set_num_threads(case.threads)
+    codec = home.Codec(model or DEFAULT_MODEL, case.device)
+    clock = _after_cuda if case.device == "cuda" else time.perf_counter
     stations = (
         Station("transform", Analysis, "forward"),
         Station("transform", Synthesis, "forward"),
@@ -59,10 +64,21 @@ def ours(effort: int | None, picture: Image.Image, threads: int, model: str | No
         Station("container", trials, "pack"),
         Station("container", home, "unpack"),
     )
-    return Subject(partial(codec.encode, picture, QUALITY, effort=effort), codec.decode, len, stations)
+    if case.batch > 1:
+        encode = partial(codec.encode_many, [picture] * case.batch, QUALITY, effort=effort)
+        return Subject(encode, codec.decode_many, lambda files: len(files[0]), stations, clock)
+    return Subject(partial(codec.encode, picture, QUALITY, effort=effort), codec.decode, len, stations, clock)
 
 
-def compressai(name: str, picture: Image.Image, threads: int, model: str | None) -> Subject:
+def _after_cuda() -> float:
+    """Seconds, once the GPU has done all that it was given: a function returns before that."""
+    import torch
+
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def compressai(name: str, picture: Image.Image, case: Case, model: str | None) -> Subject:
     """An architecture of CompressAI with seeded random weights, which serve for time alone."""
     import torch
     from compressai import models, zoo  # type: ignore[import-untyped]
@@ -72,7 +88,7 @@ def compressai(name: str, picture: Image.Image, threads: int, model: str | None)
         "cheng2020-attn": partial(zoo.cheng2020_attn, CHENG_QUALITY),
         "elic": models.Elic2022Official,
     }
-    torch.set_num_threads(threads)
+    torch.set_num_threads(case.threads)
     torch.manual_seed(0)
     net = makers[name]().eval()
     net.update()
@@ -80,14 +96,14 @@ def compressai(name: str, picture: Image.Image, threads: int, model: str | None)
     return Subject(partial(_compress, net, picture), partial(_decompress, net, picture.size), _bytes, stations)
 
 
-def avif(picture: Image.Image, threads: int, model: str | None) -> Subject:
+def avif(picture: Image.Image, case: Case, model: str | None) -> Subject:
     """Pillow's AVIF at its usual speed. Raises ExtraMissingError."""
     if not features.check("avif"):
         raise ExtraMissingError("this Pillow has no AVIF; install a newer one with: pip install 'pillow>=11.3'")
     from PIL import AvifImagePlugin
 
-    AvifImagePlugin.DEFAULT_MAX_THREADS = threads  # the one way to tell its decoder
-    return Subject(partial(_save, picture, "AVIF", max_threads=threads, **AVIF), _open, len)
+    AvifImagePlugin.DEFAULT_MAX_THREADS = case.threads  # the one way to tell its decoder
+    return Subject(partial(_save, picture, "AVIF", max_threads=case.threads, **AVIF), _open, len)
 
 
 SUBJECTS: dict[str, Opener] = {

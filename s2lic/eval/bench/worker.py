@@ -26,11 +26,11 @@ def measure(case: Case, picture: Path, model: str | None) -> Measured:
     Raises what opening, encoding and decoding raise.
     """
     start = time.monotonic()
-    subject = SUBJECTS[case.codec](open_image(picture, None).convert("RGB"), case.threads, model)
+    subject = SUBJECTS[case.codec](open_image(picture, None).convert("RGB"), case, model)
     rest = in_use()
     coded = subject.encode()
     subject.decode(coded)
-    with watching(subject.stations) as watch:
+    with watching(subject.stations, subject.clock) as watch:
         runs = [_run(subject, watch)]
         while len(runs) < case.repeats and time.monotonic() - start < case.limit_s / 2:
             runs.append(_run(subject, watch))
@@ -46,9 +46,9 @@ def _run(subject: Subject, watch: Stopwatch) -> tuple[Timing, Timing]:
 def _timed(call: Callable[[], Any], watch: Stopwatch) -> tuple[Any, Timing]:
     """What the call gives and how long it took; what no station saw is the rest."""
     watch.seconds.clear()
-    start = time.perf_counter()
+    start = watch.clock()
     result = call()
-    seconds = time.perf_counter() - start
+    seconds = watch.clock() - start
     stages = dict(watch.seconds)
     return result, Timing(seconds, {**stages, "rest": seconds - sum(stages.values())})
 

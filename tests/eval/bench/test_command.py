@@ -41,8 +41,17 @@ def test_one_command_leaves_record_page_and_plot(tmp_path: Path, capsys: pytest.
     assert "old" not in page
     assert "| s2lic | 128 | 1 |" in page
     assert str(tmp_path) not in page
+    assert "--batch" not in page
     with Image.open(out / "performance.png") as plot:
         assert plot.width > 800
+
+
+def test_a_batch_is_told_beside_our_codec_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--sizes", 64, "--threads", 1, "--peers", "s2lic-e0,avif", "--repeats", 1, "--model", MODEL)
+    assert run(PORTRAIT, *words, "--batch", 2) == 0
+    page = capsys.readouterr().out
+    assert "--peers s2lic-e0,avif --repeats 1 --limit 90 --minutes 12 --batch 2" in page
+    assert all(f"\n| {name} | 64 | 1 |" in page for name in ("s2lic, 2 at once", "s2lic-e0, 2 at once", "avif"))
 
 
 @pytest.mark.parametrize(

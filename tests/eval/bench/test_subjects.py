@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, features
 
+from s2lic.codec import Codec
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bench.case import STAGES, Case
 from s2lic.eval.bench.subjects import SUBJECTS
@@ -18,9 +19,10 @@ from tests.frozen import MODEL, picture
 PEERS_RUN = """
 import sys
 from PIL import Image
+from s2lic.eval.bench.case import Case
 from s2lic.eval.bench.subjects import SUBJECTS
 for name in ("mbt2018-mean", "cheng2020-attn", "elic"):
-    subject = SUBJECTS[name](Image.open(sys.argv[1]).convert("RGB"), 1, None)
+    subject = SUBJECTS[name](Image.open(sys.argv[1]).convert("RGB"), Case(name, 64, 1, 1, 60.0), None)
     code = subject.encode()
     picture = subject.decode(code)
     print(name, *picture.size, subject.size(code) > 0)
@@ -43,6 +45,18 @@ def test_our_stages_are_all_seen_and_sum_to_the_whole(file: Path) -> None:
     assert found.peak_bytes >= found.rest_bytes > 0
 
 
+def test_a_batch_is_coded_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together: list[int] = []
+    real = Codec.encode_many
+    monkeypatch.setattr(
+        Codec, "encode_many", lambda self, images, *a, **k: together.append(len(images)) or real(self, images, *a, **k)
+    )
+    found = measure(Case("s2lic-e0", 64, 1, 1, 60.0, batch=2), file, str(MODEL))
+    assert together == [2, 2]
+    assert found.coded_bytes == measure(Case("s2lic-e0", 64, 1, 1, 60.0), file, str(MODEL)).coded_bytes
+    assert found.decode.stages["rANS"] > 0
+
+
 def test_without_effort_nothing_is_searched(file: Path) -> None:
     assert "search" not in measure(Case("s2lic-e0", 64, 1, 1, 60.0), file, str(MODEL)).encode.stages
 
@@ -58,4 +72,4 @@ def test_the_architectures_of_compressai_give_the_picture_s_size_back(file: Path
 def test_without_avif_in_pillow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "check", lambda _: False)
     with pytest.raises(ExtraMissingError, match="pip install"):
-        SUBJECTS["avif"](Image.new("RGB", (8, 8)), 1, None)
+        SUBJECTS["avif"](Image.new("RGB", (8, 8)), Case("avif", 8, 1, 1, 60.0), None)
