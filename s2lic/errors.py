@@ -205,3 +205,7 @@ class TrainingDivergedError(S2licError):
 
 class ConversionWarning(UserWarning):
     """A picture lost something before it was coded: samples of more than 8 bits, colours, frames."""
+
+
+class PureCoderWarning(UserWarning):
+    """The compiled range coder is missing; the plain-Python twin, far slower, stands in."""

@@ -10,12 +10,9 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 
 from s2lic.entropy import rans
+from s2lic.errors import PureCoderWarning
 
 NAME = "compressai.ans"
-
-
-class PureCoderWarning(UserWarning):
-    """The compiled range coder is missing; the plain-Python twin, far slower, stands in."""
 
 
 def load_ans() -> ModuleType:

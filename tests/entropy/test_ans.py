@@ -7,7 +7,8 @@ from importlib.machinery import ModuleSpec
 import pytest
 
 from s2lic.entropy import ans, rans
-from s2lic.entropy.ans import PureCoderWarning, load_ans
+from s2lic.entropy.ans import load_ans
+from s2lic.errors import PureCoderWarning
 
 ROUND_TRIP = """
 row = [0, 1000, 65536, 65536]
