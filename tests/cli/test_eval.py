@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from s2lic.cli.eval import _complain
+from s2lic.errors import IncompleteEvaluationError
 from s2lic.eval.records import load
 
 from .conftest import Result
@@ -64,7 +66,10 @@ def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run,
     assert found.code == 1
     assert "two: NotAnImageError" in found.err
     assert "1 failed as told above, 1 measurements are kept in eval; mend or leave out what failed" in found.err
-    assert len(load(Path("eval")).samples) == 1
+    kept = load(Path("eval"))
+    assert len(kept.samples) == 1
+    with pytest.raises(IncompleteEvaluationError):
+        _complain(kept, Path("eval"))
 
 
 @pytest.mark.parametrize(
