@@ -7,7 +7,7 @@ from typing import cast
 
 from PIL import Image
 
-from s2lic.errors import CorruptError
+from s2lic.errors import AlphaError
 
 SKIP_BYTES = 1 << 20
 CONSTANT, LZMA = 0, 1  # the first byte of the box; written by hand and never reused
@@ -44,7 +44,7 @@ def pack_alpha(alpha: Image.Image) -> bytes:
 def unpack_alpha(box: bytes, size: tuple[int, int], corners: tuple[int, int, int, int] | None = None) -> Image.Image:
     """The alpha channel of a picture of `size`, or its part between `corners` (left, top, right, bottom).
 
-    Unpacks as far as the last row of the part and keeps no row above it. Raises CorruptError, also for what
+    Unpacks as far as the last row of the part and keeps no row above it. Raises AlphaError, also for what
     lies behind the samples or is too little of them if the part reaches the last row.
     """
     width, height = size
@@ -52,7 +52,7 @@ def unpack_alpha(box: bytes, size: tuple[int, int], corners: tuple[int, int, int
     if box[0] == CONSTANT and len(box) == 2:
         return Image.new("L", (right - left, bottom - top), box[1])
     if box[0] != LZMA:
-        raise CorruptError(f"the alpha channel is coded in no known way: {box[:2].hex(' ')}")
+        raise AlphaError(f"the alpha channel is coded in no known way: {box[:2].hex(' ')}")
     stream = _Samples(box[1:])
     stream.skip(top * width)
     rows = Image.frombytes("L", (width, bottom - top), stream.read((bottom - top) * width))
@@ -68,32 +68,32 @@ class _Samples:
         self._decoder, self._data = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS), data
 
     def skip(self, count: int) -> None:
-        """Raises CorruptError if there are fewer."""
+        """Raises AlphaError if there are fewer."""
         while count:
             count -= len(self.read(min(count, SKIP_BYTES)))
 
     def read(self, count: int) -> bytes:
-        """Raises CorruptError if there are fewer."""
+        """Raises AlphaError if there are fewer."""
         parts, missing = [], count
         while missing:
             parts.append(self._some(missing))
             missing -= len(parts[-1])
             if not parts[-1]:
-                raise CorruptError(f"the alpha channel lacks {missing} samples")
+                raise AlphaError(f"the alpha channel lacks {missing} samples")
         return b"".join(parts)
 
     def finish(self) -> None:
-        """Raises CorruptError unless the stream ends here, and the box with it."""
+        """Raises AlphaError unless the stream ends here, and the box with it."""
         behind = b"" if self._decoder.eof else self._some(1)
         if behind or not self._decoder.eof or self._decoder.unused_data:
-            raise CorruptError("the alpha channel does not end with the samples of the picture")
+            raise AlphaError("the alpha channel does not end with the samples of the picture")
 
     def _some(self, count: int) -> bytes:
         data, self._data = self._data, b""
         try:
             return self._decoder.decompress(data, max_length=count)
         except (lzma.LZMAError, EOFError) as error:
-            raise CorruptError(f"the alpha channel cannot be decompressed: {error}") from error
+            raise AlphaError(f"the alpha channel cannot be decompressed: {error}") from error
 
 
 def _cleaned(image: Image.Image, alpha: Image.Image) -> Image.Image:

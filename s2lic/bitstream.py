@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from s2lic.errors import (
+    BoxesError,
     CorruptError,
     FileChecksumError,
     NewerVersionError,
+    NoSuchVersionError,
     NotS2licError,
+    OverrunError,
     PixelLimitError,
     TruncatedError,
     UnsupportedFeatureError,
@@ -18,7 +21,7 @@ from s2lic.errors import (
 )
 from s2lic.header import TILED, Header, describe, read_fields, write_fields
 from s2lic.tiles import STREAM_PIXELS
-from s2lic.varint import OverrunError, read_varint, write_varint
+from s2lic.varint import read_varint, write_varint
 
 __all__ = ["Container", "Header", "Limits", "describe", "pack", "read_header", "unpack"]
 
@@ -100,7 +103,7 @@ def unpack(data: bytes, limits: Limits = Limits()) -> Container:
     header = read_fields(data[slice(*spans[HEADER])])
     _check_limits(header, limits)
     if (TILES in spans) != (header.tiling == TILED):
-        raise CorruptError("the header and the list of tiles contradict each other")
+        raise BoxesError("the header and the list of tiles contradict each other")
     exceptions, tiles, roi = (data[slice(*spans.get(box, (0, 0)))] for box in (EXCEPTIONS, TILES, ROI))
     extras = {name: data[slice(*spans[box_id])] for box_id, name in EXTRAS.items() if box_id in spans}
     return Container(header, data[slice(*spans[PAYLOAD])], exceptions, tiles, extras, roi)
@@ -124,7 +127,7 @@ def _check_version(data: bytes) -> None:
             f"the file has format version {version}, this release reads up to {VERSION}: a newer s2lic is needed"
         )
     if version < VERSION:
-        raise CorruptError(f"there is no format version {version}")
+        raise NoSuchVersionError(f"there is no format version {version}")
 
 
 def _check_sum(data: bytes) -> None:
@@ -161,25 +164,25 @@ def _boxes(data: bytes) -> Iterator[tuple[int, int, int]]:
             raise OverrunError(f"box 0x{box_id:02x} lacks {position - end} bytes of {length}")
         yield box_id, start, position
     if position < end:
-        raise CorruptError(f"{end - position} bytes follow the payload")
+        raise BoxesError(f"{end - position} bytes follow the payload")
 
 
 def _check_boxes(data: bytes) -> dict[int, tuple[int, int]]:
     spans: dict[int, tuple[int, int]] = {}
     for box_id, start, stop in _boxes(data):
         if not spans and box_id != HEADER:
-            raise CorruptError("the first box is not the header")
+            raise BoxesError("the first box is not the header")
         if box_id in spans:
-            raise CorruptError(f"box 0x{box_id:02x} stands twice")
+            raise BoxesError(f"box 0x{box_id:02x} stands twice")
         if box_id not in REQUIRED and not box_id & OPTIONAL_BIT:
             raise UnsupportedFeatureError(
                 f"the file needs box 0x{box_id:02x}, which this release does not know: a newer s2lic is needed"
             )
         if start == stop and (box_id in EXTRAS or not box_id & OPTIONAL_BIT):
-            raise CorruptError(f"box 0x{box_id:02x} is empty, as no encoder leaves one")
+            raise BoxesError(f"box 0x{box_id:02x} is empty, as no encoder leaves one")
         spans[box_id] = (start, stop)
     if PAYLOAD not in spans:
-        raise CorruptError("the file has no payload")
+        raise BoxesError("the file has no payload")
     return spans
 
 

@@ -136,7 +136,47 @@ class TruncatedError(BitstreamError):
 
 
 class CorruptError(BitstreamError):
-    """A field of the file holds a value that no encoder writes."""
+    """Root of what is wrong inside a file that is whole: something stands in it that no encoder writes."""
+
+
+class NoSuchVersionError(CorruptError):
+    """The file names a format version that there never was."""
+
+
+class BoxesError(CorruptError):
+    """A box is missing, empty, out of its place or there twice."""
+
+
+class OverrunError(CorruptError):
+    """A number or a length runs past the end of what holds it."""
+
+
+class NumberSpellingError(CorruptError):
+    """A number takes more bytes than it needs, or than any number may."""
+
+
+class HeaderError(CorruptError):
+    """A header field holds a value that no encoder writes, or bytes follow the last field."""
+
+
+class TileListError(CorruptError):
+    """The list of tiles fits neither the picture nor the payload."""
+
+
+class RegionMapError(CorruptError):
+    """The map of regions is not coded as a writer codes it."""
+
+
+class AlphaError(CorruptError):
+    """The alpha channel cannot be unpacked, or has more or fewer samples than the picture has pixels."""
+
+
+class ExceptionListError(CorruptError):
+    """The list of exceptions does not fit the symbols, the tables or its own count."""
+
+
+class PayloadSizeError(CorruptError):
+    """The payload is too long or too short for the symbols of the picture."""
 
 
 class FileChecksumError(BitstreamError):

@@ -24,7 +24,7 @@ def alpha_of(
 ) -> Image.Image | None:
     """The alpha channel of a picture of `size` between `corners` (left, top, right, bottom), if there is one.
 
-    Raises CorruptError.
+    Raises AlphaError.
     """
     return unpack_alpha(boxes["alpha"], size, corners) if "alpha" in boxes else None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from s2lic.errors import CorruptError, UnsupportedFeatureError, UsageError
-from s2lic.varint import OverrunError, read_varint, write_varint
+from s2lic.errors import HeaderError, OverrunError, UnsupportedFeatureError, UsageError
+from s2lic.varint import read_varint, write_varint
 
 
 @dataclass(frozen=True)
@@ -96,18 +96,21 @@ def write_fields(header: Header) -> bytes:
 
 
 def read_fields(box: bytes) -> Header:
-    """The header in the content of its box. Raises CorruptError or UnsupportedFeatureError."""
+    """The header in the content of its box.
+
+    Raises HeaderError, OverrunError, NumberSpellingError or UnsupportedFeatureError.
+    """
     values: dict[str, int | bytes] = {}
     position = 0
     for row in FIELDS:
         value, position = _read_field(row, box, position)
         if fault := row.fault(value):
-            raise CorruptError(fault)
+            raise HeaderError(fault)
         if fault := row.novelty(value):
             raise UnsupportedFeatureError(f"{fault}: a newer s2lic is needed")
         values[row.name] = value
     if position != len(box):
-        raise CorruptError(f"the header is {len(box) - position} bytes too long")
+        raise HeaderError(f"the header is {len(box) - position} bytes too long")
     return Header(**values)  # type: ignore[arg-type]  # fault() has told bytes from numbers
 
 

@@ -16,7 +16,7 @@ from s2lic.entropy.exceptions import CodingException, pack_exceptions, unpack_ex
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
-from s2lic.errors import CorruptError
+from s2lic.errors import HeaderError
 from s2lic.header import ONE_STREAM, TILED
 from s2lic.model import STRIDE
 from s2lic.roi import Roi
@@ -45,11 +45,11 @@ def gather(layout: Layout, coded: list[Coded], model_id: bytes, level: int, grey
 
 
 def scatter(container: Container, row: EntropyRow) -> tuple[Layout, list[Coded]]:
-    """The layout and the stream of each tile, in the order of the file. Raises CorruptError."""
+    """The layout and the stream of each tile, in the order of the file. Raises a CorruptError."""
     header = container.header
     if header.tiling == TILED:
         if header.symbol_crc32:
-            raise CorruptError("the header of a tiled file has a checksum of symbols, which belongs to the tiles")
+            raise HeaderError("the header of a tiled file has a checksum of symbols, which belongs to the tiles")
         layout, entries = unpack_tiles(container.tiles, header.width, header.height, len(container.payload))
     else:
         layout = one_stream(header.width, header.height)
@@ -64,7 +64,7 @@ def scatter(container: Container, row: EntropyRow) -> tuple[Layout, list[Coded]]
 
 
 def check_claims(entropy: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, layout: Layout) -> None:
-    """Raises CorruptError if any tile's bytes are too few for its pixels; before memory is taken for them."""
+    """Raises PayloadSizeError if any tile's bytes are too few for its pixels; before memory is taken for them."""
     quality = entropy.quality(levels)
     for tile, stream in zip(layout.tiles(), coded, strict=True):
         (least,) = least_bits(entropy.row, tables, quality, latent_size(tile))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from s2lic.entropy.coder import SymbolReader, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables
-from s2lic.errors import CorruptError
+from s2lic.errors import RegionMapError
 from s2lic.model import STRIDE
 from s2lic.tiles import GRID, Box
 
@@ -58,17 +58,20 @@ def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
 
 
 def unpack_roi(box: bytes, size: tuple[int, int]) -> Roi:
-    """The map of a picture of `size`. Raises CorruptError for a box that `Roi.pack` does not give."""
+    """The map of a picture of `size`.
+
+    Raises RegionMapError, PayloadSizeError or TruncatedError for a box that `Roi.pack` does not give.
+    """
     width, height = (-(-side // GRID) for side in size)
     trust = box[0]
     if trust >= TRUSTS:
-        raise CorruptError(f"the map of regions is coded in no known way: {trust}")
+        raise RegionMapError(f"the map of regions is coded in no known way: {trust}")
     reader, levels = SymbolReader(_tables(), box[1:], (), width * height), np.zeros((height, width), np.uint8)
     above = np.full(width, NEUTRAL)
     for row in levels:
         row[:] = above = reader.read_rows(trust * LEVELS + above)
     if _coded(levels, trust) != box:
-        raise CorruptError("the map of regions is not coded as a writer codes it")
+        raise RegionMapError("the map of regions is not coded as a writer codes it")
     return Roi(levels)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from s2lic.errors import CorruptError, CropRangeError
-from s2lic.varint import OverrunError, read_varint, write_varint
+from s2lic.errors import CropRangeError, OverrunError, TileListError
+from s2lic.varint import read_varint, write_varint
 
 # Windows of 8 at stride 8: a crop that starts on a multiple has the windows of the whole picture.
 GRID = 64
@@ -168,7 +168,10 @@ def pack_tiles(layout: Layout, entries: list[Entry]) -> bytes:
 
 
 def unpack_tiles(box: bytes, width: int, height: int, payload: int) -> tuple[Layout, list[Entry]]:
-    """The layout of a picture and its tiles, whose lengths add up to `payload` bytes. Raises CorruptError."""
+    """The layout of a picture and its tiles, whose lengths add up to `payload` bytes.
+
+    Raises TileListError, OverrunError or NumberSpellingError.
+    """
     tile_width, start = _side(box, 0)
     tile_height, start = _side(box, start)
     layout = Layout(width, height, tile_width, tile_height)
@@ -180,16 +183,16 @@ def unpack_tiles(box: bytes, width: int, height: int, payload: int) -> tuple[Lay
         entry, start = _entry(box, start)
         entries.append(entry)
     if start != len(box):
-        raise CorruptError(f"{len(box) - start} bytes follow the last tile")
+        raise TileListError(f"{len(box) - start} bytes follow the last tile")
     if sum(entry.length for entry in entries) != payload:
-        raise CorruptError(f"the tiles do not take the {payload} bytes of the payload")
+        raise TileListError(f"the tiles do not take the {payload} bytes of the payload")
     return layout, entries
 
 
 def _side(box: bytes, start: int) -> tuple[int, int]:
     steps, start = read_varint(box, start, len(box))
     if not SIDE_MIN <= steps * GRID <= SIDE_MAX:
-        raise CorruptError(f"a tile cannot be {steps * GRID} pixels wide or high")
+        raise TileListError(f"a tile cannot be {steps * GRID} pixels wide or high")
     return steps * GRID, start
 
 
@@ -199,5 +202,5 @@ def _entry(box: bytes, start: int) -> tuple[Entry, int]:
     if stop > len(box):
         raise OverrunError("a tile's checksum is cut off")
     if length < PAYLOAD_MIN:
-        raise CorruptError(f"a tile of {length} bytes has no payload")
+        raise TileListError(f"a tile of {length} bytes has no payload")
     return Entry(length, int.from_bytes(box[start:stop], "little")), stop

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from s2lic.errors import CorruptError
+from s2lic.errors import NumberSpellingError, OverrunError
 
 MAX_BYTES = 9
-
-
-class OverrunError(CorruptError):
-    """A number or a length runs past the end of what holds it."""
 
 
 def write_varint(value: int) -> bytes:
@@ -23,7 +19,7 @@ def write_varint(value: int) -> bytes:
 def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
     """The number at `position` and the position behind it.
 
-    Raises OverrunError at `end`, CorruptError for a spelling that `write_varint` would not choose.
+    Raises OverrunError at `end`, NumberSpellingError for a spelling that `write_varint` would not choose.
     """
     value = 0
     for index in range(MAX_BYTES):
@@ -33,6 +29,6 @@ def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * index
         if byte < 0x80:
             if byte == 0 and index > 0:
-                raise CorruptError("a number is written longer than it needs to be")
+                raise NumberSpellingError("a number is written longer than it needs to be")
             return value, position + index + 1
-    raise CorruptError(f"a number is longer than {MAX_BYTES} bytes")
+    raise NumberSpellingError(f"a number is longer than {MAX_BYTES} bytes")

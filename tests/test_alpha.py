@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from s2lic.alpha import CONSTANT, LZMA, join, pack_alpha, split, unpack_alpha
-from s2lic.errors import CorruptError
+from s2lic.errors import AlphaError
 from tests.frozen import codec, picture
 
 RNG = np.random.default_rng(3)
@@ -70,8 +70,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("box", BROKEN.values(), ids=BROKEN.keys())
-def test_a_box_that_no_encoder_writes_is_corrupt(box: bytes) -> None:
-    with pytest.raises(CorruptError, match="alpha"):
+def test_a_box_that_no_encoder_writes_is_an_alpha_error(box: bytes) -> None:
+    with pytest.raises(AlphaError, match="alpha"):
         unpack_alpha(box, (4, 3))
 
 
@@ -86,7 +86,7 @@ def test_a_mutated_box_gives_as_many_samples_or_is_refused_by_name(data: st.Data
         box[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     try:
         assert unpack_alpha(bytes(box), (30, 20)).size == (30, 20)
-    except CorruptError:
+    except AlphaError:
         return
 
 

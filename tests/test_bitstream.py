@@ -208,7 +208,7 @@ def test_a_newer_format_version_is_told_before_the_checksum() -> None:
 
 
 def test_format_version_zero_does_not_exist() -> None:
-    with pytest.raises(errors.CorruptError, match="version 0"):
+    with pytest.raises(errors.NoSuchVersionError, match="version 0"):
         unpack(stamped(HEADER_BOX + PAYLOAD_BOX, version=0))
 
 
@@ -271,40 +271,43 @@ def test_an_unknown_header_value_is_refused(field: str) -> None:
     ("field", "value"),
     [("width", 0), ("height", 0), ("width", 2**31), ("height", 2**62), ("quality", 10001)],
 )
-def test_a_header_value_out_of_range_is_corrupt(field: str, value: int) -> None:
-    with pytest.raises(errors.CorruptError, match=field):
+def test_a_header_value_out_of_range_is_a_header_error(field: str, value: int) -> None:
+    with pytest.raises(errors.HeaderError, match=field):
         unpack(stamped(header_with(**{field: value}) + PAYLOAD_BOX))
 
 
 CORRUPT = {
-    "no boxes": b"",
-    "no payload": HEADER_BOX,
-    "no header": PAYLOAD_BOX,
-    "two headers": HEADER_BOX + HEADER_BOX + PAYLOAD_BOX,
-    "tiles that the header does not speak of": HEADER_BOX + box(TILES, b"a") + PAYLOAD_BOX,
-    "no tiles where the header says so": header_with(tiling=1) + PAYLOAD_BOX,
-    "two Exif boxes": HEADER_BOX + box(0x82, b"a") * 2 + PAYLOAD_BOX,
-    "empty Exif": HEADER_BOX + box(0x82, b"") + PAYLOAD_BOX,
-    "two exceptions boxes": HEADER_BOX + box(EXCEPTIONS, b"a") * 2 + PAYLOAD_BOX,
-    "two unknown boxes of one id": HEADER_BOX + box(0x90, b"a") * 2 + PAYLOAD_BOX,
-    "exceptions behind the payload": HEADER_BOX + PAYLOAD_BOX + box(EXCEPTIONS, b"a"),
-    "trailing byte": HEADER_BOX + PAYLOAD_BOX + b"\0",
-    "empty exceptions": HEADER_BOX + box(EXCEPTIONS, b"") + PAYLOAD_BOX,
-    "empty payload": HEADER_BOX + box(PAYLOAD, b""),
-    "header too short": box(HEADER, write_fields(PLAIN)[:-1]) + PAYLOAD_BOX,
-    "header too long": box(HEADER, write_fields(PLAIN) + b"\0") + PAYLOAD_BOX,
-    "header ends within a number": box(HEADER, b"\x80") + PAYLOAD_BOX,
-    "length without its last byte": HEADER_BOX + bytes([PAYLOAD, 0x80]),
-    "length past the end": HEADER_BOX + bytes([PAYLOAD, 0x05]) + b"1234",
-    "length of 2**62": HEADER_BOX + bytes([PAYLOAD]) + write_varint(2**62) + b"1234",
-    "length spelled too long": HEADER_BOX + bytes([PAYLOAD, 0x84, 0x00]) + b"1234",
-    "length of ten bytes": HEADER_BOX + bytes([PAYLOAD]) + b"\x80" * 9 + b"\x01" + b"1234",
+    "no boxes": (b"", errors.BoxesError),
+    "no payload": (HEADER_BOX, errors.BoxesError),
+    "no header": (PAYLOAD_BOX, errors.BoxesError),
+    "two headers": (HEADER_BOX + HEADER_BOX + PAYLOAD_BOX, errors.BoxesError),
+    "tiles that the header does not speak of": (HEADER_BOX + box(TILES, b"a") + PAYLOAD_BOX, errors.BoxesError),
+    "no tiles where the header says so": (header_with(tiling=1) + PAYLOAD_BOX, errors.BoxesError),
+    "two Exif boxes": (HEADER_BOX + box(0x82, b"a") * 2 + PAYLOAD_BOX, errors.BoxesError),
+    "empty Exif": (HEADER_BOX + box(0x82, b"") + PAYLOAD_BOX, errors.BoxesError),
+    "two exceptions boxes": (HEADER_BOX + box(EXCEPTIONS, b"a") * 2 + PAYLOAD_BOX, errors.BoxesError),
+    "two unknown boxes of one id": (HEADER_BOX + box(0x90, b"a") * 2 + PAYLOAD_BOX, errors.BoxesError),
+    "exceptions behind the payload": (HEADER_BOX + PAYLOAD_BOX + box(EXCEPTIONS, b"a"), errors.BoxesError),
+    "trailing byte": (HEADER_BOX + PAYLOAD_BOX + b"\0", errors.BoxesError),
+    "empty exceptions": (HEADER_BOX + box(EXCEPTIONS, b"") + PAYLOAD_BOX, errors.BoxesError),
+    "empty payload": (HEADER_BOX + box(PAYLOAD, b""), errors.BoxesError),
+    "header too short": (box(HEADER, write_fields(PLAIN)[:-1]) + PAYLOAD_BOX, errors.OverrunError),
+    "header too long": (box(HEADER, write_fields(PLAIN) + b"\0") + PAYLOAD_BOX, errors.HeaderError),
+    "header ends within a number": (box(HEADER, b"\x80") + PAYLOAD_BOX, errors.OverrunError),
+    "length without its last byte": (HEADER_BOX + bytes([PAYLOAD, 0x80]), errors.OverrunError),
+    "length past the end": (HEADER_BOX + bytes([PAYLOAD, 0x05]) + b"1234", errors.OverrunError),
+    "length of 2**62": (HEADER_BOX + bytes([PAYLOAD]) + write_varint(2**62) + b"1234", errors.OverrunError),
+    "length spelled too long": (HEADER_BOX + bytes([PAYLOAD, 0x84, 0x00]) + b"1234", errors.NumberSpellingError),
+    "length of ten bytes": (
+        HEADER_BOX + bytes([PAYLOAD]) + b"\x80" * 9 + b"\x01" + b"1234",
+        errors.NumberSpellingError,
+    ),
 }
 
 
-@pytest.mark.parametrize("boxes", CORRUPT.values(), ids=CORRUPT.keys())
-def test_a_restamped_file_that_no_writer_makes_is_corrupt(boxes: bytes) -> None:
-    with pytest.raises(errors.CorruptError):
+@pytest.mark.parametrize(("boxes", "error"), CORRUPT.values(), ids=CORRUPT.keys())
+def test_a_restamped_file_that_no_writer_makes_is_refused_by_name(boxes: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
         unpack(stamped(boxes))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from s2lic import opened
 from s2lic.bitstream import Container, pack, unpack
 from s2lic.codec import Codec
-from s2lic.errors import CorruptError, CropRangeError, SymbolChecksumError
+from s2lic.errors import CropRangeError, PayloadSizeError, SymbolChecksumError
 from s2lic.header import ONE_STREAM, TILED
 from s2lic.tiles import Entry, Layout, layout_of, pack_tiles, unpack_tiles
 from tests.frozen import MODEL, picture
@@ -130,7 +130,7 @@ def test_tiles_too_short_for_their_pixels_are_refused_before_memory_is_taken(mon
     header = dataclasses.replace(unpack(tiled()).header, width=4096, height=4096)
     table = pack_tiles(Layout(4096, 4096, 1024, 1024), [Entry(8, 0)] * 16)
     monkeypatch.setattr(opened.Image, "new", None)
-    with pytest.raises(CorruptError, match="cannot hold"):
+    with pytest.raises(PayloadSizeError, match="cannot hold"):
         tiler().decode(pack(Container(header, bytes(8 * 16), b"", table)))
 
 

@@ -23,7 +23,7 @@ def test_a_thousand_broken_files_end_in_a_named_error() -> None:
     assert report.seconds < SECONDS_MAX
     assert report.memory < MEMORY_MAX
     names = {outcome for _, _, outcome in report.outcomes}
-    assert names >= {"FileChecksumError", "TruncatedError", "CorruptError", OTHER_PICTURE}
+    assert names >= {"FileChecksumError", "TruncatedError", "HeaderError", OTHER_PICTURE}
     assert {(kind, made) for kind, made, _ in report.outcomes} >= {(kind, True) for kind in KINDS}
     assert "restamped" in table(report)
 
@@ -61,9 +61,9 @@ def test_an_error_without_a_name_is_a_failure(files: list[bytes], monkeypatch: p
 
 def test_too_much_time_or_memory_is_a_failure(files: list[bytes]) -> None:
     report, case = Report(), mutant(files, 0, 0)
-    mutate._enter(report, 0, case, SECONDS_MAX, MEMORY_MAX, "CorruptError")
+    mutate._enter(report, 0, case, SECONDS_MAX, MEMORY_MAX, "HeaderError")
     assert report.failures == []
-    mutate._enter(report, 1, case, SECONDS_MAX + 1, MEMORY_MAX + 1, "CorruptError")
+    mutate._enter(report, 1, case, SECONDS_MAX + 1, MEMORY_MAX + 1, "HeaderError")
     assert len(report.failures) == 2
 
 

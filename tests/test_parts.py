@@ -9,7 +9,7 @@ import pytest
 from s2lic.bitstream import pack, unpack
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
-from s2lic.errors import CorruptError
+from s2lic.errors import HeaderError
 from s2lic.header import ONE_STREAM, TILED
 from s2lic.model import config
 from s2lic.parts import gather, latent_size, scatter
@@ -50,9 +50,9 @@ def test_tiles_have_their_checksums_in_their_list() -> None:
     assert len(container.tiles) == 2 + 6 * 5
 
 
-def test_a_checksum_in_the_header_of_a_tiled_file_is_corrupt() -> None:
+def test_a_checksum_in_the_header_of_a_tiled_file_is_a_header_error() -> None:
     layout = Layout(600, 500, 256, 256)
     container = gather(layout, coded(layout), bytes(8), 5000, grey=False)
     header = dataclasses.replace(container.header, symbol_crc32=1)
-    with pytest.raises(CorruptError, match="belongs to the tiles"):
+    with pytest.raises(HeaderError, match="belongs to the tiles"):
         scatter(dataclasses.replace(container, header=header), ROW_OF_SIZES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 from s2lic import bitstream
 from s2lic.bitstream import unpack
 from s2lic.codec import Codec
-from s2lic.errors import BitstreamError, UnsupportedFeatureError
+from s2lic.errors import BitstreamError, PayloadSizeError, RegionMapError, TruncatedError, UnsupportedFeatureError
 from s2lic.parts import fineness
 from s2lic.pixels import to_tensor
 from s2lic.roi import FINENESS, NEUTRAL, Roi, roi_of, unpack_roi
@@ -160,8 +161,16 @@ def test_a_broken_map_is_another_map_or_a_named_error(levels: np.ndarray, data: 
     assert not np.array_equal(found.levels, levels) or box[0] != Roi(levels).pack()[0]
 
 
-@pytest.mark.parametrize("change", [lambda b: b"\x08" + b[1:], lambda b: b[:5], lambda b: b + bytes(4)])
-def test_a_map_that_no_writer_makes_is_refused(change: object) -> None:
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda b: b"\x08" + b[1:], RegionMapError),
+        (lambda b: b + bytes(4), RegionMapError),
+        (lambda b: b + bytes(400), PayloadSizeError),
+        (lambda b: b[:5], TruncatedError),
+    ],
+)
+def test_a_map_that_no_writer_makes_is_refused(change: Callable[[bytes], bytes], error: type[BitstreamError]) -> None:
     box = Roi(np.arange(24, dtype=np.uint8).reshape(4, 6) % 8).pack()
-    with pytest.raises(BitstreamError):
-        unpack_roi(change(box), (384, 256))  # type: ignore[operator]
+    with pytest.raises(error):
+        unpack_roi(change(box), (384, 256))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2lic.bitstream import Limits
-from s2lic.errors import CorruptError, CropRangeError
+from s2lic.errors import CorruptError, CropRangeError, OverrunError, TileListError
 from s2lic.tiles import (
     GRID,
     HALO,
@@ -26,7 +26,7 @@ from s2lic.tiles import (
     pack_tiles,
     unpack_tiles,
 )
-from s2lic.varint import OverrunError, write_varint
+from s2lic.varint import write_varint
 
 sides = st.integers(SIDE_MIN // GRID, 8).map(lambda steps: steps * GRID)
 layouts = st.builds(Layout, st.integers(1, 1500), st.integers(1, 1500), sides, sides)
@@ -131,39 +131,39 @@ SIZE = sum(entry.length for entry in LISTED)
 BOX = pack_tiles(LAYOUT, LISTED)
 
 
-def refused(box: bytes, size: int = SIZE, width: int = 600) -> CorruptError:
-    with pytest.raises(CorruptError) as found:
+def refused(box: bytes, size: int = SIZE, width: int = 600, error: type[CorruptError] = TileListError) -> str:
+    with pytest.raises(error) as found:
         unpack_tiles(box, width, 500, size)
-    return found.value
+    return str(found.value)
 
 
 @pytest.mark.parametrize("cut", range(len(BOX)))
 def test_a_list_cut_anywhere_is_refused(cut: int) -> None:
-    assert isinstance(refused(BOX[:cut]), OverrunError)
+    assert "cut off" in refused(BOX[:cut], error=OverrunError)
 
 
 def test_bytes_behind_the_last_tile_are_refused() -> None:
-    assert "follow the last tile" in str(refused(BOX + b"\0"))
+    assert "follow the last tile" in refused(BOX + b"\0")
 
 
 @pytest.mark.parametrize("by", [-4, 4])
 def test_lengths_that_are_not_those_of_the_payload_are_refused(by: int) -> None:
-    assert "do not take" in str(refused(BOX, SIZE + by))
+    assert "do not take" in refused(BOX, SIZE + by)
 
 
 def test_a_tile_without_a_payload_is_refused() -> None:
     listed = [Entry(4, 0), *LISTED[1:]]
-    assert "has no payload" in str(refused(pack_tiles(LAYOUT, listed), SIZE - 4))
+    assert "has no payload" in refused(pack_tiles(LAYOUT, listed), SIZE - 4)
 
 
 @pytest.mark.parametrize("steps", [0, SIDE_MIN // GRID - 1, SIDE_MAX // GRID + 1, 2**40])
 def test_tiles_too_small_for_a_halo_or_too_large_for_memory_are_refused(steps: int) -> None:
-    assert "pixels wide or high" in str(refused(write_varint(steps) + BOX[1:]))
-    assert "pixels wide or high" in str(refused(BOX[:1] + write_varint(steps) + BOX[2:]))
+    assert "pixels wide or high" in refused(write_varint(steps) + BOX[1:])
+    assert "pixels wide or high" in refused(BOX[:1] + write_varint(steps) + BOX[2:])
 
 
 def test_tiles_without_number_are_refused_before_they_are_listed() -> None:
-    assert "is cut off" in str(refused(BOX, width=2**31 - 1))
+    assert "is cut off" in refused(BOX, width=2**31 - 1, error=OverrunError)
 
 
 @pytest.mark.parametrize("crop", [(0, 0, 0, 5), (0, 0, 5, -1), (-1, 0, 5, 5), (596, 0, 5, 5), (0, 496, 5, 5)])

@@ -23,7 +23,8 @@ from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
 from s2lic.entropy.tables import INT16, Tables
 from s2lic.errors import (
     ArithmeticFaultError,
-    CorruptError,
+    ExceptionListError,
+    PayloadSizeError,
     SymbolChecksumError,
     TruncatedError,
     UsageError,
@@ -122,8 +123,8 @@ class SymbolReader:
     ) -> None:
         """`symbol_count` is that of all passes together.
 
-        Raises TruncatedError for a payload below 8 bytes, CorruptError for a length that so many
-        symbols cannot take or an exception that fits neither count nor tables.
+        Raises TruncatedError for a payload below 8 bytes, PayloadSizeError for a length that so many symbols
+        cannot take, ExceptionListError for an exception that fits neither count nor tables.
         """
         _check_payload(len(payload), symbol_count)
         check_capacity(len(payload), symbol_count * float(tables.least_bits.min()))
@@ -139,16 +140,17 @@ class SymbolReader:
     def read_rows(self, rows: Symbols) -> NDArray[np.int16]:
         """The symbols of z for one factorised row each, in the rows' shape.
 
-        Raises UsageError for a row out of range, CorruptError beyond the last symbol declared.
+        Raises UsageError for a row out of range or beyond the last symbol declared, ExceptionListError if an
+        exception names a Gaussian row for one of them.
         """
         if self._exceptions_within(ROW, rows.size)[0].size:
-            raise CorruptError("an exception names a Gaussian row for a factorised symbol")
+            raise ExceptionListError("an exception names a Gaussian row for a factorised symbol")
         return self._read(_factorised(rows, self._tables)).reshape(rows.shape)
 
     def read_gaussian(self, rows: Symbols) -> NDArray[np.int16]:
         """The symbols of y for one Gaussian row each, as far as no exception names another, in the rows' shape.
 
-        Raises UsageError for a row out of range, CorruptError beyond the last symbol declared.
+        Raises UsageError for a row out of range or beyond the last symbol declared.
         """
         own = _gaussian(rows, self._tables)
         where, values = self._exceptions_within(ROW, own.size)
@@ -156,9 +158,12 @@ class SymbolReader:
         return self._read(own).reshape(rows.shape)
 
     def finish(self, expected_crc: int) -> None:
-        """Raise SymbolChecksumError unless the symbols read are those that were written."""
+        """Close the stream; call it once all symbols have been read.
+
+        Raises UsageError if some were not read, SymbolChecksumError unless those read are those that were written.
+        """
         if self._position != self._symbol_count:
-            raise CorruptError(f"{self._position} symbols were read of {self._symbol_count}")
+            raise UsageError(f"{self._position} symbols were read of {self._symbol_count}")
         if self._crc != expected_crc:
             raise SymbolChecksumError(
                 "the decoded symbols are not those that were encoded: the encoder's arithmetic "
@@ -167,7 +172,7 @@ class SymbolReader:
 
     def _read(self, rows: NDArray[np.int64]) -> NDArray[np.int16]:
         if rows.size > self._symbol_count - self._position:
-            raise CorruptError(f"the picture needs more than {self._symbol_count} symbols")
+            raise UsageError(f"the picture needs more than {self._symbol_count} symbols")
         decoded = self._decoder.decode_stream(*self._tables.arguments(rows)) if rows.size else []
         # A third of the time that np.array takes over a list.
         symbols = np.frombuffer(bytearray(struct.pack(f"<{len(decoded)}h", *decoded)), "<i2").astype(
@@ -187,12 +192,12 @@ class SymbolReader:
 
 
 def check_capacity(size: int, least_bits: float) -> None:
-    """Raises CorruptError if symbols that take `least_bits` or more cannot stand in `size` bytes.
+    """Raises PayloadSizeError if symbols that take `least_bits` or more cannot stand in `size` bytes.
 
     Without it a file of some bytes could claim millions of symbols and have memory for all of them.
     """
     if least_bits > 8 * size * CAPACITY_SLACK:
-        raise CorruptError(f"{size} bytes cannot hold a picture that takes {least_bits / 8:.0f} bytes or more")
+        raise PayloadSizeError(f"{size} bytes cannot hold a picture that takes {least_bits / 8:.0f} bytes or more")
 
 
 def _factorised(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
@@ -218,7 +223,7 @@ def _check_payload(size: int, symbol_count: int) -> None:
         raise TruncatedError(f"a payload has at least 8 bytes, not {size}")
     # A symbol adds 16 bits at most, and a word leaves the state after two such.
     if size % 4 or size > 8 + 4 * (max(symbol_count, SYMBOLS_MIN) // 2):
-        raise CorruptError(f"{symbol_count} symbols cannot take {size} bytes")
+        raise PayloadSizeError(f"{symbol_count} symbols cannot take {size} bytes")
 
 
 def _by_kind(
@@ -226,9 +231,9 @@ def _by_kind(
 ) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
     found = np.array(sorted(exceptions), np.int64).reshape(-1, 3)
     if ((found[:, 1] < 0) | (found[:, 1] >= symbol_count)).any():
-        raise CorruptError("an exception lies beyond the last symbol")
+        raise ExceptionListError("an exception lies beyond the last symbol")
     kinds = {kind: found[found[:, 0] == kind, 1:] for kind in (ROW, SYMBOL)}
     rows = kinds[ROW][:, 1]
     if ((rows < 0) | (rows > tables.thresholds.size)).any():
-        raise CorruptError("an exception names a Gaussian row that the weights do not have")
+        raise ExceptionListError("an exception names a Gaussian row that the weights do not have")
     return {kind: (pairs[:, 0], pairs[:, 1]) for kind, pairs in kinds.items()}

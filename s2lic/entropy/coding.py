@@ -120,7 +120,7 @@ def decode_latent(
     """y_hat (B, M, h, w) float64, as the encoder's g_s would have seen it; `model` is in float64.
 
     fineness: what the encoder had, (B, h, w).
-    Raises CorruptError, TruncatedError, SymbolChecksumError or ArithmeticFaultError.
+    Raises PayloadSizeError, TruncatedError, ExceptionListError, SymbolChecksumError or ArithmeticFaultError.
     """
     quality, count = model.quality(levels), size.symbols(model.row)
     device = levels.device

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from s2lic.errors import CorruptError, UsageError
-from s2lic.varint import OverrunError, read_varint, write_varint
+from s2lic.errors import ExceptionListError, OverrunError, UsageError
+from s2lic.varint import read_varint, write_varint
 
 # Written into files: never renumber.
 ROW = 0
@@ -47,8 +47,8 @@ def pack_exceptions(exceptions: Iterable[CodingException]) -> bytes:
 def unpack_exceptions(data: bytes, symbol_count: int) -> tuple[CodingException, ...]:
     """The exceptions in `data`, by (kind, position), of a stream of `symbol_count` symbols.
 
-    Raises OverrunError (a CorruptError) where the data ends early, CorruptError for counts,
-    positions or values out of range, padded numbers, trailing bytes and a list of none.
+    Raises OverrunError where the data ends early, NumberSpellingError for padded numbers, ExceptionListError
+    for counts, positions or values out of range, trailing bytes and a list of none.
     """
     if not data:
         return ()
@@ -61,10 +61,10 @@ def unpack_exceptions(data: bytes, symbol_count: int) -> tuple[CodingException, 
             value, start = read_varint(data, start, len(data))
             position += gap + 1
             if position >= symbol_count or value > VALUE_MAX:
-                raise CorruptError("an exception lies beyond the last symbol or 16 bits")
+                raise ExceptionListError("an exception lies beyond the last symbol or 16 bits")
             entries.append(CodingException(kind, position, _value(kind, value)))
     if start != len(data):
-        raise CorruptError(f"{len(data) - start} bytes follow the last exception")
+        raise ExceptionListError(f"{len(data) - start} bytes follow the last exception")
     return tuple(entries)
 
 
@@ -75,7 +75,7 @@ def _counts(data: bytes, symbol_count: int) -> tuple[list[int], int]:
         count, start = read_varint(data, start, len(data))
         counts.append(count)
     if max(counts) > symbol_count or sum(counts) == 0:
-        raise CorruptError(f"{sum(counts)} exceptions do not fit {symbol_count} symbols")
+        raise ExceptionListError(f"{sum(counts)} exceptions do not fit {symbol_count} symbols")
     if 2 * sum(counts) > len(data) - start:
         raise OverrunError("the list of exceptions is cut off")
     return counts, start

@@ -29,7 +29,8 @@ from s2lic.entropy.exceptions import (
 from s2lic.entropy.tables import SCALES, TOTAL, build_tables
 from s2lic.errors import (
     ArithmeticFaultError,
-    CorruptError,
+    ExceptionListError,
+    PayloadSizeError,
     SymbolChecksumError,
     TruncatedError,
     UsageError,
@@ -238,8 +239,8 @@ def test_a_payload_below_8_bytes_is_truncated(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [9, 211, 212])
-def test_a_payload_of_a_length_no_writer_gives_is_corrupt(size: int) -> None:
-    with pytest.raises(CorruptError):
+def test_a_payload_of_a_length_no_writer_gives_is_a_payload_size_error(size: int) -> None:
+    with pytest.raises(PayloadSizeError):
         SymbolReader(TABLES, bytes(size), (), 100)
 
 
@@ -252,23 +253,23 @@ def test_a_payload_of_a_length_no_writer_gives_is_corrupt(size: int) -> None:
         CodingException(ROW, 5, -1),
     ],
 )
-def test_an_exception_that_fits_no_symbol_or_row_is_corrupt(exception: CodingException) -> None:
-    with pytest.raises(CorruptError):
+def test_an_exception_that_fits_no_symbol_or_row_is_refused(exception: CodingException) -> None:
+    with pytest.raises(ExceptionListError):
         SymbolReader(TABLES, bytes(8), (exception,), 100)
 
 
-def test_a_gaussian_row_for_a_factorised_symbol_is_corrupt() -> None:
+def test_a_gaussian_row_for_a_factorised_symbol_is_refused() -> None:
     reader = SymbolReader(TABLES, bytes(8), (CodingException(ROW, 1, 0),), 100)
     reader.read_rows(np.zeros(1, int))
-    with pytest.raises(CorruptError):
+    with pytest.raises(ExceptionListError):
         reader.read_rows(np.zeros(1, int))
 
 
-def test_reading_more_or_fewer_symbols_than_declared_is_corrupt() -> None:
+def test_reading_more_or_fewer_symbols_than_declared_is_the_callers_fault() -> None:
     coded = write_y(*random_y(9, 10))
-    with pytest.raises(CorruptError):
+    with pytest.raises(UsageError):
         read_scaled(reader_of(coded), TABLES, np.ones(11))
-    with pytest.raises(CorruptError):
+    with pytest.raises(UsageError):
         reader_of(coded).finish(coded.symbol_crc)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from s2lic.entropy.coder import Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent, least_bits, whole
-from s2lic.errors import ArithmeticFaultError, CorruptError
+from s2lic.errors import ArithmeticFaultError, PayloadSizeError
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL
 from tests.references.walks import encoder
@@ -102,11 +102,11 @@ def claim(weights: Weights, height: int, width: int, payload: int) -> Coded:
 
 
 @pytest.mark.parametrize(("height", "width"), [(100, 100), (512, 512), (2**27, 2**27)])
-def test_a_few_bytes_that_claim_a_huge_picture_are_corrupt_at_once(weights: Weights, height: int, width: int) -> None:
+def test_a_few_bytes_that_claim_a_huge_picture_are_refused_at_once(weights: Weights, height: int, width: int) -> None:
     entropy, size = weights.model.entropy, LatentSize(height, width)
     coded = claim(weights, height, width, 200)
     tracemalloc.start()
-    with pytest.raises(CorruptError, match="200 bytes cannot hold"):
+    with pytest.raises(PayloadSizeError, match="200 bytes cannot hold"):
         decode_latent(entropy, weights.tables, [coded], LEVELS[:1], size)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -116,7 +116,7 @@ def test_a_few_bytes_that_claim_a_huge_picture_are_corrupt_at_once(weights: Weig
 def test_the_reader_alone_refuses_more_symbols_than_the_payload_can_hold(weights: Weights) -> None:
     symbols = int(8 * 64 / weights.tables.least_bits.min())
     SymbolReader(weights.tables, bytes(64), (), symbols)
-    with pytest.raises(CorruptError, match="cannot hold"):
+    with pytest.raises(PayloadSizeError, match="cannot hold"):
         SymbolReader(weights.tables, bytes(64), (), int(1.02 * symbols))
 
 
@@ -148,5 +148,5 @@ def test_a_payload_of_one_picture_is_not_enough_for_one_of_many_times_its_size(w
     (coded,) = encode_latent(weights.model.entropy, weights.tables, y, LEVELS[:1])
     size = LatentSize(400, 400)
     stretched = replace(coded, count=size.symbols(weights.model.row.entropy))
-    with pytest.raises(CorruptError, match="cannot hold"):
+    with pytest.raises(PayloadSizeError, match="cannot hold"):
         decode_latent(weights.model.entropy, weights.tables, [stretched], LEVELS[:1], size)

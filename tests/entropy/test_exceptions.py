@@ -11,8 +11,8 @@ from s2lic.entropy.exceptions import (
     pack_exceptions,
     unpack_exceptions,
 )
-from s2lic.errors import CorruptError, UsageError
-from s2lic.varint import OverrunError, write_varint
+from s2lic.errors import CorruptError, ExceptionListError, NumberSpellingError, OverrunError, UsageError
+from s2lic.varint import write_varint
 
 COUNT = 100_000
 positions = st.integers(0, COUNT - 1)
@@ -57,18 +57,18 @@ def packed(*numbers: int) -> bytes:
 
 
 NONSENSE = {
-    "list of none": (packed(0, 0), CorruptError),
-    "more than symbols": (packed(11, 0) + bytes(22), CorruptError),
-    "vast count": (packed(2**60, 0), CorruptError),
+    "list of none": (packed(0, 0), ExceptionListError),
+    "more than symbols": (packed(11, 0) + bytes(22), ExceptionListError),
+    "vast count": (packed(2**60, 0), ExceptionListError),
     "count beyond the data": (packed(4, 4) + bytes(15), OverrunError),
     "no second count": (packed(1), OverrunError),
     "cut within an entry": (packed(1, 0, 3) + b"\x80", OverrunError),
-    "position beyond the last symbol": (packed(1, 0, 10, 0), CorruptError),
-    "later position beyond the last symbol": (packed(2, 0, 5, 0, 4, 0), CorruptError),
-    "vast gap": (packed(1, 0, 2**62, 0), CorruptError),
-    "value beyond 16 bits": (packed(0, 1, 0, 65536), CorruptError),
-    "padded number": (packed(1, 0, 3) + b"\x80\x00", CorruptError),
-    "trailing byte": (packed(1, 0, 3, 4, 0), CorruptError),
+    "position beyond the last symbol": (packed(1, 0, 10, 0), ExceptionListError),
+    "later position beyond the last symbol": (packed(2, 0, 5, 0, 4, 0), ExceptionListError),
+    "vast gap": (packed(1, 0, 2**62, 0), ExceptionListError),
+    "value beyond 16 bits": (packed(0, 1, 0, 65536), ExceptionListError),
+    "padded number": (packed(1, 0, 3) + b"\x80\x00", NumberSpellingError),
+    "trailing byte": (packed(1, 0, 3, 4, 0), ExceptionListError),
 }
 
 
