@@ -6,6 +6,7 @@ anchors and others, each channel by channel in raster order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from s2lic.entropy.quality import Quality
 from s2lic.entropy.rounding import Aim
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
+from s2lic.errors import ArithmeticFaultError
 from s2lic.kernels.quantise_index import index_scales, quantise_index
 
 
@@ -104,7 +106,7 @@ def encode_and_decode(
             own.write_gaussian(*parts)
         return q / finer[:, at] + mu
 
-    y_hat = model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise)
+    y_hat = _finite(model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise))
     return [own.finish() for own in writers], y_hat
 
 
@@ -137,9 +139,17 @@ def decode_latent(
         q = [numbers(reader.read_gaussian(own)) for reader, own in zip(readers, rows, strict=True)]
         return torch.stack(q).to(device).transpose(1, 2) / finer[:, at] + mu
 
-    y_hat = model.reconstruct(z_hat, quality, (size.height, size.width), quantise)
+    y_hat = _finite(model.reconstruct(z_hat, quality, (size.height, size.width), quantise))
     for reader, picture in zip(readers, coded, strict=True):
         reader.finish(picture.symbol_crc)
+    return y_hat
+
+
+def _finite(y_hat: Tensor) -> Tensor:
+    """y_hat itself. Raises ArithmeticFaultError if an element of it is not a finite number."""
+    least, most = y_hat.aminmax()  # NaN if any element is
+    if not (least > -math.inf and most < math.inf):
+        raise ArithmeticFaultError("the network gave a mean that is not a finite number")
     return y_hat
 
 

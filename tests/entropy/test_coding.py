@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,8 @@ from torch import Tensor
 
 from s2lic.entropy.coder import Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent, least_bits, whole
+from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.slices import Slice
 from s2lic.errors import ArithmeticFaultError, PayloadSizeError
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL
@@ -77,6 +81,26 @@ def test_a_latent_beyond_all_measure_is_an_arithmetic_fault(weights: Weights, va
     y[0, 3, 1, 1] = value
     with pytest.raises(ArithmeticFaultError):
         encode_latent(weights.model.entropy, weights.tables, y, LEVELS)
+
+
+def endless_inverse_gains(entropy: EntropyModel) -> None:
+    entropy.gains.log_inverse.fill_(1e3)  # whose exponential is beyond float64
+
+
+def no_mean_in_the_last_slice(entropy: EntropyModel) -> None:
+    last = entropy.walk.slices[-1]
+    assert isinstance(last, Slice)
+    last.parameters_net.fc2.bias[: last.channels] = math.nan
+
+
+@pytest.mark.parametrize("spoil", [endless_inverse_gains, no_mean_in_the_last_slice])
+def test_a_mean_that_is_not_finite_is_an_arithmetic_fault(spoil: Callable[[EntropyModel], None]) -> None:
+    weights = load(MODEL)
+    # One place, so that no scale depends on the mean of another.
+    coded = encode_latent(weights.model.entropy, weights.tables, latent(weights, 1, 1), LEVELS)
+    spoil(weights.model.entropy)
+    with pytest.raises(ArithmeticFaultError, match="a mean that is not a finite number"):
+        decode_latent(weights.model.entropy, weights.tables, coded, LEVELS, LatentSize(1, 1))
 
 
 def test_what_is_no_number_stays_out_of_range_as_an_integer() -> None:
