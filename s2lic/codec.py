@@ -1,4 +1,4 @@
-"""The codec: the one file that knows networks, container and weights together."""
+"""The codec: pictures to files and back, with the weights that a caller or a file names."""
 
 from __future__ import annotations
 
