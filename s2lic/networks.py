@@ -46,12 +46,13 @@ class Networks:
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
-        x_hat = self._restored(y_hat, level, self._quick if self.precision == AUTO else self._precision)
+        x_hat = self.restore(y_hat, level)
         return x_hat.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
 
     def restore(self, y_hat: Tensor, level: int) -> Tensor:
-        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients, in what precision is fast."""
-        return self._restored(y_hat, level, self._quick)
+        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients."""
+        with self._autocast(self._quick if self.precision == AUTO else self._precision):
+            return self.weights.model.g_s(_fast_layout(y_hat.float()), self._context(y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
     def code(
         self, y: Tensor, level: int, fineness: Tensor | None = None, aim: Aim | None = None
@@ -63,10 +64,6 @@ class Networks:
     def told(self, level: int) -> int:
         """What g_a and g_s are told of the level: equal for all of them, unless they are conditioned."""
         return level if self.weights.model.conditioned else 0
-
-    def _restored(self, y_hat: Tensor, level: int, precision: torch.dtype) -> Tensor:
-        with self._autocast(precision):
-            return self.weights.model.g_s(_fast_layout(y_hat.float()), self._context(y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
     def _context(self, x: Tensor, level: int, beside: Tensor | None = None) -> Context:
         told = None if beside is None else beside.expand(len(x), -1)
