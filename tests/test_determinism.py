@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,20 @@ from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
 from s2lic.entropy.exceptions import ROW
 from s2lic.errors import SymbolChecksumError
 from s2lic.kernels.quantise_index import index_scales
+from s2lic.networks import PRECISIONS
 from s2lic.pixels import pad, to_tensor
 from s2lic.weights.store import Weights, load
 from scripts import check_determinism
-from scripts.check_determinism import Report, Setting, all_settings, compare, covering, encode, noise
+from scripts.check_determinism import BATCH, Decoded, Report, Setting, compare, covering, differences, encode, noise
 from tests.frozen import MODEL, PICTURES, picture
 
 SCRIPT = Path(check_determinism.__file__)
 LEVELS = torch.tensor([1000, 5000, 9000, 10_000])
+
+
+def all_settings() -> list[Setting]:
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    return [Setting(*row) for row in product((1, 2), (1, BATCH), (False, True), PRECISIONS, devices)]
 
 
 def views(name: str) -> Tensor:
@@ -63,6 +70,15 @@ def test_a_decoder_that_computes_otherwise_is_a_failure() -> None:
         size = LatentSize(x.shape[2] // 16, x.shape[3] // 16)
         assert not list(check_determinism._decodes(MODEL, coded, LEVELS, size, [Setting()], report))
     assert len(report.failures) == 1
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("float32", 1), ("bf16", 2)])
+def test_pictures_differ_by_a_level_and_by_two_across_precisions(precision: str, allowed: int) -> None:
+    y_hat, pixels = torch.zeros(1, 1, 1, 1), torch.zeros(1, 3, 4, 4, dtype=torch.int32)
+    one = Decoded(Setting(), y_hat, pixels)
+    near, far = (Decoded(Setting(2, precision=precision), y_hat, pixels + by) for by in (allowed, allowed + 1))
+    assert list(differences(one, near)) == []
+    assert f"pictures differ by {allowed + 1} levels" in next(differences(one, far))
 
 
 class Stage:
