@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.entropy.coding import LatentSize, decode_latent
-from s2lic.model import STRIDE
 from s2lic.networks import Networks
 from s2lic.opened import Opened
 from s2lic.progress import Done, unheard
+from s2lic.transform.row import STRIDE
 from s2lic.trials import Trials
 
 # So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.

@@ -17,8 +17,6 @@ from s2lic.transform.context import CONDITION_WIDTH, Context
 from s2lic.transform.row import TransformRow
 from s2lic.transform.synthesis import Synthesis
 
-STRIDE = 16
-
 
 @dataclass(frozen=True)
 class Config:

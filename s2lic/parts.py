@@ -18,9 +18,9 @@ from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
 from s2lic.errors import HeaderError
 from s2lic.header import ONE_STREAM, TILED
-from s2lic.model import STRIDE
 from s2lic.roi import Roi
 from s2lic.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
+from s2lic.transform.row import STRIDE
 
 FLOAT64 = 1
 RGB, GREY = 0, 1

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from s2lic.model import STRIDE
+from s2lic.transform.row import STRIDE
 
 
 def to_tensor(image: Image.Image) -> Tensor:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import TargetRangeError, UsageError
 
-LEVEL_MAX = 10_000
-START = 5_000
+START = QUALITY_MAX // 2
 # What is sampled is small: between levels closer than this its line may stand askew.
 APART = 1_000
 
@@ -72,7 +72,7 @@ class Curve:
         level, value = min(self.known.items(), key=lambda point: abs(point[1] - wanted))
         beyond = [other for other, known in self.known.items() if (known > wanted) != (value > wanted)]
         rise = self.rise(level, beyond) if slope is None or len(self.known) > 1 else slope
-        return min(max(round(level + (wanted - value) / rise), 0), LEVEL_MAX)
+        return min(max(round(level + (wanted - value) / rise), 0), QUALITY_MAX)
 
     def rise(self, level: int, to: Sequence[int] = ()) -> float:
         """The slope to the nearest of those or of all levels, within reason; the usual one if there is none."""
@@ -122,7 +122,7 @@ def meet(
         level = curve.solve(target.goal, slope * trial.steeper)
         if level in curve.known:
             break
-    if level in (0, LEVEL_MAX) and level not in made:  # before a goal is refused, the end is measured
+    if level in (0, QUALITY_MAX) and level not in made:  # before a goal is refused, the end is measured
         made[level] = whole(level)
         _check_reach(target, level, made[level].value)
     if plain is not None and level not in made:
@@ -132,7 +132,7 @@ def meet(
 
 def _check_reach(target: Target, level: int, value: float) -> None:
     below = level == 0 and target.goal < value - 2 * target.tolerance
-    above = level == LEVEL_MAX and target.goal > value + 2 * target.tolerance
+    above = level == QUALITY_MAX and target.goal > value + 2 * target.tolerance
     if below or above:
         side, word = ("least", "0") if below else ("most", "100")
         raise TargetRangeError(f"the target is out of reach: quality {word} gives {_shown(target, value)}, the {side}")

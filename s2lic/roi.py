@@ -12,8 +12,8 @@ from PIL import Image
 from s2lic.entropy.coder import SymbolReader, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables
 from s2lic.errors import RegionMapError
-from s2lic.model import STRIDE
 from s2lic.tiles import GRID, Box
+from s2lic.transform.row import STRIDE
 
 LEVELS, NEUTRAL = 8, 4
 # Steps of y are this much finer; the level and not the number stands in the file.

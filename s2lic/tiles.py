@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from s2lic.entropy.rans import STATE_BYTES
 from s2lic.errors import CropRangeError, OverrunError, TileListError
 from s2lic.varint import read_varint, write_varint
 
@@ -18,7 +19,6 @@ SIDE_MIN, SIDE_MAX = 256, 2048
 STREAM_PIXELS = SIDE_MAX**2
 # What g_a and g_s see beyond what is kept; further than this their blocks hardly look.
 HALO = 64
-PAYLOAD_MIN = 8
 _CRC_BYTES = 4
 
 Cell = tuple[int, int]  # row and column of a tile
@@ -201,6 +201,6 @@ def _entry(box: bytes, start: int) -> tuple[Entry, int]:
     stop = start + _CRC_BYTES
     if stop > len(box):
         raise OverrunError("a tile's checksum is cut off")
-    if length < PAYLOAD_MIN:
+    if length < STATE_BYTES:
         raise TileListError(f"a tile of {length} bytes has no payload")
     return Entry(length, int.from_bytes(box[start:stop], "little")), stop

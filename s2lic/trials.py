@@ -19,7 +19,6 @@ from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize
 from s2lic.entropy.rehearsal import Rehearsal, rehearse
 from s2lic.entropy.rounding import Aim
-from s2lic.model import STRIDE
 from s2lic.networks import Networks
 from s2lic.parts import fineness, gather, latent_size
 from s2lic.pixels import pad, to_image, to_tensor
@@ -31,6 +30,7 @@ from s2lic.seams import beside_borders
 from s2lic.search import Scene, Search, View, worth
 from s2lic.strips import crew, windows
 from s2lic.tiles import HALO, SIDE, Box, Cell, layout_of
+from s2lic.transform.row import STRIDE
 
 HEADER_BYTES = 35
 # By how much a search usually lowers what is aimed at: it spends fewer bits, and keeps less for them.

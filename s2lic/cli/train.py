@@ -20,12 +20,11 @@ from s2lic.cli.signals import stopping
 from s2lic.cli.streams import print_json, print_note
 from s2lic.cli.weights.place import check_weights
 from s2lic.errors import ExtraMissingError, UsageError
+from s2lic.transform.row import STRIDE
 
 if TYPE_CHECKING:
     from s2lic.train.log import Watcher
     from s2lic.train.plan import Plan
-
-STRIDE = 16  # as s2lic.model has it, which imports torch
 
 
 class OptimiserName(str, Enum):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from s2lic.entropy.ans import load_ans
 from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
+from s2lic.entropy.rans import STATE_BYTES
 from s2lic.entropy.tables import INT16, Tables
 from s2lic.errors import (
     ArithmeticFaultError,
@@ -132,7 +133,7 @@ class SymbolReader:
         self._exceptions = _by_kind(exceptions, symbol_count, tables)
         self._decoder = (ans or load_ans()).RansDecoder()
         # Each symbol takes at most one word, so these zeros end every stream within memory.
-        self._decoder.set_stream(payload + bytes(8 + 4 * symbol_count))
+        self._decoder.set_stream(payload + bytes(STATE_BYTES + 4 * symbol_count))
         self._symbol_count = symbol_count
         self._crc = 0
         self._position = 0
@@ -219,10 +220,10 @@ def _int16(symbols: Symbols) -> NDArray[np.int16]:
 
 
 def _check_payload(size: int, symbol_count: int) -> None:
-    if size < 8:
-        raise TruncatedError(f"a payload has at least 8 bytes, not {size}")
+    if size < STATE_BYTES:
+        raise TruncatedError(f"a payload has at least {STATE_BYTES} bytes, not {size}")
     # A symbol adds 16 bits at most, and a word leaves the state after two such.
-    if size % 4 or size > 8 + 4 * (max(symbol_count, SYMBOLS_MIN) // 2):
+    if size % 4 or size > STATE_BYTES + 4 * (max(symbol_count, SYMBOLS_MIN) // 2):
         raise PayloadSizeError(f"{symbol_count} symbols cannot take {size} bytes")
 
 

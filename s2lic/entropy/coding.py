@@ -24,6 +24,7 @@ from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
 from s2lic.errors import ArithmeticFaultError
 from s2lic.kernels.quantise_index import index_scales, quantise_index
+from s2lic.kernels.quantise_index.naive import BEYOND
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def _by_picture(near: Tensor, rows: Tensor) -> list[NDArray[np.int64]]:
 
 def whole(x: Tensor) -> NDArray[np.int64]:
     """Rounded float64 values as integers; what is beyond int64 or no number stays far out of range."""
-    return torch.nan_to_num(x, nan=2.0**40).clamp(-(2.0**40), 2.0**40).long().cpu().numpy()
+    return torch.nan_to_num(x, nan=BEYOND).clamp(-BEYOND, BEYOND).long().cpu().numpy()
 
 
 def numbers(symbols: NDArray[np.int16]) -> Tensor:

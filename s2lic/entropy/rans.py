@@ -16,6 +16,7 @@ from s2lic.errors import TruncatedError, UsageError
 PRECISION = 16
 MASK = (1 << PRECISION) - 1
 LOWEST = 1 << 31
+STATE_BYTES = 8  # the state, with which every payload begins
 # A state at or above frequency * SPILL would leave [2**31, 2**63) when the symbol is pushed.
 SPILL = 1 << 47
 
@@ -65,10 +66,10 @@ class RansDecoder:
 
     def set_stream(self, stream: bytes) -> None:
         """Start over on `stream`; TruncatedError below 8 bytes."""
-        if len(stream) < 8:
-            raise TruncatedError(f"a coded stream has at least 8 bytes, not {len(stream)}")
-        count = (len(stream) - 8) // 4
-        self._state, *words = struct.unpack(f"<Q{count}I", stream[: 8 + 4 * count])
+        if len(stream) < STATE_BYTES:
+            raise TruncatedError(f"a coded stream has at least {STATE_BYTES} bytes, not {len(stream)}")
+        count = (len(stream) - STATE_BYTES) // 4
+        self._state, *words = struct.unpack(f"<Q{count}I", stream[: STATE_BYTES + 4 * count])
         self._words, self._next = tuple(words), 0
 
     def decode_stream(

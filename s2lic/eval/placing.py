@@ -7,10 +7,11 @@ from pathlib import Path
 
 from s2lic.errors import UsageError
 from s2lic.eval.place import PLACES, Search, Trial, search, shares, slots_of
-from s2lic.model import S2LIC, STRIDE
+from s2lic.model import S2LIC
 from s2lic.progress import Done, unheard
 from s2lic.train.data import Photos
 from s2lic.train.warm import fit_prior
+from s2lic.transform.row import STRIDE
 from s2lic.weights.manifest import by_config
 from s2lic.weights.store import load
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+STRIDE = 16  # pixels of the picture, in each direction, to one place of y
+
 
 @dataclass(frozen=True)
 class TransformRow:

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-STRIDE = 16
+from s2lic.transform.row import STRIDE
+
 PATCH = 3 * STRIDE * STRIDE
 # Pixels of 0..1 from latents of some tens need weights near 0.005, which an optimiser with unit-sized
 # steps tears apart; stored this much larger they move at the pace of all the others.
