@@ -96,7 +96,11 @@ def _check_parts(container: Container) -> None:
 
 
 def unpack(data: bytes, limits: Limits = Limits()) -> Container:
-    """The parts of a file, each length checked before it is used. Raises a BitstreamError."""
+    """The parts of a file, each length checked before it is used.
+
+    Raises NotS2licError, TruncatedError, NewerVersionError, NoSuchVersionError, FileChecksumError, OverrunError,
+    NumberSpellingError, BoxesError, UnsupportedFeatureError, HeaderError or PixelLimitError.
+    """
     _check_version(data)
     _check_sum(data)
     spans = _check_boxes(data)
@@ -110,7 +114,7 @@ def unpack(data: bytes, limits: Limits = Limits()) -> Container:
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a whole file, of any size of picture. Raises a BitstreamError."""
+    """The header of a whole file, of any size of picture. Raises as `unpack` does, but never PixelLimitError."""
     return unpack(data, Limits(max_pixels=None)).header
 
 

@@ -77,6 +77,7 @@ class Layout:
         return -(-self.height // self.tile_height)
 
     def tile(self, row: int, column: int) -> Box:
+        """The pixels of one tile, cut off where the picture ends."""
         left, top = column * self.tile_width, row * self.tile_height
         right, bottom = left + self.tile_width, top + self.tile_height
         return Box(left, top, min(right, self.width), min(bottom, self.height))

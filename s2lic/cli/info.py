@@ -47,5 +47,6 @@ def look(job: Job) -> Facts:
 
 
 def show(outcome: Outcome) -> None:
+    """Prints the facts of one file, a line each."""
     for name, value in outcome.facts.items():
         say(f"{name.replace('_', ' '):<18}{one_line(str(value))}")

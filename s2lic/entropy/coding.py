@@ -178,4 +178,5 @@ def whole(x: Tensor) -> NDArray[np.int64]:
 
 
 def numbers(symbols: NDArray[np.int16]) -> Tensor:
+    """Symbols as float64, which holds them exactly, in their shape."""
     return torch.from_numpy(symbols.astype(np.float64))

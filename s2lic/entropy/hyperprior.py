@@ -13,6 +13,7 @@ Z_STRIDE = 4
 
 
 def crop(x: Tensor, height: int, width: int) -> Tensor:
+    """(B, C, H, W) -> (B, C, height, width), from the top left."""
     return x[:, :, :height, :width]
 
 

@@ -47,6 +47,7 @@ class EntropyModel(nn.Module):
         self.register_buffer("z_centre", torch.zeros(row.anchors, row.side))
 
     def quality(self, levels: Tensor) -> Quality:
+        """What levels (B,) of 0..10000 mean between the anchors of this model."""
         return Quality.of(levels, self.row.anchors)
 
     @torch.no_grad()
@@ -59,6 +60,7 @@ class EntropyModel(nn.Module):
         return self.z_centre[quality.nearest][:, :, None, None]
 
     def hyper_analysis(self, y: Tensor, quality: Quality) -> Tensor:
+        """h_a: y (B, M, h, w), not gained -> z (B, Z, ceil(h/4), ceil(w/4)), not rounded."""
         return self.h_a(y * INPUT_SCALE, quality)  # type: ignore[no-any-return]
 
     def reconstruct(self, z_hat: Tensor, quality: Quality, size: tuple[int, int], quantise: Quantise) -> Tensor:

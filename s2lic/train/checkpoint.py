@@ -25,10 +25,12 @@ class Average:
         self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
     def load(self, weights: dict[str, Tensor]) -> None:
+        """Goes on from these, on the devices and in the types of its own."""
         self.weights = {k: v.to(self.weights[k]) for k, v in weights.items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
+        """Moves towards the model's weights as they are after so many steps."""
         keep = min(EMA_DECAY, (1 + step) / (10 + step))
         now = model.state_dict()
         torch._foreach_lerp_(list(self.weights.values()), [now[k] for k in self.weights], 1 - keep)

@@ -22,18 +22,22 @@ class Optimiser:
         self.parts = parts
 
     def set_rate(self, rate: float) -> None:
+        """The learning rate of all parts from now on."""
         for part in self.parts.values():
             for group in part.param_groups:
                 group["lr"] = rate
 
     def step(self) -> None:
+        """One step of each part, from the gradients as they stand."""
         for part in self.parts.values():
             part.step()
 
     def state_dict(self) -> dict[str, Any]:
+        """The state of each part, by its name."""
         return {name: part.state_dict() for name, part in self.parts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over what `state_dict` gave of an optimiser of the same parts."""
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
 

@@ -26,10 +26,12 @@ class Grid:
 
     @property
     def padded(self) -> tuple[int, int]:
+        """Height and width, filled up to whole windows."""
         return _ceil_to(self.height, self.window), _ceil_to(self.width, self.window)
 
     @property
     def shifts(self) -> tuple[int, int]:
+        """By how many rows and columns windows are shifted: not where a single one covers the side."""
         return (
             self.shift if self.height > self.window else 0,
             self.shift if self.width > self.window else 0,

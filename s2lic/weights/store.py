@@ -84,7 +84,10 @@ def load(path: Path, device: str = "cpu") -> Weights:
 
 
 def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
-    """Reads the weights of a row. Raises WeightsHashError if they are not those that the row names."""
+    """Reads the weights of a row.
+
+    Raises WeightsHashError if they are not those that the row names, WeightsError if they cannot be read.
+    """
     try:
         data = row.path.read_bytes()
     except OSError as error:

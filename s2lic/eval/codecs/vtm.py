@@ -45,6 +45,7 @@ class VtmCoder(Coder):
         self.identity = f"VTM build {digest[:16]}, {self.config.name}, QP Q, 10-bit YCbCr 4:4:4 BT.709, rounded"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
+        """The bytes that the encoder wrote, at QP `quality`. Raises ProgramFailedError."""
         with tempfile.TemporaryDirectory() as folder:
             raw, file = Path(folder) / "in.yuv", Path(folder) / "out.vvc"
             raw.write_bytes(from_rgb(np.asarray(image.convert("RGB"))).astype("<u2").tobytes())
@@ -54,6 +55,7 @@ class VtmCoder(Coder):
             return file.read_bytes()
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
+        """The picture of (width, height). Raises ProgramFailedError, also for too few or too many samples."""
         with tempfile.TemporaryDirectory() as folder:
             file, raw = Path(folder) / "in.vvc", Path(folder) / "out.yuv"
             file.write_bytes(data)

@@ -27,6 +27,7 @@ def shades(x: Tensor) -> NDArray[np.float64]:
 
 
 def grey(x: Tensor) -> Image.Image:
+    """The map (H, W) by itself, black for nothing."""
     return Image.fromarray(np.round(255 * shades(x)).astype(np.uint8))
 
 
