@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from s2lic.codec import quality_level
 from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
+from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
 from s2lic.errors import S2licError
 from s2lic.networks import PRECISIONS
 from s2lic.pixels import pad, to_tensor
@@ -114,7 +114,7 @@ def encode(path: Path, x: Tensor, levels: Tensor, setting: Setting) -> list[Code
         for part, level in zip(x.split(setting.batch), levels.split(setting.batch), strict=True):
             y = found.model.g_a(place(part) - 0.5)
             with torch.autocast(setting.device, enabled=False):
-                coded += encode_latent(found.model.entropy, found.tables, place(y), level.to(setting.device))
+                coded += encode_and_decode(found.model.entropy, found.tables, place(y), level.to(setting.device))[0]
     return coded
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from s2lic.entropy import coding
 from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent
+from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
 from s2lic.entropy.exceptions import ROW
 from s2lic.errors import SymbolChecksumError
 from s2lic.kernels.quantise_index import index_scales
@@ -92,7 +92,8 @@ class Stage:
         self.levels, self.size = LEVELS[1:3], LatentSize(30, 40)
 
     def encode(self, margin: float) -> list[Coded]:
-        return encode_latent(self.weights.model.entropy, self.weights.tables, self.y, self.levels, margin)
+        entropy, tables = self.weights.model.entropy, self.weights.tables
+        return encode_and_decode(entropy, tables, self.y, self.levels, margin)[0]
 
     def decode(self, coded: list[Coded]) -> Tensor:
         return decode_latent(self.weights.model.entropy, self.weights.tables, coded, self.levels, self.size)

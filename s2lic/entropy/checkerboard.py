@@ -21,13 +21,11 @@ class Checkerboard:
 
     @staticmethod
     def of(height: int, width: int, device: torch.device) -> Checkerboard:
+        """That of a map of height x width places; anchors are the half that has more, if one has."""
         parity = (torch.arange(height)[:, None] + torch.arange(width)[None, :]) % 2
         order = torch.argsort(parity.flatten(), stable=True).to(device)
         count = (height * width + 1) // 2
         return Checkerboard(height, width, order[:count], order[count:], torch.argsort(order))
-
-    def halves(self) -> tuple[Tensor, Tensor]:
-        return self.anchors, self.others
 
     def to_map(self, anchors: Tensor, others: Tensor) -> Tensor:
         """Two halves (B, C, P) -> (B, C, H, W)."""

@@ -63,13 +63,6 @@ def least_bits(row: EntropyRow, tables: Tables, quality: Quality, size: LatentSi
         yield y + z_height * z_width * float(z)
 
 
-def encode_latent(
-    model: EntropyModel, tables: Tables, y: Tensor, levels: Tensor, margin: float = MARGIN
-) -> list[Coded]:
-    """What `encode_and_decode` codes."""
-    return encode_and_decode(model, tables, y, levels, margin)[0]
-
-
 @torch.inference_mode()
 def encode_and_decode(
     model: EntropyModel,

@@ -19,14 +19,14 @@ def test_anchors_are_the_even_squares_and_others_the_odd_in_raster_order(height:
     odd = [r * width + c for r, c in squares if (r + c) % 2 == 1]
     assert board.anchors.tolist() == even
     assert board.others.tolist() == odd
-    assert [half.tolist() for half in board.halves()] == [even, odd]
+    assert [half.tolist() for half in (board.anchors, board.others)] == [even, odd]
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_a_map_cut_into_halves_is_put_together_again(height: int, width: int) -> None:
     board = Checkerboard.of(height, width, CPU)
     x = torch.arange(2 * 3 * height * width).view(2, 3, height, width)
-    anchors, others = (take(x.flatten(2), half) for half in board.halves())
+    anchors, others = (take(x.flatten(2), half) for half in (board.anchors, board.others))
     assert anchors[1, :, 0].tolist() == x[1, :, 0, 0].tolist()
     assert torch.equal(board.to_map(anchors, others), x)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from s2lic.entropy.coder import Coded, SymbolReader, SymbolWriter, check_capacity
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_latent, least_bits, whole
+from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode, least_bits, whole
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.slices import Slice
 from s2lic.errors import ArithmeticFaultError, PayloadSizeError
@@ -35,6 +35,10 @@ def latent(weights: Weights, height: int, width: int, count: int = 2) -> Tensor:
     return 3 * torch.randn(count, weights.model.row.entropy.latent, height, width, generator=generator)
 
 
+def streams(weights: Weights, y: Tensor, levels: Tensor = LEVELS) -> list[Coded]:
+    return encode_and_decode(weights.model.entropy, weights.tables, y, levels)[0]
+
+
 @torch.no_grad()
 def reconstruction(weights: Weights, y: Tensor, levels: Tensor) -> Tensor:
     """What the encoder itself believes that the decoder will see."""
@@ -49,7 +53,7 @@ def reconstruction(weights: Weights, y: Tensor, levels: Tensor) -> Tensor:
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 5), (4, 4), (9, 17)])
 def test_the_decoder_finds_the_latent_that_the_encoder_sees(weights: Weights, height: int, width: int) -> None:
     y = latent(weights, height, width)
-    coded = encode_latent(weights.model.entropy, weights.tables, y, LEVELS)
+    coded = streams(weights, y)
     y_hat = decode_latent(weights.model.entropy, weights.tables, coded, LEVELS, LatentSize(height, width))
     assert y_hat.dtype == torch.float64
     assert (y_hat - reconstruction(weights, y, LEVELS)).abs().max() <= 1e-9
@@ -61,7 +65,7 @@ def test_z_counts_from_where_its_channels_rest() -> None:
     coded = []
     for _ in range(2):
         y = latent(weights, 3, 5)
-        coded.append(encode_latent(weights.model.entropy, weights.tables, y, LEVELS))
+        coded.append(streams(weights, y))
         y_hat = decode_latent(weights.model.entropy, weights.tables, coded[-1], LEVELS, LatentSize(3, 5))
         assert (y_hat - reconstruction(weights, y, LEVELS)).abs().max() <= 1e-9
         weights.model.entropy.z_centre.add_(3.25)
@@ -70,8 +74,8 @@ def test_z_counts_from_where_its_channels_rest() -> None:
 
 def test_pictures_of_a_batch_are_coded_as_if_alone(weights: Weights) -> None:
     y = latent(weights, 5, 7)
-    together = encode_latent(weights.model.entropy, weights.tables, y, LEVELS)
-    alone = [encode_latent(weights.model.entropy, weights.tables, y[i : i + 1], LEVELS[i : i + 1])[0] for i in (0, 1)]
+    together = streams(weights, y)
+    alone = [streams(weights, y[i : i + 1], LEVELS[i : i + 1])[0] for i in (0, 1)]
     assert together == alone
 
 
@@ -80,7 +84,7 @@ def test_a_latent_beyond_all_measure_is_an_arithmetic_fault(weights: Weights, va
     y = latent(weights, 2, 2)
     y[0, 3, 1, 1] = value
     with pytest.raises(ArithmeticFaultError):
-        encode_latent(weights.model.entropy, weights.tables, y, LEVELS)
+        streams(weights, y)
 
 
 def endless_inverse_gains(entropy: EntropyModel) -> None:
@@ -97,7 +101,7 @@ def no_mean_in_the_last_slice(entropy: EntropyModel) -> None:
 def test_a_mean_that_is_not_finite_is_an_arithmetic_fault(spoil: Callable[[EntropyModel], None]) -> None:
     weights = load(MODEL)
     # One place, so that no scale depends on the mean of another.
-    coded = encode_latent(weights.model.entropy, weights.tables, latent(weights, 1, 1), LEVELS)
+    coded = streams(weights, latent(weights, 1, 1))
     spoil(weights.model.entropy)
     with pytest.raises(ArithmeticFaultError, match="a mean that is not a finite number"):
         decode_latent(weights.model.entropy, weights.tables, coded, LEVELS, LatentSize(1, 1))
@@ -162,14 +166,14 @@ def test_the_cheapest_stream_there_is_passes_and_fills_its_bound() -> None:
 def test_every_picture_costs_more_than_the_least(weights: Weights, level: int) -> None:
     row, levels = weights.model.row.entropy, torch.tensor([level])
     y = torch.zeros(1, row.latent, 60, 60)
-    (coded,) = encode_latent(weights.model.entropy, weights.tables, y, levels)
+    (coded,) = streams(weights, y, levels)
     (least,) = least_bits(row, weights.tables, weights.model.entropy.quality(levels), LatentSize(60, 60))
     assert least < 8 * len(coded.payload)
 
 
 def test_a_payload_of_one_picture_is_not_enough_for_one_of_many_times_its_size(weights: Weights) -> None:
     y = latent(weights, 4, 4, 1)
-    (coded,) = encode_latent(weights.model.entropy, weights.tables, y, LEVELS[:1])
+    (coded,) = streams(weights, y, LEVELS[:1])
     size = LatentSize(400, 400)
     stretched = replace(coded, count=size.symbols(weights.model.row.entropy))
     with pytest.raises(PayloadSizeError, match="cannot hold"):

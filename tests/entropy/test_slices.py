@@ -45,7 +45,7 @@ def walk() -> SliceWalk:
 
 def symbols(height: int = HEIGHT, width: int = WIDTH) -> list[Tensor]:
     board = Checkerboard.of(height, width, torch.device("cpu"))
-    sizes = [(len(half), c) for c in SLICES for half in board.halves()]
+    sizes = [(len(half), c) for c in SLICES for half in (board.anchors, board.others)]
     return [(3 * draw(2, *size, seed=i)).round() for i, size in enumerate(sizes)]
 
 
@@ -85,7 +85,7 @@ def test_slices_are_asked_for_in_order_anchors_first(walk: SliceWalk) -> None:
     board = Checkerboard.of(HEIGHT, WIDTH, torch.device("cpu"))
     assert record.first == [f for f in FIRST for _ in range(2)]
     for half in HALVES:
-        assert torch.equal(record.at[half], board.halves()[half % 2])
+        assert torch.equal(record.at[half], (board.anchors, board.others)[half % 2])
         shape = (2, len(record.at[half]), SLICES[half // 2])
         assert record.mu[half].shape == record.sigma[half].shape == shape
 
@@ -193,7 +193,7 @@ def test_distributions_are_g_ep_of_hyper_context_and_local_context(walk: SliceWa
     local = step.local(anchors / gain * INPUT_SCALE, board)
     blank = torch.zeros(2, local.shape[1], len(board.anchors), dtype=local.dtype)
     for half, context in enumerate((blank, local)):
-        features = torch.cat([take(known.flatten(2), board.halves()[half]), context], dim=1)
+        features = torch.cat([take(known.flatten(2), (board.anchors, board.others)[half]), context], dim=1)
         mean, log_scale = step.parameters_net(features, QUALITY)
         mu, sigma = mean * gain, (log_scale.exp() * gain).clamp(min=SIGMA_MIN)
         torch.testing.assert_close(record.mu[2 * index + half].transpose(1, 2), mu, rtol=0, atol=1e-10)
