@@ -13,6 +13,10 @@ from s2lic.errors import TargetRangeError, UsageError
 START = QUALITY_MAX // 2
 # What is sampled is small: between levels closer than this its line may stand askew.
 APART = 1_000
+# Near enough to stop: in logarithms of bits and in dB, within the 1 % and 0.05 dB that files are checked for.
+RATE_TOLERANCE, PSNR_TOLERANCE = 0.007, 0.03
+# A rise that was measured, beside the usual one: between close levels it may come out as nothing or below.
+RISE_MIN, RISE_MAX = 1 / 64, 4.0
 
 
 class Kind(Enum):
@@ -56,8 +60,8 @@ def target_of(bpp: float | None, size: int | None, psnr: float | None, pixels: t
     if not 0 < given[0] < math.inf:
         raise UsageError(f"a target is a positive number, not {given[0]}")
     if psnr is not None:
-        return Target(Kind.psnr, psnr, 0.03)
-    return Target(Kind.rate, math.log(bpp if bpp is not None else 8 * given[0] / math.prod(pixels)), 0.007)
+        return Target(Kind.psnr, psnr, PSNR_TOLERANCE)
+    return Target(Kind.rate, math.log(bpp if bpp is not None else 8 * given[0] / math.prod(pixels)), RATE_TOLERANCE)
 
 
 class Curve:
@@ -81,7 +85,7 @@ class Curve:
             return self._slope
         other = min(others, key=lambda at: abs(at - level))
         slope = (self.known[other] - self.known[level]) / (other - level)
-        return min(max(slope, self._slope / 64), self._slope * 4)
+        return min(max(slope, self._slope * RISE_MIN), self._slope * RISE_MAX)
 
 
 def search(target: Target, sample: Callable[[int], float]) -> tuple[int, float]:

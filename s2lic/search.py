@@ -23,7 +23,9 @@ from s2lic.transform.row import STRIDE
 # does not know of it; least so where steps of y are fine. For the same reason a zero costs more than its own error.
 STEP_COARSE, STEP_FINE, FALL = 0.25, 0.4, 0.6
 STRICTNESS = 1.5
+# Steps are divided by the curvature, and one random probe may find none, or less, in a channel that g_s hardly heeds.
 CURVATURE_MIN = 1e-3
+# In steps of y: well within one, the reach that the curvature is asked for.
 PROBE = 0.25
 
 

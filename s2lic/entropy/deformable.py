@@ -13,7 +13,9 @@ from s2lic.entropy.conv import Conv
 from s2lic.kernels.deformable_attention import deformable_attention
 
 GRID_MAX = 16
+# In grid cells: s of the paper, which keeps points from wandering off.
 OFFSET_REACH = 2.0
+# A head's bias is a curve over one number, computed in float64 in every slice but the first: it has to be small.
 BIAS_HIDDEN = 16
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError, WeightsError
 from s2lic.files import make_folder, write_atomically
 
-EMA_DECAY = 0.995
+EMA_DECAY = 0.995  # an average over about the last 1 / (1 - 0.995) = 200 steps
 
 
 class Average:

@@ -15,6 +15,7 @@ from s2lic.errors import WeightsError
 from s2lic.model import S2LIC
 from s2lic.train.data import Source
 
+# z of 192 crops is computed once, and each batch of it serves 25 steps: nothing but the small prior moves.
 FIT_STEPS, FIT_BATCHES, FIT_BATCH, FIT_CROP = 300, 12, 16, 256
 FIT_RATE = 3e-3
 

@@ -12,6 +12,8 @@ from torch import Tensor
 RAMP = np.array([[0, 0, 0], [40, 20, 120], [190, 40, 110], [250, 140, 30], [255, 250, 190]], float)
 BLUR = 8  # relevance of single pixels is as rough as noise
 BRIGHT = 0.99
+# Full heat covers this much of the picture, so that what is relevant can still be told; what shows is dimmed below it.
+COVER, DIM = 0.7, 0.6
 
 
 def smoothed(x: Tensor) -> Tensor:
@@ -37,7 +39,7 @@ def overlay(picture: Image.Image, x: Tensor) -> Image.Image:
     steps = np.linspace(0, 1, len(RAMP))
     heat = np.stack([np.interp(share[..., 0], steps, RAMP[:, channel]) for channel in range(3)], axis=-1)
     under = np.asarray(picture.convert("L"), float)[..., None]
-    return Image.fromarray(np.round((1 - 0.7 * share) * 0.6 * under + share * heat).clip(0, 255).astype(np.uint8))
+    return Image.fromarray(np.round((1 - COVER * share) * DIM * under + share * heat).clip(0, 255).astype(np.uint8))
 
 
 def regions(x: Tensor) -> Image.Image:
