@@ -14,7 +14,7 @@ import typer
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
 from s2lic.cli.batch import SKIPPED, Facts, Manner
 from s2lic.cli.coding import code
-from s2lic.cli.device import shared_codec
+from s2lic.cli.device import model_file, shared_codec
 from s2lic.cli.existing import is_whole_picture
 from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
 from s2lic.cli.options import (
@@ -98,7 +98,7 @@ def decode(
     if background is not None:
         colour_of(background)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
-    batch = plan(sources, outputs, CODED, recursive, as_json)
+    batch = plan(sources, outputs, CODED, recursive, as_json, [model_file(model)])
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value)
 
     stages = Decoding(extension, background, strip, max_pixels, force, skip_existing, quiet)

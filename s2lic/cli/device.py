@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
@@ -59,6 +60,11 @@ def shared_codec(
         return opened[0]
 
     return get
+
+
+def model_file(model: str | None) -> str | None:
+    """The weights file that `--model` names, if it names no shipped weights."""
+    return model if model is not None and Path(model).suffix == ".safetensors" else None
 
 
 def pick_device(name: DeviceName) -> str:

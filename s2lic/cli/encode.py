@@ -10,7 +10,7 @@ import typer
 from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header
 from s2lic.cli.batch import SKIPPED, Facts, Manner
 from s2lic.cli.coding import code
-from s2lic.cli.device import shared_codec
+from s2lic.cli.device import model_file, shared_codec
 from s2lic.cli.existing import is_whole_file
 from s2lic.cli.jobs import STANDARD, Job, Outputs, Wanted, plan
 from s2lic.cli.options import (
@@ -33,7 +33,7 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import check_target, print_note, stdin, write_output
-from s2lic.cli.wish import Read, wish_of
+from s2lic.cli.wish import Read, map_file, wish_of
 from s2lic.effort import EFFORT, EFFORT_MAX, EFFORT_TILED
 from s2lic.tiles import SIDE, SIDE_MAX, SIDE_MIN
 
@@ -110,7 +110,8 @@ def encode(
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
     wish = wish_of(quality, effort, roi, cond, adapt, max_pixels, **targets)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
-    batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json)
+    read = (map_file(roi), cond, model_file(model))
+    batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json, read)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile)
 
     stages = Encoding(max_pixels, strict, strip, force, skip_existing, quiet)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2lic.bitstream import DEFAULT_MAX_PIXELS
-from s2lic.cli.device import open_codec
-from s2lic.cli.jobs import STANDARD
+from s2lic.cli.device import model_file, open_codec
+from s2lic.cli.jobs import STANDARD, Job, check_targets
 from s2lic.cli.options import Cond, Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import check_target, print_json, print_note, write_output
@@ -85,6 +85,7 @@ def explain(
     target = output or str(Path(source).with_suffix(".explain.png"))
     if target != STANDARD and Path(target).suffix.lower() != ".png":
         raise OutputFormatError(f"what explain shows is a PNG: name it so, not {target}")
+    check_targets([Job(source, target)], as_json, [classifier, cond, model_file(model)])
     check_target(target, force)
     vector = None if cond is None else read_vector(cond)
     picture = read_image(source, max_pixels).image.convert("RGB")

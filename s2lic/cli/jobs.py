@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -66,12 +66,22 @@ def find_inputs(sources: Sequence[str], wanted: Wanted, recursive: bool) -> Batc
     return Batch([Job(source) for source, _ in found], _many(sources))
 
 
-def plan(sources: Sequence[str], outputs: Outputs, wanted: Wanted, recursive: bool, as_json: bool) -> Batch:
-    """Jobs with outputs whose folders are there. Raises UsageError, InputMissingError or OutputUnwritableError."""
+def plan(
+    sources: Sequence[str],
+    outputs: Outputs,
+    wanted: Wanted,
+    recursive: bool,
+    as_json: bool,
+    read: Sequence[str | Path | None] = (),
+) -> Batch:
+    """Jobs with outputs whose folders are there; `read` are files that are read beside the inputs.
+
+    Raises UsageError, InputMissingError or OutputUnwritableError.
+    """
     _check_request(sources, outputs)
     found = _find(sources, wanted, recursive)
     jobs = [Job(source, outputs.name(source, within)) for source, within in found]
-    _check_targets(jobs, as_json)
+    check_targets(jobs, as_json, read)
     if outputs.outdir is not None:
         for folder in {Path(job.target or "").parent for job in jobs}:
             make_folder(folder)
@@ -128,17 +138,19 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _check_targets(jobs: Sequence[Job], as_json: bool) -> None:
-    """Refuse outputs that would meet each other, an input or the wrong end of a pipe."""
-    sources = {_real(job.source) for job in jobs if job.source != STANDARD}
+def check_targets(jobs: Sequence[Job], as_json: bool, read: Sequence[str | Path | None] = ()) -> None:
+    """Refuse outputs that would meet each other, an input, a file that is read beside it or the wrong end of a pipe.
+
+    Raises UsageError, OutputUnwritableError.
+    """
+    inputs = places([*(job.source for job in jobs if job.source != STANDARD), *read])
     taken: dict[Path, str] = {}
     for job in jobs:
         if job.target == STANDARD:
             _check_stdout(as_json)
             continue
         target = _real(job.target or "")
-        if target in sources:
-            raise UsageError(f"{job.target} is an input itself; give another output with -o or --outdir")
+        check_apart(job.target or "", inputs)
         if taken.get(target) == job.source:
             raise UsageError(f"{job.source} is named twice; name it once")
         if target in taken:
@@ -148,7 +160,18 @@ def _check_targets(jobs: Sequence[Job], as_json: bool) -> None:
         taken[target] = job.source
 
 
-def _real(name: str) -> Path:
+def places(names: Iterable[str | Path | None]) -> set[Path]:
+    """Where files lie, however they are named; None is none."""
+    return {_real(name) for name in names if name is not None}
+
+
+def check_apart(target: str | Path, inputs: set[Path]) -> None:
+    """Refuse an output that lies where an input does. Raises UsageError."""
+    if _real(target) in inputs:
+        raise UsageError(f"{target} is an input itself; give another output")
+
+
+def _real(name: str | Path) -> Path:
     """Where it leads, past links and dots; a name that leads nowhere stays as it is."""
     return Path(os.path.realpath(name))
 

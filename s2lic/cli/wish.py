@@ -88,10 +88,15 @@ def wish_of(
     from s2lic.condition import read_vector
     from s2lic.images import read_image
 
-    target = _target(quality, adapt, targets)
-    mask = None if roi in (None, SALIENCY) else read_image(roi, max_pixels).image
+    target, grey = _target(quality, adapt, targets), map_file(roi)
+    mask = None if grey is None else read_image(grey, max_pixels).image
     vector = None if cond is None else read_vector(cond)
     return Wish(50.0 if quality is None else quality, target, effort, mask, roi == SALIENCY, vector, adapt)
+
+
+def map_file(roi: str | None) -> str | None:
+    """The picture that `--roi` names, if it names one."""
+    return None if roi == SALIENCY else roi
 
 
 def _target(quality: float | None, adapt: int, targets: dict[str, float | None]) -> dict[str, float]:

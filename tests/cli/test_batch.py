@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -190,6 +191,36 @@ def test_an_input_is_no_output_by_another_path_either(run: Run, album: Path, out
     result = run("encode", "photo.png", "-o", output, "--force")
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert "is an input itself" in result.err
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["named", "linked"])
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("encode", "photo.png", "--roi", "map.png"), "map.png"),
+        (("encode", "photo.png", "--cond", "told.npy"), "told.npy"),
+        (("encode", "photo.png", "--model", "own.safetensors"), "own.safetensors"),
+        (("decode", "photo.s2lic", "--model", "own.safetensors"), "own.safetensors"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_is_read_beside_the_inputs_is_no_output_either(
+    run: Run, photo: Path, words: tuple[str, ...], name: str, linked: bool
+) -> None:
+    run("encode", photo)
+    Image.new("L", (8, 8)).save("map.png")
+    np.save("told.npy", [1.0])
+    Path("own.safetensors").write_bytes(b"weights")
+    Path("link.bin").symlink_to(name)
+    before = Path(name).read_bytes()
+    result = run(*words, "-o", "link.bin" if linked else name, "--force")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "is an input itself" in result.err
+    assert Path(name).read_bytes() == before
+
+
+def test_words_that_name_no_file_are_no_inputs(run: Run, photo: Path) -> None:
+    assert run("encode", photo, "--model", "nano", "-o", "nano").code == 0
 
 
 def test_an_input_that_is_named_twice_is_told_so(run: Run, photo: Path) -> None:

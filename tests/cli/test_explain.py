@@ -51,6 +51,35 @@ def test_a_map_that_is_not_there_is_the_callers_fault(run: Run, photo: Path) -> 
     assert "nothing.png" in found.err
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ((), "photo.png"),
+        (("--cond", "told.png"), "told.png"),
+        (("--target", "logit", "--classifier", "net.png"), "net.png"),
+    ],
+    ids=["picture", "cond", "classifier"],
+)
+@pytest.mark.parametrize("linked", [False, True], ids=["named", "linked"])
+def test_what_is_read_is_never_overwritten(
+    run: Run, photo: Path, words: tuple[str, ...], kept: str, linked: bool
+) -> None:
+    for name in ("told.png", "net.png"):
+        Path(name).write_bytes(b"mine")
+    Path("link.png").symlink_to(kept)
+    before = Path(kept).read_bytes()
+    result = run("explain", photo.name, *words, "-o", "link.png" if linked else kept, "--force", "--model", MODEL)
+    assert result.code == 2
+    assert "is an input itself" in result.err
+    assert Path(kept).read_bytes() == before
+
+
+def test_stdout_takes_the_picture_or_json_and_not_both(run: Run, photo: Path) -> None:
+    result = run("explain", photo.name, "-o", "-", "--json", "--model", MODEL)
+    assert (result.code, result.out) == (2, b"")
+    assert "give -o FILE" in result.err
+
+
 def test_an_output_of_another_format_is_refused_before_any_work(run: Run, photo: Path) -> None:
     found = run("explain", photo.name, "-o", "map.jpg")
     assert found.code == 2
