@@ -30,7 +30,7 @@ def calibrate(
     """Choose the heads of a model whose attention sinks are worth calibrating (ACT)."""
     from s2lic.eval.calibrate import calibrated
 
-    check_weights(Path(output), force)
+    check_weights(Path(output), force, [weights])
     with progress("trying heads", quiet) as done:
         own, found = calibrated(weights, data, round(100 * quality), done)
     write_output(output, own, force)

@@ -179,7 +179,7 @@ def _check(plan: Plan, export: Path | None, resume: bool) -> None:
             else f"a run is in {plan.out}: --resume goes on with it, another --out begins a new one"
         )
     if export is not None:
-        check_weights(export, force=True)
+        check_weights(export, force=True, read=[plan.init])
     if plan.optimiser == OptimiserName.soap.value:
         try:
             importlib.import_module("pytorch_optimizer")

@@ -53,3 +53,11 @@ def test_quiet_leaves_the_file_alone_to_speak(run: Run) -> None:
     words = ("--data", "photos", "-o", "act.safetensors", "--quiet")
     assert run("calibrate", MODEL, *words) == Result(0, b"", "")
     assert Path("act.safetensors").exists()
+
+
+def test_the_model_is_not_overwritten_by_its_calibration(run: Run) -> None:
+    Path("own.safetensors").write_bytes(b"mine")
+    result = run("calibrate", "own.safetensors", "--data", "photos", "-o", "./own.safetensors", "--force")
+    assert result.code == 2
+    assert "is an input itself" in result.err
+    assert Path("own.safetensors").read_bytes() == b"mine"

@@ -22,7 +22,7 @@ def export(
     """Write the averaged weights of a training as a weights file, and check it."""
     if not is_folder(checkpoint):
         check_input(checkpoint)
-    check_weights(output, force)
+    check_weights(output, force, [checkpoint])
     from s2lic.train.export import export_checkpoint
 
     export_checkpoint(checkpoint, output, force)

@@ -32,7 +32,7 @@ def fit(
 ) -> None:
     """Fit the probabilities of symbols to those that the encoder sends for pictures."""
     check_input(weights)
-    check_weights(output, force)
+    check_weights(output, force, [weights])
     from s2lic.train.fit import fitted
 
     with progress("encoding", quiet) as done:

@@ -35,6 +35,15 @@ def test_a_file_that_is_there_is_kept_unless_forced(run: Run) -> None:
     assert run(*FIT, "--force").code == 0
 
 
+def test_a_file_is_not_fitted_onto_itself(run: Run) -> None:
+    Path("base.safetensors").write_bytes(b"mine")
+    Path("link.safetensors").symlink_to("base.safetensors")
+    result = run("weights", "fit", "base.safetensors", "--data", "photos", "-o", "link.safetensors", "--force")
+    assert result.code == 2
+    assert "is an input itself" in result.err
+    assert Path("base.safetensors").read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
