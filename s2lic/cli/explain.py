@@ -77,6 +77,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show which parts of a picture cost its bits, or make a class of it, as heat over the picture."""
+    from s2lic.alpha import split
     from s2lic.condition import read_vector
     from s2lic.eval.explain.overlay import grey, overlay
     from s2lic.images import read_image
@@ -88,7 +89,7 @@ def explain(
     check_targets([Job(source, target)], as_json, [classifier, cond, model_file(model)])
     check_target(target, force)
     vector = None if cond is None else read_vector(cond)
-    picture = read_image(source, max_pixels).image.convert("RGB")
+    picture = split(read_image(source, max_pixels).image)[0].convert("RGB")
     with progress(f"explaining {source}", quiet):
         found = (
             _bits(open_codec(device, model, max_pixels), picture, quality, vector)

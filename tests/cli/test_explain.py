@@ -27,6 +27,15 @@ def test_a_map_lies_over_the_picture(run: Run, photo: Path, show: str) -> None:
         assert (image.mode, image.size) == ("RGB", (40, 24))
 
 
+def test_colour_that_does_not_show_takes_no_bits(run: Run) -> None:
+    found = []
+    for colours in (Image.effect_noise((64, 64), 80).convert("RGB"), Image.new("RGB", (64, 64), "red")):
+        colours.putalpha(0)
+        colours.save("hidden.png")
+        found.append(json.loads(run("explain", "hidden.png", "--force", "--model", MODEL, "--json").out)["y_bits"])
+    assert found[0] == found[1]
+
+
 def test_a_map_alone_serves_as_regions(run: Run, photo: Path) -> None:
     assert run("explain", photo.name, "--plain", "-o", "map.png", "--model", MODEL).code == 0
     with Image.open("map.png") as image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from s2lic.alpha import split
 from s2lic.codec import Codec
 from s2lic.eval.explain.bits import explain
 from s2lic.eval.explain.overlay import regions, smoothed
@@ -18,6 +19,6 @@ def salient_regions(codec: Codec, picture: Image.Image, cond: ArrayLike | None =
 
     `cond` is what the model is told of the picture. Raises ConditionMissingError, ConditionShapeError.
     """
-    small = picture.convert("RGB")
+    small = split(picture)[0].convert("RGB")
     small.thumbnail((SIDE, SIDE))
     return regions(salience(smoothed(explain(codec, small, LEVEL, cond).pixels)))

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from s2lic.alpha import split
 from s2lic.bitstream import unpack
 from s2lic.codec import Codec
 from s2lic.errors import ConditionMissingError, ConditionShapeError, ImageSizeError
@@ -81,6 +82,14 @@ def test_a_cells_bits_lie_evenly_on_its_pixels() -> None:
     values = torch.tensor([[256.0, 512.0]])
     assert spread(values, (16, 32)).sum() == 768
     assert spread(values, (9, 20))[:, 16:].unique().tolist() == [2.0]
+
+
+def test_colour_that_does_not_show_does_not_stand_out() -> None:
+    image = picture("portrait")
+    image.putalpha(Image.linear_gradient("L").resize(image.size).point(lambda a: 255 * (a >= 128)))
+    seen = split(image)[0]
+    assert salient_regions(codec(), image).tobytes() == salient_regions(codec(), seen).tobytes()
+    assert salient_regions(codec(), image).tobytes() != salient_regions(codec(), image.convert("RGB")).tobytes()
 
 
 def test_what_stands_out_becomes_a_map_of_regions() -> None:
