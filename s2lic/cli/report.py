@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -40,8 +42,14 @@ def tell(error: S2licError, verbose: bool, source: str | None = None) -> None:
     """One line on stderr, behind the traceback if that is wanted; `source` says which of many inputs it is about."""
     if verbose:
         traceback.print_exception(error)
-    where = f"{source}: " if source is not None and source not in str(error) else ""
+    where = f"{source}: " if source is not None and not mentions(str(error), source) else ""
     print(one_line(f"s2lic: {where}{error}"), file=sys.stderr)  # noqa: T201
+
+
+def mentions(text: str, source: str) -> bool:
+    """Whether a text names a file; a name without an ending, as `a` or `file`, may stand in it as a word."""
+    alone = rf"(?<![\w./\\-]){re.escape(source)}(?![\w/\\-]|\.\w)"
+    return Path(source).suffix != "" and re.search(alone, text) is not None
 
 
 def one_line(text: str) -> str:

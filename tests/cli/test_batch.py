@@ -17,6 +17,7 @@ from s2lic.bitstream import read_header
 from s2lic.cli import batch
 from s2lic.cli.batch import Manner, Outcome
 from s2lic.cli.jobs import Batch, Job
+from s2lic.cli.report import mentions
 from s2lic.errors import CorruptError, InputMissingError, S2licError
 
 from .conftest import FakeCodec, Result
@@ -80,6 +81,28 @@ def test_the_others_go_on_where_one_fails(run: Run, album: Path, threads: int) -
     assert "album/aa.png is not a picture" in told[0]
     assert "absent.png" in told[1]
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("name", ["a", "file", "magic", "s2lic"])
+def test_a_file_that_fails_is_named_whatever_words_its_name_is_of(run: Run, photo: Path, name: str) -> None:
+    Path(name).write_bytes(b"broken")
+    told = run("info", name, "photo.png").err.splitlines()
+    assert [line.split(": ")[1] for line in told if line.startswith("s2lic: ")] == [name, "photo.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "named"),
+    [
+        ("cannot read b/a.png: no such file", "b/a.png", True),
+        ("a.png is not a picture", "a.png", True),
+        ("a.png.s2lic is already there", "a.png", False),
+        ("b/a.png is already there", "a.png", False),
+        ("a-a.png is already there", "a.png", False),
+        ("this is not a file of ours", "a", False),
+    ],
+)
+def test_a_name_counts_only_where_it_stands_alone(text: str, source: str, named: bool) -> None:
+    assert mentions(text, source) == named
 
 
 def test_faults_of_the_request_alone_exit_with_2(run: Run, photo: Path) -> None:
