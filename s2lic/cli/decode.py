@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from s2lic.codec import Codec
 
+Part = tuple[int, int, int, int]  # left, top, width, height in pixels
+
 Format = Annotated[
     str | None,
     typer.Option("--format", help="The outputs' format where -o names none: png, jpg, webp... [default: png]"),
@@ -101,7 +103,7 @@ def decode(
     batch = plan(sources, outputs, CODED, recursive, as_json, [model_file(model)])
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value)
 
-    stages = Decoding(extension, background, strip, max_pixels, force, skip_existing, quiet)
+    stages = Decoding(extension, part, background, strip, max_pixels, force, skip_existing, quiet)
     work = Stages(stages.begin, partial(_decoded, part=part), stages.end).work(codec, device)
     code(batch, work, _line, Manner(quiet, as_json, verbose, jobs), "decoding")
 
@@ -120,6 +122,7 @@ class Decoding:
     """What comes before and after coding: a file is read, a picture is written; `extension` is for stdout."""
 
     extension: str
+    part: Part | None
     background: str | None
     strip: bool
     max_pixels: int
@@ -152,10 +155,11 @@ class Decoding:
             print_note(f"s2lic: note: {job.source}: {file.form} has no place for {', '.join(lost)}", self.quiet)
         data = encode_image(image, file.form, self.background)
         write_output(job.target or STANDARD, data, self.force or self.skip_existing)
-        return {"width": image.width, "height": image.height, "bytes": len(file.data), "seconds": seconds}
+        crop = {} if self.part is None else {"crop": self.part}
+        return {"width": image.width, "height": image.height, **crop, "bytes": len(file.data), "seconds": seconds}
 
 
-def _decoded(coder: Codec, files: Sequence[Coded], part: tuple[int, int, int, int] | None) -> list[Image.Image]:
+def _decoded(coder: Codec, files: Sequence[Coded], part: Part | None) -> list[Image.Image]:
     if part is not None or len(files) == 1:
         return [coder.decode(file.data, crop=part) for file in files]
     return coder.decode_many([file.data for file in files])
@@ -172,7 +176,7 @@ def _extension(format_name: str | None, output: str | None) -> str:
     return format_of(f"a picture.{format_name.removeprefix('.')}")
 
 
-def _crop(words: str | None, skip_existing: bool) -> tuple[int, int, int, int] | None:
+def _crop(words: str | None, skip_existing: bool) -> Part | None:
     """The numbers of `--crop`. Raises UsageError."""
     if words is None:
         return None

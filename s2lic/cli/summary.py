@@ -20,12 +20,13 @@ def print_summary(outcomes: Sequence[Outcome], seconds: float) -> None:
 
 
 def totals(outcomes: Sequence[Outcome]) -> Facts:
-    """Sums over the outcomes; bpp is of all bytes over all pixels."""
+    """Sums over the outcomes; bpp is of all bytes over all pixels, and none where only crops were decoded of them."""
     facts = [outcome.facts for outcome in outcomes if outcome.status == DONE]
     pixels = sum(int(str(row["width"])) * int(str(row["height"])) for row in facts)
     size = sum(int(str(row["bytes"])) for row in facts)
     counts = {status: sum(outcome.status == status for outcome in outcomes) for status in (DONE, SKIPPED, FAILED)}
-    return {**counts, "megapixels": pixels / 1e6, "bytes": size, "bpp": 8 * size / pixels if pixels else 0.0}
+    bpp = {} if any("crop" in row for row in facts) else {"bpp": 8 * size / pixels if pixels else 0.0}
+    return {**counts, "megapixels": pixels / 1e6, "bytes": size, **bpp}
 
 
 def _totals(outcomes: Sequence[Outcome], seconds: float) -> object:

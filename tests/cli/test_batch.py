@@ -116,6 +116,12 @@ def test_the_summary_counts_and_names_the_causes(run: Run, album: Path) -> None:
     assert run("encode", "album/a.png", "album/b.JPG", "--outdir", "quiet", "--quiet") == Result(0, b"", "")
 
 
+def test_bits_a_pixel_are_told_of_whole_pictures_only(run: Run, album: Path) -> None:
+    run("encode", "album", "--outdir", "coded")
+    assert "bpp" in run("decode", "coded", "--outdir", "whole").err
+    assert "bpp" not in run("decode", "coded", "--outdir", "part", "--crop", "0,0,4,2").err
+
+
 def test_json_is_a_list_with_an_object_for_each_input(run: Run, album: Path) -> None:
     (album / "aa.png").write_bytes(b"broken")
     rows = json.loads(run("encode", "album", "--outdir", "coded", "--json").out)

@@ -194,7 +194,8 @@ def test_progress_shows_on_a_terminal_and_is_wiped(run: Run, photo: Path, monkey
 def test_a_crop_of_the_picture_is_written(run: Run, photo: Path) -> None:
     Path("a.bin").write_bytes(coded(photo))
     assert run("decode", "a.bin", "-o", "a.png").code == 0
-    assert run("decode", "a.bin", "-o", "part.png", "--crop", "3,4,20,10").code == 0
+    facts = json.loads(run("decode", "a.bin", "-o", "part.png", "--crop", "3,4,20,10", "--json").out)
+    assert (facts["crop"], facts["width"], facts["height"]) == ([3, 4, 20, 10], 20, 10)
     with Image.open("a.png") as image, Image.open("part.png") as part:
         assert np.array_equal(np.asarray(part), np.asarray(image)[4:14, 3:23])
 
