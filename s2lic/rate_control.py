@@ -28,11 +28,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """A goal in the unit of its kind, and how near is near enough."""
+    """A goal in the unit of its kind, and how near is near enough; `pixels` of the picture if it was said in bytes."""
 
     kind: Kind
     goal: float
     tolerance: float
+    pixels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def target_of(bpp: float | None, size: int | None, psnr: float | None, pixels: t
         raise UsageError(f"a target is a positive number, not {given[0]}")
     if psnr is not None:
         return Target(Kind.psnr, psnr, PSNR_TOLERANCE)
-    return Target(Kind.rate, math.log(bpp if bpp is not None else 8 * given[0] / math.prod(pixels)), RATE_TOLERANCE)
+    if bpp is not None:
+        return Target(Kind.rate, math.log(bpp), RATE_TOLERANCE)
+    return Target(Kind.rate, math.log(8 * given[0] / math.prod(pixels)), RATE_TOLERANCE, math.prod(pixels))
 
 
 class Curve:
@@ -138,9 +141,15 @@ def _check_reach(target: Target, level: int, value: float) -> None:
     below = level == 0 and target.goal < value - 2 * target.tolerance
     above = level == QUALITY_MAX and target.goal > value + 2 * target.tolerance
     if below or above:
-        side, word = ("least", "0") if below else ("most", "100")
-        raise TargetRangeError(f"the target is out of reach: quality {word} gives {_shown(target, value)}, the {side}")
+        side, word, mend = ("least", "0", "more") if below else ("most", "100", "less")
+        found = f"quality {word} gives {_shown(target, value)}, the {side}"
+        raise TargetRangeError(f"the target is out of reach: {found}; aim at that or {mend}")
 
 
 def _shown(target: Target, value: float) -> str:
-    return f"{value:.2f} dB" if target.kind is Kind.psnr else f"{math.exp(value):.4f} bits a pixel"
+    """The value in the unit that the goal was said in."""
+    if target.kind is Kind.psnr:
+        return f"{value:.2f} dB"
+    if target.pixels is not None:
+        return f"{math.exp(value) * target.pixels / 8:.0f} bytes"
+    return f"{math.exp(value):.4f} bits a pixel"

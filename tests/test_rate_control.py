@@ -82,9 +82,17 @@ def test_what_is_kept_beside_the_pixels_counts_for_the_first_guess(effort: int) 
     assert bits[1] - bits[0] == pytest.approx(8 * 6000)
 
 
-@pytest.mark.parametrize("targets", [{"target_bpp": 1e-4}, {"target_size": 10**7}, {"target_psnr": 90.0}])
-def test_what_no_quality_gives_is_refused_with_what_can_be_had(targets: dict[str, float]) -> None:
-    with pytest.raises(TargetRangeError, match=r"quality (0|100) gives \d+\.\d+"):
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        ({"target_bpp": 1e-4}, r"quality 0 gives 0\.\d+ bits a pixel, the least; aim at that or more"),
+        ({"target_size": 10**7}, r"quality 100 gives \d+ bytes, the most; aim at that or less"),
+        ({"target_psnr": 90.0}, r"quality 100 gives \d+\.\d+ dB, the most; aim at that or less"),
+    ],
+    ids=["bpp", "size", "psnr"],
+)
+def test_what_no_quality_gives_is_refused_with_what_can_be_had(targets: dict[str, float], told: str) -> None:
+    with pytest.raises(TargetRangeError, match=told):
         codec().encode(picture("shapes"), **targets)  # type: ignore[arg-type]
 
 
@@ -102,8 +110,16 @@ def test_targets_that_contradict_are_the_callers_fault(arguments: dict[str, floa
         codec().encode(picture("shapes"), **arguments)  # type: ignore[arg-type]
 
 
+def test_the_size_that_is_told_can_be_had() -> None:
+    image = picture("shapes")
+    with pytest.raises(TargetRangeError) as caught:
+        codec().encode(image, target_size=10)
+    least = int(str(caught.value).split("gives ")[1].split(" bytes")[0])
+    assert len(codec().encode(image, target_size=least)) == least
+
+
 def test_a_size_in_bytes_is_a_rate() -> None:
-    assert target_of(None, 1000, None, (80, 50)) == Target(Kind.rate, math.log(2), 0.007)
+    assert target_of(None, 1000, None, (80, 50)) == Target(Kind.rate, math.log(2), 0.007, 4000)
 
 
 @pytest.mark.parametrize("offset", [-0.3, 0.0, 0.2])
