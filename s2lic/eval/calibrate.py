@@ -12,12 +12,14 @@ from PIL import Image
 
 from s2lic.entropy.quality import quality_lambda
 from s2lic.entropy.tables import Tables
-from s2lic.errors import UsageError
+from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.images import is_picture_name, open_image
 from s2lic.model import S2LIC, build, variant
 from s2lic.networks import Networks
 from s2lic.progress import Done, counted, unheard
 from s2lic.transform.blocks.act import Act
+from s2lic.transform.blocks.table import wrappable
+from s2lic.transform.choice import takes_wrapper
 from s2lic.trials import Trials
 from s2lic.weights.facts import TABLE_PREFIX
 from s2lic.weights.store import Weights, export, load, parsed
@@ -55,7 +57,13 @@ def wrapped(weights: Weights) -> bytes:
 
     Raises BlockChoiceError for a model without softmax attention.
     """
-    model = build(variant(weights.model.row, wrap="act"))
+    row = weights.model.row
+    if not takes_wrapper(row.transform):
+        raise BlockChoiceError(
+            f"there is nothing to calibrate in '{row.name}', whose blocks lack softmax attention; give weights of a "
+            f"model of {wrappable()}"
+        )
+    model = build(variant(row, wrap="act"))
     model.load_state_dict({k: v.float() for k, v in weights.model.state_dict().items()}, strict=False)
     for rule in _rules(model).values():
         rule.chosen.zero_()

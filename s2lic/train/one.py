@@ -18,6 +18,8 @@ from s2lic.model import S2LIC, build, variant
 from s2lic.pixels import pad, to_tensor
 from s2lic.search import worth
 from s2lic.train.adapter import PART
+from s2lic.transform.blocks.table import wrappable
+from s2lic.transform.choice import takes_wrapper
 
 WRAP = "p_adapter"
 RATE = 3e-2
@@ -52,9 +54,14 @@ def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Vect
 
 def _with_adapters(model: S2LIC) -> S2LIC:
     """A copy whose attention in g_a has adapters, which change nothing yet unless the model's own did."""
-    row = model.row if model.row.transform.wrap == WRAP else variant(model.row, wrap=WRAP)
+    if not takes_wrapper(model.row.transform):
+        raise BlockChoiceError(
+            f"no adapter (--adapt) can stand in '{model.row.name}', whose blocks lack softmax attention; leave --adapt "
+            f"out, or take a model of {wrappable()}"
+        )
     if model.row.transform.wrap not in ("", WRAP):
         raise BlockChoiceError(f"the attention of this model is wrapped by '{model.row.transform.wrap}' already")
+    row = variant(model.row, wrap=WRAP)
     own, device = copy.deepcopy(model), next(model.parameters()).device
     own.g_a = build(row).g_a.to(device).requires_grad_(False).eval()
     own.g_a.load_state_dict(model.g_a.state_dict(), strict=False)

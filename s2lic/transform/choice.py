@@ -67,6 +67,11 @@ def conditioned(row: TransformRow) -> bool:
     return any(block_row(key).needs_cond for key in (*row.blocks, row.mlp, row.gate) if key)
 
 
+def takes_wrapper(row: TransformRow) -> bool:
+    """Whether a wrapper can stand in g_a and g_s: all their mixers have softmax attention."""
+    return all(block_row(key).softmax for key in _wrapped(row))
+
+
 def _words(row: TransformRow) -> dict[str, str]:
     return dict(zip(WORDS, (",".join(row.blocks), row.mlp, row.gate, row.wrap, str(row.cond)), strict=True))
 
@@ -94,10 +99,14 @@ def _check(row: TransformRow) -> None:
 def _check_wrap(row: TransformRow) -> None:
     """A wrapper stands around every mixer, and there must be one: blocks of convolutions have no attention."""
     options_of(row.wrap)
-    present = [key for key, depth in zip(row.blocks, row.depths, strict=True) if depth]
-    mixers = [key for key in present if block_row(key).kind == "mixer"]
-    for key in mixers or present:
+    for key in _wrapped(row):
         check_wrap(key, row.wrap)
+
+
+def _wrapped(row: TransformRow) -> list[str]:
+    """The blocks that a wrapper would stand around."""
+    present = [key for key, depth in zip(row.blocks, row.depths, strict=True) if depth]
+    return [key for key in present if block_row(key).kind == "mixer"] or present
 
 
 def _require(key: str, kinds: tuple[str, ...]) -> None:

@@ -224,5 +224,10 @@ def check_wrap(key: str, wrap: str) -> None:
     if block_row(wrap).kind != "wrapper":
         raise BlockChoiceError(f"'{wrap}' is a {block_row(wrap).kind} and cannot stand for a wrapper")
     if not block_row(key).softmax:
-        able = ", ".join(row.key for row in ROWS.values() if row.softmax)
+        able = wrappable()
         raise BlockChoiceError(f"'{wrap}' wraps softmax attention, which '{key}' has none of; take one of {able}")
+
+
+def wrappable() -> str:
+    """The keys of the blocks that a wrapper can stand around, for a message."""
+    return ", ".join(row.key for row in ROWS.values() if row.softmax)
