@@ -134,7 +134,7 @@ def _loaded(image: Image.Image) -> Picture:
 def _refuse_losses(picture: Picture) -> None:
     if losses := [note.text for note in picture.notes if note.lossy]:
         raise LossyConversionError(
-            f"refused, since something would be lost: {'; '.join(losses)}; leave strict out to allow it"
+            f"refused, since something would be lost: {'; '.join(losses)}; leave strict (--strict) out to allow it"
         )
 
 
