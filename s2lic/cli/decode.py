@@ -36,7 +36,7 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import CODED, check_target, print_note, read_input, write_output
-from s2lic.errors import UsageError
+from s2lic.errors import OutputFormatError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -167,13 +167,17 @@ def _decoded(coder: Codec, files: Sequence[Coded], part: Part | None) -> list[Im
 
 def _extension(format_name: str | None, output: str | None) -> str:
     """The ending of outputs that are not named. Raises UsageError or OutputFormatError."""
-    from s2lic.formats import format_of
+    from s2lic.formats import FORMATS
 
     if format_name is None:
         return ".png"
     if output is not None and output != STANDARD:
         raise UsageError("-o names the format already, by its extension; leave --format out")
-    return format_of(f"a picture.{format_name.removeprefix('.')}")
+    extension = f".{format_name.removeprefix('.').lower()}"
+    if extension not in FORMATS:
+        known = ", ".join(name.removeprefix(".") for name in FORMATS)
+        raise OutputFormatError(f"there is no --format {format_name}; there are {known}")
+    return extension
 
 
 def _crop(words: str | None, skip_existing: bool) -> Part | None:

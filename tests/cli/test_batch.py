@@ -260,7 +260,9 @@ def test_an_input_that_is_named_twice_is_told_so(run: Run, photo: Path) -> None:
 def test_a_format_has_one_place(run: Run, photo: Path) -> None:
     run("encode", photo)
     assert run("decode", "photo.s2lic", "-o", "x.png", "--format", "jpg").code == 2
-    assert run("decode", "photo.s2lic", "--format", "xyz").code == 2
+    unknown = run("decode", "photo.s2lic", "--format", "gif")
+    assert unknown.code == 2
+    assert unknown.err.startswith("s2lic: there is no --format gif; there are png, ")
     assert run("decode", "photo.s2lic", "-o", "-", "--format", "ppm").out.startswith(b"P6")
 
 
