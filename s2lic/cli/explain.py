@@ -104,7 +104,7 @@ def explain(
     if as_json:
         print_json({"input": source, "output": target, "show": show.value, "target": of.value, **facts})
         return
-    print_note(f"{target}: {words}, {100 * found.kept:.0f} % traced to pixels", quiet)
+    print_note(f"{target}: {words}{_share(found.kept)}", quiet)
 
 
 def _check(of: Target, classifier: Path | None, label: int | None, show: Show, cond: Path | None) -> None:
@@ -140,6 +140,11 @@ def _told(found: Explained | Judged, quality: float) -> tuple[dict[str, object],
         return {"quality": quality, **bits, "kept": found.kept}, f"{found.total / 8:.0f} bytes of symbols"
     facts: dict[str, object] = {"class": found.label, "logit": found.logit, "kept": found.kept}
     return facts, f"class {found.label} with a logit of {found.logit:.3f}"
+
+
+def _share(kept: float) -> str:
+    """What part was traced, where it is a part: of little, biases give more than there is, or take it away."""
+    return f", {100 * kept:.0f} % traced to pixels" if 0 <= kept <= 1 else ""
 
 
 def _map(found: Explained | Judged, show: Show, size: tuple[int, int]) -> Tensor:

@@ -36,6 +36,14 @@ def test_colour_that_does_not_show_takes_no_bits(run: Run) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(("side", "told"), [(1, False), (64, True)])
+def test_a_share_is_told_where_it_is_one(run: Run, side: int, told: bool) -> None:
+    Image.new("RGB", (side, side), "black").save("flat.png")
+    kept = json.loads(run("explain", "flat.png", "--model", MODEL, "--json").out)["kept"]
+    assert (0 <= kept <= 1) == told
+    assert ("% traced" in run("explain", "flat.png", "--force", "--model", MODEL).err) == told
+
+
 def test_a_map_alone_serves_as_regions(run: Run, photo: Path) -> None:
     assert run("explain", photo.name, "--plain", "-o", "map.png", "--model", MODEL).code == 0
     with Image.open("map.png") as image:

@@ -35,7 +35,10 @@ class Explained:
 
     @property
     def kept(self) -> float:
-        """The share of the bits that arrives at the pixels; biases and small sums keep the rest."""
+        """The share of the bits that arrives at the pixels; biases, small sums and padding keep the rest.
+
+        What biases keep may be negative, or more than all: in a small or flat picture the share is not between 0 and 1.
+        """
         return float(self.pixels.sum()) / self.total
 
 

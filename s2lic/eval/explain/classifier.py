@@ -34,7 +34,10 @@ class Judged:
 
     @property
     def kept(self) -> float:
-        """The share of the logit that arrives at the pixels; biases and small sums keep the rest."""
+        """The share of the logit that arrives at the pixels; biases and small sums keep the rest.
+
+        What biases keep may be negative, or more than all: the share is not always between 0 and 1.
+        """
         return float(self.pixels.sum()) / self.logit
 
 
