@@ -25,6 +25,8 @@ from s2lic.files import read_bytes
 from s2lic.metadata import metadata_of, upright, with_metadata
 from s2lic.modes import CUT, NOT_RGB, Note, coded_form, to_eight_bits
 
+_LIFT = "Raise max_pixels (--max-pixels), and in Python PIL.Image.MAX_IMAGE_PIXELS too, if memory allows"
+
 Source = str | Path | bytes | IO[bytes]
 ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -53,7 +55,7 @@ def read_image(
     except S2licError:
         raise
     except Image.DecompressionBombError as error:
-        raise ImageSizeError(f"{name} has more pixels than Pillow opens: {error}") from error
+        raise ImageSizeError(f"{name} has more pixels than Pillow opens: {error} {_LIFT}") from error
     except UnidentifiedImageError as error:
         raise NotAnImageError(f"{name} is not a picture that Pillow can read; give it a PNG, JPEG, WebP...") from error
     except Exception as error:  # on broken files Pillow lets any kind through

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from s2lic.bitstream import DEFAULT_MAX_PIXELS
+
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin.")]
 Output = Annotated[
     str | None,
@@ -35,8 +37,25 @@ Cond = Annotated[
     typer.Option("--cond", help="A .npy of what the encoder is told of the pictures, for a model that was trained so."),
 ]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out ICC profile, Exif and XMP.")]
+
+
+def _let_pillow_open(pixels: int) -> int:
+    """Lift Pillow's own limit to what the option allows: a process of the command line is ours, a library's is not."""
+    if pixels > DEFAULT_MAX_PIXELS:
+        from PIL import Image
+
+        Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS and max(Image.MAX_IMAGE_PIXELS, pixels)
+    return pixels
+
+
 MaxPixels = Annotated[
-    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures, which take 4 to 12 bytes a pixel.")
+    int,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        callback=_let_pillow_open,
+        help="Refuse larger pictures, which take 4 to 12 bytes a pixel.",
+    ),
 ]
 
 

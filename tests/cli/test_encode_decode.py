@@ -176,6 +176,28 @@ def test_a_picture_beyond_the_limit_is_refused(run: Run, photo: Path, command: s
     assert "--max-pixels" in result.err
 
 
+@pytest.mark.parametrize("command", ["encode", "decode"])
+@pytest.mark.parametrize(("before", "after"), [(100, 10**8), (10**9, 10**9), (None, None)])
+def test_a_higher_limit_lifts_that_of_pillow_and_never_lowers_it(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch, command: str, before: int | None, after: int | None
+) -> None:
+    Path("photo.s2lic").write_bytes(coded(photo))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", before)
+    source = photo if command == "encode" else "photo.s2lic"
+    assert run(command, source, "-o", "new.png", "--max-pixels", 10**8).code == 0
+    assert after == Image.MAX_IMAGE_PIXELS
+
+
+def test_the_limit_of_pillow_stays_where_no_higher_one_is_asked_for(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    refused = run("encode", photo)
+    assert refused.code == 1
+    assert "exceeds limit of 200 pixels" in refused.err
+    assert "Raise max_pixels (--max-pixels)" in refused.err
+
+
 def test_the_picture_comes_back_close(run: Run, photo: Path) -> None:
     run("encode", photo, "-q", "95")
     run("decode", "photo.s2lic", "-o", "back.png")
