@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from s2lic.errors import WeightsError
+from s2lic.files import make_folder, write_atomically
 
 INDEX = "index.json"
 # What an optimiser remembers is a running mean already blurred by noise; weights are not, and their average ships.
@@ -40,19 +41,20 @@ def widen(state: Any) -> Any:
 
 
 def write_parts(state: dict[str, Any], folder: Path, part_bytes: int) -> list[Path]:
-    """The state as files of at most that size and an index, which appears last and whole; older parts go then."""
+    """The state as files of at most that size and an index, which appears last; older parts go then.
+
+    Raises OutputPlaceError and OutputUnwritableError.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
     digest = hashlib.sha256(data).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     chunks = [data[i : i + part_bytes] for i in range(0, len(data), part_bytes)]
     names = [f"{digest[:12]}-{i:02d}.part" for i in range(len(chunks))]
     for name, chunk in zip(names, chunks, strict=True):
-        (folder / name).write_bytes(chunk)
-    index = folder / f"{INDEX}.new"
-    index.write_text(json.dumps({"sha256": digest, "parts": names}))
-    index.replace(folder / INDEX)
+        write_atomically(folder / name, chunk, force=True)
+    write_atomically(folder / INDEX, json.dumps({"sha256": digest, "parts": names}).encode(), force=True)
     for old in set(folder.glob("*.part")) - {folder / name for name in names}:
         old.unlink()
     return [folder / name for name in names]

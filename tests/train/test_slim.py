@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from s2lic.errors import WeightsError
+from s2lic.errors import OutputPlaceError, OutputUnwritableError, WeightsError
 from s2lic.train.slim import INDEX, read_parts, slim, widen, write_parts
 
 
@@ -45,6 +47,23 @@ def test_newer_parts_take_the_place_of_older_ones(tmp_path: Path) -> None:
     parts = write_parts({**state(), "step": 8}, tmp_path, 8000)
     assert read_parts(tmp_path)["step"] == 8
     assert sorted(tmp_path.iterdir()) == sorted([*parts, tmp_path / INDEX])
+
+
+def test_a_file_where_the_folder_should_be_is_an_error_by_name(tmp_path: Path) -> None:
+    (tmp_path / "parts").write_bytes(b"mine")
+    with pytest.raises(OutputPlaceError, match="a file is in its way"):
+        write_parts(state(), tmp_path / "parts", 4000)
+
+
+def test_a_full_disk_leaves_the_older_parts_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write_parts(state(), tmp_path, 4000)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputUnwritableError, match="free some space"):
+        write_parts({**state(), "step": 8}, tmp_path, 4000)
+    assert read_parts(tmp_path)["step"] == 7
 
 
 @pytest.mark.parametrize("harm", ["missing", "damaged", "no index"])
