@@ -48,9 +48,9 @@ def begins_with(path: Path, magic: bytes) -> bool:
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a folder is there; a name that the system refuses is none."""
+    """Whether a folder is there; an empty name is none, nor is one that the system refuses."""
     try:
-        return Path(path).is_dir()
+        return path != "" and Path(path).is_dir()
     except OSError:
         return False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from s2lic.errors import InputMissingError, OutputExistsError, OutputPlaceError, OutputUnwritableError
-from s2lic.files import begins_with, check_output, make_folder, read_bytes, write_atomically
+from s2lic.files import begins_with, check_output, is_folder, make_folder, read_bytes, write_atomically
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
@@ -28,6 +28,12 @@ def test_a_pipe_begins_with_nothing_and_is_not_waited_for(tmp_path: Path) -> Non
     assert not begins_with(tmp_path / "pipe", b"")
     (tmp_path / "file").write_bytes(b"magic and more")
     assert begins_with(tmp_path / "file", b"magic")
+
+
+def test_an_empty_name_and_one_that_is_too_long_are_no_folder() -> None:
+    assert is_folder(".")
+    assert not is_folder("")
+    assert not is_folder("a" * 5000)
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,7 @@ def test_existing_outputs_fail_one_by_one_unless_forced(run: Run, album: Path) -
         (("a.png", "-o", "x", "--outdir", "y"), "one of them"),
         (("a.png", "-o", ""), "-o FILE"),
         (("",), "give a file"),
+        (("", "-o", "x"), "name is empty; give a file"),
         (("-", "--outdir", "y"), "-o FILE"),
         (("-", "a.png"), "./-"),
         (("a.png", "-o", "a.png", "--force"), "another output"),
