@@ -72,6 +72,11 @@ def test_what_cannot_be_compared_says_why_once_for_all_curves() -> None:
     assert "24 pictures. Generated" in text
 
 
+def test_one_picture_is_not_several() -> None:
+    found = evaluation(measured("jpeg", "JPEG"), kodak=False)
+    assert "\n1 picture. Generated" in to_markdown(replace(found, pictures=found.pictures[:1]))
+
+
 def test_a_curve_that_covers_too_little_says_why_and_stands_where_it_would_with_its_interval() -> None:
     late = replace(measured("webp", "WebP"), points=curve("webp").points[1:])
     found, text = compare(late, curve("vtm"), METRICS[0]), to_markdown(evaluation(late))
