@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -146,7 +147,8 @@ def _selections(
     wanted = {codec: tuple(decimals("--qualities", numbers)) for codec, numbers in lists}
     if strange := sorted({*wanted, *options} - {*names, "s2lic"}):
         raise UsageError(f"there are qualities or settings for {', '.join(strange)}, which --codec does not name")
-    rows = [row(name) for name in dict.fromkeys(names)]
+    _once(names)
+    rows = [row(name) for name in names]
     return tuple(
         Selection(r.name, wanted.get(r.name, r.qualities), tuple(sorted(options.get(r.name, {}).items()))) for r in rows
     )
@@ -169,7 +171,14 @@ def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
             found += find_kodak()
         else:
             found += [Path(job.source) for job in find_inputs([source], wanted, recursive).jobs]
+    _once([str(path.resolve()) for path in found])
     return found
+
+
+def _once(names: Sequence[str]) -> None:
+    """Raises UsageError for what is named twice, which means over pictures would count twice."""
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UsageError(f"{twice[0]} is named twice; name it once")
 
 
 def _words(

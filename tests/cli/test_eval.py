@@ -82,11 +82,16 @@ def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run,
         (("photos", "--qualities", "webp=10"), "which --codec does not name"),
         (("photos", "--set", "vtm"), "--set takes CODEC.NAME=VALUE"),
         (("photos", "--codec", "jpeg", "--baseline", "nonsense"), "nonsense"),
+        (("photos", "--codec", "jpeg,webp,jpeg"), "jpeg is named twice; name it once"),
+        (("photos", "photos/one.png", "--codec", "jpeg"), "photos/one.png is named twice; name it once"),
         (("empty", "--codec", "jpeg"), "no pictures in the folder empty"),
         (("missing", "--codec", "jpeg"), "missing"),
         (("kodak", "--codec", "jpeg"), "S2LIC_KODAK"),
     ],
-    ids=["codec", "no codec", "programs", "numbers", "other codec", "set", "baseline", "empty", "missing", "kodak"],
+    ids=(
+        *("codec", "no codec", "programs", "numbers", "other codec", "set", "baseline", "codec twice", "picture twice"),
+        *("empty", "missing", "kodak"),
+    ),
 )
 def test_a_request_at_fault_is_told_with_exit_code_2(
     run: Run, photos: Path, words: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
