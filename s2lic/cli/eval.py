@@ -74,12 +74,13 @@ def eval(  # noqa: A001 the command's name
     words = _words(codec, qualities or [], baseline, model, settings or [], jobs)
     with progress("measuring", quiet) as done:
         found = evaluate(paths, request, words, done)
-    text = write(found, out)
-    if as_json:
-        print_json(record(found))
-    elif not quiet:
-        typer.echo(text)
-    print_note(f"{out}: evaluation.json, samples.csv, results.md, rd.png, report.html, results/, files/", quiet)
+    if found.samples:
+        text = write(found, out)
+        if as_json:
+            print_json(record(found))
+        elif not quiet:
+            typer.echo(text)
+        print_note(f"{out}: evaluation.json, samples.csv, results.md, rd.png, report.html, results/, files/", quiet)
     _complain(found, out)
 
 
@@ -104,10 +105,11 @@ def _complain(found: Evaluation, out: Path) -> None:
     """Raises IncompleteEvaluationError if anything failed."""
     for row in found.failures:
         print_note(f"s2lic: {row}", quiet=False)
+    kept = f"{len(found.samples)} measurements are kept in {out}" if found.samples else "nothing was measured"
     if found.failures:
         raise IncompleteEvaluationError(
-            f"{len(found.failures)} failed as told above, {len(found.samples)} measurements are kept in {out}; mend or "
-            "leave out what failed, and the same command measures what is missing"
+            f"{len(found.failures)} failed as told above, {kept}; mend or leave out what failed, and the same command "
+            "measures what is missing"
         )
 
 

@@ -72,6 +72,20 @@ def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run,
         _complain(kept, Path("eval"))
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["page", "json"])
+def test_where_nothing_can_be_measured_the_report_of_before_stays(
+    run: Run, photos: Path, words: tuple[str, ...]
+) -> None:
+    assert run("eval", photos, "--codec", "jpeg", "--qualities", "50").code == 0
+    before = Path("eval/evaluation.json").read_bytes()
+    (photos / "one.png").write_bytes(b"no picture any more")
+    found = run("eval", photos, "--codec", "jpeg", "--qualities", "50", *words)
+    assert (found.code, found.out) == (1, b"")
+    assert "1 failed as told above, nothing was measured; mend or leave out what failed" in found.err
+    assert "results.md" not in found.err
+    assert Path("eval/evaluation.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
