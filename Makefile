@@ -14,7 +14,7 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: $(VENV)/.stamp-eval ## encode and decode a photograph at several qualities, into demo/
-	$(BIN)/s2lic demo --out demo
+	$(BIN)/s2lic demo --out demo --force
 
 test: $(VENV)/.stamp-all ## ruff, mypy --strict and pytest
 	$(MAKE) --no-print-directory lint

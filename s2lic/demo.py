@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont
 
 from s2lic.errors import ExtraMissingError
-from s2lic.eval import metrics
-from s2lic.eval.metrics import psnr
-from s2lic.files import make_folder, write_atomically
+from s2lic.eval.metrics import ms_ssim, psnr
+from s2lic.files import check_output, make_folder, write_atomically
 from s2lic.formats import encode_image
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec
 
 TABLE_HEAD = "quality    bytes     bpp  PSNR dB  MS-SSIM  encode s  decode s  JPEG bytes  JPEG PSNR dB"
+VIEW, FORMS = "side-by-side.png", (".s2lic", ".png")
 CROP = (288, 360)
 _CAPTION = 20
 
@@ -51,7 +51,7 @@ class Row:
 
     quality: float
     ours: Coded
-    ms_ssim: float
+    ms_ssim: float | None
     encode_seconds: float
     decode_seconds: float
     jpeg: Coded
@@ -69,12 +69,13 @@ class Row:
             "jpeg_bytes": self.jpeg.size,
             "jpeg_psnr": self.jpeg.psnr,
         }
-        return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        return {name: value if value is None or math.isfinite(value) else None for name, value in numbers.items()}
 
     def __str__(self) -> str:
+        ms_ssim = "-" if self.ms_ssim is None else f"{self.ms_ssim:.4f}"
         return (
             f"{self.quality:7g} {self.ours.size:8d} {self.ours.bpp:7.4f} {self.ours.psnr:8.2f}"
-            f" {self.ms_ssim:8.4f} {self.encode_seconds:9.2f} {self.decode_seconds:9.2f}"
+            f" {ms_ssim:>8} {self.encode_seconds:9.2f} {self.decode_seconds:9.2f}"
             f" {self.jpeg.size:11d} {self.jpeg.psnr:13.2f}"
         )
 
@@ -88,23 +89,29 @@ def sample_photograph() -> str:
     return str(get_sample_data("grace_hopper.jpg", asfileobj=False))
 
 
-def run(codec: Codec, image: Image.Image, qualities: Sequence[float], out: Path) -> Iterator[Row]:
-    """Measure each quality; leave files, pictures and a side-by-side view in `out`."""
+def prepare(out: Path, qualities: Sequence[float], force: bool) -> None:
+    """Make the folder for `run`, and see that it has room for what will be written.
+
+    Raises OutputPlaceError, OutputUnwritableError, and OutputExistsError unless `force`.
+    """
     make_folder(out)
+    for quality in qualities:
+        for form in FORMS:
+            check_output(_name(out, quality, form), force)
+    check_output(out / VIEW, force)
+
+
+def run(codec: Codec, image: Image.Image, qualities: Sequence[float], out: Path, force: bool) -> Iterator[Row]:
+    """Measure each quality; leave files, pictures and a side-by-side view in `out`."""
     codec.decode(codec.encode(image, qualities[0]))  # the first run also pays for warming up
     rows = []
     for quality in qualities:
-        row = _measure(codec, image, quality, out / f"q{quality:g}")
+        row, *files = _measured(codec, image, quality)
+        for form, data in zip(FORMS, files, strict=True):
+            write_atomically(_name(out, quality, form), data, force)
         rows.append(row)
         yield row
-    view = side_by_side(image, rows)
-    write_atomically(out / "side-by-side.png", encode_image(view), force=True)
-
-
-def ms_ssim(a: Image.Image, b: Image.Image) -> float:
-    """MS-SSIM for the table: not a number where it is not defined."""
-    value = metrics.ms_ssim(a, b)
-    return math.nan if value is None else value
+    write_atomically(out / VIEW, encode_image(side_by_side(image, rows)), force)
 
 
 def jpeg_of_size(image: Image.Image, size: int) -> Coded:
@@ -133,15 +140,18 @@ def side_by_side(image: Image.Image, rows: Sequence[Row]) -> Image.Image:
     return sheet
 
 
-def _measure(codec: Codec, image: Image.Image, quality: float, stem: Path) -> Row:
+def _name(out: Path, quality: float, form: str) -> Path:
+    return out / f"q{quality:g}{form}"
+
+
+def _measured(codec: Codec, image: Image.Image, quality: float) -> tuple[Row, bytes, bytes]:
+    """The row, and a file of each of `FORMS`."""
     start = time.perf_counter()
     data = codec.encode(image, quality)
     between = time.perf_counter()
     picture = codec.decode(data)
     end = time.perf_counter()
-    write_atomically(f"{stem}.s2lic", data, force=True)
-    write_atomically(f"{stem}.png", encode_image(picture), force=True)
-    return Row(
+    row = Row(
         quality=quality,
         ours=Coded("s2lic", len(data), picture, psnr(image, picture)),
         ms_ssim=ms_ssim(image, picture),
@@ -149,6 +159,7 @@ def _measure(codec: Codec, image: Image.Image, quality: float, stem: Path) -> Ro
         decode_seconds=end - between,
         jpeg=jpeg_of_size(image, len(data)),
     )
+    return row, data, encode_image(picture)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -10,8 +10,8 @@ import typer
 
 from s2lic.cli.device import open_codec
 from s2lic.cli.numbers import decimals
-from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet
-from s2lic.cli.streams import print_json
+from s2lic.cli.options import Device, DeviceName, Force, Json, Model, Quiet
+from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import UsageError
 
 Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="A picture. [default: a sample photograph]")]
@@ -25,16 +25,21 @@ def demo(
     qualities: Qualities = "5,25,50,75,95",
     model: Model = None,
     device: Device = DeviceName.cpu,
+    force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Encode and decode a photograph at several qualities; print a table, write a picture."""
     steps = _qualities(qualities)
-    from s2lic.demo import TABLE_HEAD, run, sample_photograph
+    from s2lic.demo import TABLE_HEAD, prepare, run, sample_photograph
+    from s2lic.eval.metrics import MS_SSIM_SIDE
     from s2lic.eval.pictures import open_rgb
 
     image = open_rgb(source or sample_photograph())
-    rows = run(open_codec(device, model), image, steps, out)
+    prepare(out, steps, force)
+    if min(image.size) < MS_SSIM_SIDE:
+        print_note(f"s2lic: note: MS-SSIM takes pictures of {MS_SSIM_SIDE} pixels a side or more", quiet)
+    rows = run(open_codec(device, model), image, steps, out, force)
     if as_json:
         print_json([row.facts() for row in rows])
         return

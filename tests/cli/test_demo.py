@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -76,13 +75,6 @@ def test_psnr_is_the_formula() -> None:
     assert demo.psnr(black, black) == math.inf
 
 
-def test_ms_ssim_is_one_for_equal_pictures_and_undefined_for_small_ones() -> None:
-    noise = np.random.default_rng(3).integers(0, 256, (170, 170, 3), dtype=np.uint8)
-    image = Image.fromarray(noise)
-    assert demo.ms_ssim(image, image) == pytest.approx(1)
-    assert math.isnan(demo.ms_ssim(image.crop((0, 0, 160, 170)), image.crop((0, 0, 160, 170))))
-
-
 def test_the_jpeg_beside_it_is_not_larger_where_it_can_be() -> None:
     noise = Image.effect_noise((64, 64), 40)
     assert demo.jpeg_of_size(noise, 2000).size <= 2000
@@ -98,4 +90,27 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_where_the_folder_should_be_is_refused(run: Run, photo: Path) -> None:
     result = run("demo", photo, "--out", photo)
     assert result.code == 2
+    assert result.out == b""
     assert "a file is in its way" in result.err
+
+
+@pytest.mark.usefixtures("fake_codec")
+@pytest.mark.parametrize("name", ["q10.s2lic", "q90.png", "side-by-side.png"])
+def test_a_file_that_is_there_is_overwritten_only_by_force(run: Run, photo: Path, name: str) -> None:
+    words = ("demo", photo, "--qualities", "90,10", "--out", "shown")
+    Path("shown").mkdir()
+    Path("shown", name).write_bytes(b"mine")
+    refused = run(*words)
+    assert (refused.code, refused.out) == (2, b"")
+    assert f"shown/{name} is already there; --force overwrites it" in refused.err
+    assert [(path.name, path.read_bytes()) for path in Path("shown").iterdir()] == [(name, b"mine")]
+    assert run(*words, "--force").code == 0
+    assert run(*words, "--force").code == 0
+    assert Path("shown", name).read_bytes() != b"mine"
+
+
+@pytest.mark.usefixtures("fake_codec")
+def test_where_ms_ssim_is_not_defined_a_dash_stands_and_a_note_says_why(run: Run, photo: Path) -> None:
+    result = run("demo", photo, "--qualities", "50")
+    assert result.out.decode().splitlines()[2].split()[4] == "-"
+    assert result.err == "s2lic: note: MS-SSIM takes pictures of 161 pixels a side or more\n"
