@@ -20,7 +20,9 @@ Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in
 Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, by commas.")]
 Peers = Annotated[str, typer.Option("--peers", help="Codecs to set beside ours, by commas; none for none.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
-Limit = Annotated[float, typer.Option("--limit", min=1, help="Seconds for one case; what would not fit is not tried.")]
+Limit = Annotated[
+    float, typer.Option("--limit", min=1, max=1e6, help="Seconds for one case; what would not fit is not tried.")
+]
 Minutes = Annotated[float, typer.Option("--minutes", min=0.1, help="For all cases; what would not fit is not tried.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Pictures that our codec codes at once.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Put performance.json, .md and .png into this folder.")]

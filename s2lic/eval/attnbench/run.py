@@ -6,7 +6,7 @@ import math
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from s2lic.eval.memory import with_peak
 
 OK, WRONG, UNSUPPORTED, OUT_OF_MEMORY, TOO_LONG = "ok", "wrong", "unsupported", "out of memory", "over the limit"
 RESOLUTIONS = {"256": (256, 256), "kodak": (512, 768), "1080p": (1080, 1920), "uhd": (2160, 3840)}
+STRIDES = (2, 4, 8)  # of the groups of a transform
 CHECKED = ((13, 9), (16, 24))
 # Of the largest difference to float64, by the type that is computed in.
 TOLERANCES = {"float32": 1e-4, "float64": 1e-10}
@@ -80,6 +81,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.dtype not in TOLERANCES:
             raise UsageError(f"no type '{self.dtype}' to measure in; there are {', '.join(TOLERANCES)}")
+        if not self.macs_max >= 0:
+            raise UsageError(f"--limit takes a number from 0 up, not {self.macs_max / 1e9:g}")
 
 
 Size = tuple[int, int]
@@ -94,11 +97,14 @@ def cases(
     ranks: list[int],
     directions: Sequence[str] = (FORWARD,),
 ) -> list[Case]:
-    """Kernels alone and, for more than one rank, the schemes. Raises UsageError for a name that is not there."""
-    known = ((kernels, KERNELS, "kernel"), (masks, PATTERNS, "mask"), (resolutions, RESOLUTIONS, "resolution"))
-    for names, table, word in known:
-        if odd := sorted(set(names) - set(table)):
-            raise UsageError(f"no {word} '{odd[0]}'; there are {', '.join(table)}")
+    """Kernels alone and, for more than one rank, the schemes.
+
+    Raises UsageError for a name or a stride that is not there.
+    """
+    _check_known(kernels, KERNELS, "kernel")
+    _check_known(masks, PATTERNS, "mask")
+    _check_known(resolutions, RESOLUTIONS, "resolution")
+    _check_known(map(str, strides), map(str, STRIDES), "stride")
     ways = [(kernel, 1) for kernel in kernels]
     ways += [(scheme, count) for count in ranks if count > 1 for scheme in SCHEMES]
     maps = [
@@ -106,6 +112,12 @@ def cases(
     ]
     sizes = [(size, mask) for size in maps for mask in masks]
     return [Case(way, mask, *size, count, one) for size, mask in sizes for way, count in ways for one in directions]
+
+
+def _check_known(names: Iterable[str], table: Iterable[str], word: str) -> None:
+    there = tuple(table)
+    if odd := sorted(set(names) - set(there)):
+        raise UsageError(f"no {word} '{odd[0]}'; there are {', '.join(there)}")
 
 
 def measure(case: Case, settings: Settings) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -117,3 +118,11 @@ def test_cases_are_all_combinations_and_names_are_checked() -> None:
     for names in ((["flash"], ["full"], ["256"]), (["dense"], ["x"], ["256"]), (["dense"], ["full"], ["8k"])):
         with pytest.raises(UsageError, match="there are"):
             cases(*names, [8], [1])
+    with pytest.raises(UsageError, match="no stride '3'; there are 2, 4, 8"):
+        cases(["dense"], ["full"], ["256"], [8, 3], [1])
+
+
+@pytest.mark.parametrize("limit", [math.nan, -1.0])
+def test_a_limit_that_nothing_can_be_compared_with_is_refused(limit: float) -> None:
+    with pytest.raises(UsageError, match="--limit takes a number from 0 up"):
+        Settings(macs_max=limit)

@@ -61,8 +61,11 @@ def test_a_batch_is_told_beside_our_codec_alone(capsys: pytest.CaptureFixture[st
         (("--threads", "0"), "--threads takes numbers from 1 up"),
         (("--peers", "jxr"), "no codec 'jxr'"),
         (("nowhere.png",), "nowhere.png"),
+        (("--limit", "inf", "--minutes", "inf"), "--limit"),
+        (("--limit", "nan"), "--limit"),
+        (("--minutes", "nan"), "--minutes"),
     ],
-    ids=["sizes", "threads", "peers", "picture"],
+    ids=["sizes", "threads", "peers", "picture", "no limit", "limit", "minutes"],
 )
 def test_a_wrong_request_is_refused_before_anything_runs_and_leaves_no_folder(
     words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
