@@ -6,6 +6,7 @@ diagnostic of a mechanism, not a forecast of rate and distortion.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -21,6 +22,7 @@ SEQUENCE, PATCHES = "sequence", "patches"
 PLACES = {SEQUENCE: 3, PATCHES: 2}  # that a pair and its query take
 KINDS = ("mixer", "mixer_mlp", "mlp")
 LAYERS = 2
+HEADS_SHARE = 8  # the two heads of a reader, in blocks that split each into four directions
 GAP_POWER = 0.01  # how far behind the pairs their queries stand: the paper's power law
 EMPTY = -1
 LOGIT_SCALE = 20.0
@@ -102,10 +104,7 @@ class Reader(nn.Module):
 
     def __init__(self, block: str, task: Task, dim: int, heads: int) -> None:
         super().__init__()
-        row = block_row(block)
-        if row.kind not in KINDS:
-            raise BlockChoiceError(f"'{block}' is a {row.kind} and moves nothing; recall is asked of mixers")
-        self.side, self.whole = task.side, row.kind == "mixer_mlp"
+        self.side, self.whole = task.side, block_row(block).kind == "mixer_mlp"
         self.register_buffer("keys", torch.randn(task.vocabulary // 2, dim))
         self.register_buffer("values", torch.randn(task.vocabulary // 2, dim))
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(LAYERS + 1))
@@ -124,6 +123,15 @@ class Reader(nn.Module):
         return LOGIT_SCALE * F.normalize(asked, dim=-1) @ F.normalize(self.values, dim=-1).T
 
 
+def check(blocks: Iterable[str], dim: int) -> None:
+    """Refuse early what no reader can be built of. Raises UsageError, UnknownBlockError, BlockChoiceError."""
+    if dim % HEADS_SHARE:
+        raise UsageError(f"--width takes multiples of {HEADS_SHARE}, not {dim}")
+    for block in blocks:
+        if (kind := block_row(block).kind) not in KINDS:
+            raise BlockChoiceError(f"'{block}' is a {kind} and moves nothing; recall is asked of mixers")
+
+
 def recall(
     block: str,
     task: Task,
@@ -136,8 +144,9 @@ def recall(
 ) -> Recall:
     """Trains a reader of that block and asks it fresh samples; `done` hears of each step.
 
-    Raises UnknownBlockError and BlockChoiceError.
+    Raises what `check` raises.
     """
+    check((block,), dim)
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

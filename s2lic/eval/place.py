@@ -91,14 +91,25 @@ def _at_most(slots: int, most: int) -> int:
     return 1 + sum(comb(slots, size) if size <= EXHAUSTIVE else slots - size + 1 for size in sizes)
 
 
+def check_places(places: Iterable[str]) -> None:
+    """Raises UsageError for a place that is not one of `PLACES`."""
+    if odd := sorted(set(places) - set(PLACES)):
+        raise UsageError(f"no place '{odd[0]}' in a group; there are {', '.join(PLACES)}")
+
+
+def check_gate(key: str) -> None:
+    """Raises UnknownBlockError, and BlockChoiceError for a block of another kind."""
+    if block_row(key).kind != "gate":
+        raise BlockChoiceError(f"'{key}' is not a gate; take eca, little_attention or sentence_gate")
+
+
 def slots_of(model: S2LIC, places: Iterable[str] = PLACES) -> Slots:
     """Where a gate can stand: `g_a.0.before` in the group at stride 2, `g_s.0.after` in that at stride 8.
 
     Only groups that have blocks. Raises UsageError for a place that is not one of `PLACES`.
     """
     places = tuple(places)
-    if odd := sorted(set(places) - set(PLACES)):
-        raise UsageError(f"no place '{odd[0]}' in a group; there are {', '.join(PLACES)}")
+    check_places(places)
     return tuple(
         f"{part}.{index}.{place}"
         for part in ("g_a", "g_s")
@@ -120,8 +131,7 @@ class Trial:
     repeats: int = 5
 
     def __post_init__(self) -> None:
-        if block_row(self.gate).kind != "gate":
-            raise BlockChoiceError(f"'{self.gate}' is not a gate; take eca, little_attention or sentence_gate")
+        check_gate(self.gate)
 
     def __call__(self, slots: Slots) -> Placed:
         with torch.random.fork_rng(devices=[]):

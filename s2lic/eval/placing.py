@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s2lic.errors import UsageError
-from s2lic.eval.place import PLACES, Search, Trial, search, shares, slots_of
+from s2lic.eval.place import PLACES, Search, Trial, check_gate, check_places, search, shares, slots_of
 from s2lic.model import S2LIC
 from s2lic.progress import Done, unheard
 from s2lic.train.data import Photos
@@ -21,7 +21,7 @@ class Request:
     """Up to `most` gates in groups of a model, shipped weights by name or a weights file; judged at a level 0..10000.
 
     Placements are trained and judged on pictures under the folder `data`, `batch` crops a step. Raises UsageError for
-    crops of a side that is no multiple of 16.
+    crops of a side that is no multiple of 16 and for places that are none, UnknownBlockError, BlockChoiceError.
     """
 
     data: Path
@@ -37,12 +37,14 @@ class Request:
     def __post_init__(self) -> None:
         if self.crop % STRIDE:
             raise UsageError(f"--crop takes multiples of {STRIDE}, not {self.crop}")
+        check_places(self.places)
+        check_gate(self.gate)
 
 
 def placed(request: Request, done: Done = unheard) -> tuple[Search, dict[int, float]]:
     """What was tried, and which part of a block's time one gate takes by stride; `done` hears of each placement.
 
-    Raises UsageError, BlockChoiceError, UnknownConfigError, InputMissingError, WeightsError.
+    Raises UsageError, UnknownConfigError, InputMissingError, WeightsError.
     """
     photos = Photos.load([request.data], request.crop)
     model = _trained(request.model, photos)

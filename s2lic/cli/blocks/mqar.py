@@ -21,7 +21,7 @@ Side = Annotated[int, typer.Option("--side", min=2, help="Height and width of th
 Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Pairs of a key and a value, each asked for once.")]
 Vocabulary = Annotated[int, typer.Option("--vocabulary", min=4, help="Half of it are keys, half are values.")]
 Steps = Annotated[int, typer.Option("--steps", min=1, help="Steps of training, 64 maps each.")]
-Width = Annotated[int, typer.Option("--width", min=4, help="Channels.")]
+Width = Annotated[int, typer.Option("--width", min=8, help="Channels; a multiple of 8.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of weights and maps.")]
 
 
@@ -38,9 +38,10 @@ def mqar(
     as_json: Json = False,
 ) -> None:
     """Train small readers to recall values by their keys: which blocks can look things up."""
-    from s2lic.eval.mqar import Recall, Task, recall
+    from s2lic.eval.mqar import Recall, Task, check, recall
 
     task, names, found = Task(form, side, pairs, vocabulary), blocks.split(","), list[Recall]()
+    check(names, width)
     for number, name in enumerate(names, 1):
         with progress(f"training {name}, {number} of {len(names)}", quiet) as done:
             found.append(recall(name, task, steps, width, seed=seed, done=done))

@@ -21,8 +21,13 @@ def test_a_bench_is_a_table_or_json(run: Run) -> None:
     assert run(*words, "--kernels", "windows", "--ranks", "1", "--quiet") == Result(0, b"", "")
 
 
-def test_an_unknown_mask_is_the_callers_fault(run: Run) -> None:
-    assert run("blocks", "bench", "--masks", "moon").code == 2
+@pytest.mark.parametrize(
+    "words",
+    [("--masks", "moon"), ("--strides", "3"), ("--limit", "nan"), ("--limit", "-1")],
+    ids=" ".join,
+)
+def test_what_cannot_be_benched_is_the_callers_fault(run: Run, words: tuple[str, ...]) -> None:
+    assert run("blocks", "bench", *words).code == 2
 
 
 def test_recall_is_a_table_or_json(run: Run) -> None:
@@ -41,6 +46,24 @@ def test_the_steps_of_a_training_are_counted_at_a_terminal(run: Run, monkeypatch
     said = run(*words).err
     assert "training mlp, 1 of 1" in said
     assert "2/2" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--blocks", "mlp,nonsense"), "nonsense"),
+        (("--blocks", "mlp,eca"), "'eca' is a gate"),
+        (("--width", 12), "--width takes multiples of 8, not 12"),
+    ],
+    ids=["unknown", "gate", "width"],
+)
+def test_what_no_reader_can_be_built_of_is_refused_before_any_training(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...], message: str
+) -> None:
+    monkeypatch.setattr("s2lic.eval.mqar.recall", lambda *_, **__: pytest.fail("a reader was trained"))
+    refused = run("blocks", "mqar", *words)
+    assert refused.code == 2
+    assert message in refused.err
 
 
 def test_a_form_of_recall_that_is_none_is_refused(run: Run) -> None:

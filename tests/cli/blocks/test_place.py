@@ -26,14 +26,19 @@ def test_every_slot_is_tried_beside_none(run: Run, monkeypatch: pytest.MonkeyPat
     assert [row["slots"] for row in found["tried"]] == [[], *slots]
     assert found["best"] in [[], *slots]
     assert set(found["share_of_block_time"]) == {"4", "8"}
-    assert run("blocks", "place", *words[:-1], "beside").code == 2
 
 
-def test_a_mixer_cannot_be_placed(run: Run) -> None:
-    Path("photos").mkdir()
-    picture("portrait").save("photos/one.png")
-    words = ("--data", "photos", "--gate", "halo", "--steps", 0, "--crop", 64, "--model", MODEL)
-    assert run("blocks", "place", *words).code == 2
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(("--gate", "halo"), "'halo' is not a gate"), (("--at", "after,nowhere"), "no place 'nowhere' in a group")],
+    ids=["mixer", "nowhere"],
+)
+def test_what_cannot_be_placed_is_refused_before_the_pictures_are_read(
+    run: Run, words: tuple[str, ...], message: str
+) -> None:
+    refused = run("blocks", "place", "--data", "missing", *words)
+    assert refused.code == 2
+    assert message in refused.err
 
 
 def test_quiet_prints_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
