@@ -119,6 +119,10 @@ class ImageSizeError(ImageError):
     """The picture has no pixels or more than the limit."""
 
 
+class InputTooLongError(S2licError):
+    """A pipe or an open file gives more bytes than any picture within the limit of pixels has."""
+
+
 class BitstreamError(S2licError):
     """The file is at fault: it cannot be decoded."""
 

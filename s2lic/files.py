@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
+from typing import IO
 
-from s2lic.errors import InputMissingError, OutputExistsError, OutputPlaceError, OutputUnwritableError
+from s2lic.errors import (
+    InputMissingError,
+    InputTooLongError,
+    OutputExistsError,
+    OutputPlaceError,
+    OutputUnwritableError,
+)
 
+# What a stream may have: four floats a pixel, more than which hardly a format stores, and metadata beside them.
+BYTES_A_PIXEL, BYTES_BESIDE = 16, 2**26
+CHUNK = 2**20
 _NAME, _ROOM, _RIGHTS = "check the name", "free some space, or name another place", "check the permissions"
 _MENDS = {
     errno.ENOSPC: _ROOM,
@@ -19,12 +30,35 @@ _MENDS = {
 }
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """The content of a file. Raises InputMissingError."""
+def read_bytes(path: str | Path, max_pixels: int | None = None) -> bytes:
+    """The content of a file; of a pipe, which may never end, as `read_open` has it.
+
+    Raises InputMissingError, and InputTooLongError.
+    """
     try:
+        if Path(path).is_char_device():
+            raise InputMissingError(f"cannot read {path}: it is a device; name a file or a pipe")
+        if Path(path).is_fifo():
+            with Path(path).open("rb") as pipe:
+                return read_open(pipe, str(path), max_pixels)
         return Path(path).read_bytes()
     except OSError as error:
         raise InputMissingError(_no_read(path, error)) from error
+
+
+def read_open(file: IO[bytes], name: str, max_pixels: int | None) -> bytes:
+    """The rest of an open file, no more than a picture of so many pixels can have. Raises InputTooLongError."""
+    if max_pixels is None:
+        return file.read()
+    data, most = io.BytesIO(), BYTES_A_PIXEL * max_pixels + BYTES_BESIDE
+    while chunk := file.read(CHUNK):
+        data.write(chunk)
+        if data.tell() > most:
+            raise InputTooLongError(
+                f"{name} gives more than {most} bytes, and a picture of {max_pixels} pixels has fewer; put it into a "
+                "file, or raise max_pixels (--max-pixels)"
+            )
+    return data.getvalue()
 
 
 def check_input(path: str | Path) -> None:

@@ -21,7 +21,7 @@ from s2lic.errors import (
     S2licError,
     UnsupportedModeError,
 )
-from s2lic.files import read_bytes
+from s2lic.files import read_bytes, read_open
 from s2lic.metadata import metadata_of, upright, with_metadata
 from s2lic.modes import CUT, NOT_RGB, Note, coded_form, to_eight_bits
 
@@ -44,10 +44,10 @@ def read_image(
 ) -> Picture:
     """The first picture of a file, its bytes or an open file, turned upright by its Exif.
 
-    `strip` leaves its metadata out. Raises InputMissingError, NotAnImageError, UnsupportedModeError,
-    ImageSizeError, and with `strict` LossyConversionError.
+    `strip` leaves its metadata out. Raises InputMissingError, InputTooLongError, NotAnImageError,
+    UnsupportedModeError, ImageSizeError, and with `strict` LossyConversionError.
     """
-    name, data = _contents(source)
+    name, data = _contents(source, max_pixels)
     try:
         with _open(data) as image:
             check_size(image, max_pixels)
@@ -147,12 +147,13 @@ def _warned(picture: Picture) -> Image.Image:
     return picture.image
 
 
-def _contents(source: Source) -> tuple[str, bytes]:
+def _contents(source: Source, max_pixels: int | None) -> tuple[str, bytes]:
     if isinstance(source, bytes):
         return "the data", source
     if isinstance(source, (str, Path)):
-        return str(source), read_bytes(source)
-    return str(getattr(source, "name", "the data")), source.read()
+        return str(source), read_bytes(source, max_pixels)
+    name = str(getattr(source, "name", "the data"))
+    return name, read_open(source, name, max_pixels)
 
 
 def _open(data: bytes) -> Image.Image:

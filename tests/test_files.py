@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from s2lic.errors import InputMissingError, OutputExistsError, OutputPlaceError, OutputUnwritableError
-from s2lic.files import begins_with, check_output, is_folder, make_folder, read_bytes, write_atomically
+from s2lic import files
+from s2lic.errors import (
+    InputMissingError,
+    InputTooLongError,
+    OutputExistsError,
+    OutputPlaceError,
+    OutputUnwritableError,
+)
+from s2lic.files import begins_with, check_output, is_folder, make_folder, read_bytes, read_open, write_atomically
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
@@ -21,6 +30,29 @@ def test_a_missing_input_is_named(tmp_path: Path) -> None:
 def test_a_folder_is_no_input(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError):
         read_bytes(tmp_path)
+
+
+def test_a_device_is_no_input() -> None:
+    with pytest.raises(InputMissingError, match="cannot read /dev/zero: it is a device"):
+        read_bytes("/dev/zero")
+
+
+def test_an_open_file_is_read_as_far_as_a_picture_within_the_limit_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BYTES_BESIDE", 5)
+    monkeypatch.setattr(files, "CHUNK", 7)
+    data = bytes(range(3 * 16 + 5))
+    assert read_open(io.BytesIO(data), "stdin", 3) == data
+    with pytest.raises(InputTooLongError, match=r"stdin gives more than 53 bytes.*--max-pixels"):
+        read_open(io.BytesIO(data + b"x"), "stdin", 3)
+    assert read_open(io.BytesIO(data + b"x"), "stdin", None) == data + b"x"
+
+
+def test_a_pipe_by_name_that_never_ends_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BYTES_BESIDE", 2**17)
+    os.mkfifo(tmp_path / "pipe")
+    endless = subprocess.Popen(["sh", "-c", 'cat /dev/zero >"$0"', str(tmp_path / "pipe")])
+    with endless, pytest.raises(InputTooLongError, match="pipe gives more than"):
+        read_bytes(tmp_path / "pipe", max_pixels=1)
 
 
 def test_a_pipe_begins_with_nothing_and_is_not_waited_for(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ class Decoding:
         form = self.extension if target == STANDARD else format_of(target)
         if not self.skip_existing:
             check_target(target, self.force)
-        data = read_input(job.source)
+        data = read_input(job.source, self.max_pixels)
         # A broken file is told at once, before torch is loaded.
         container = unpack(data, Limits(self.max_pixels))
         if self.skip_existing and is_whole_picture(target, container.header):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2lic.bitstream import EXTRAS, VERSION, Limits, describe, unpack
+from s2lic.bitstream import DEFAULT_MAX_PIXELS, EXTRAS, VERSION, Limits, describe, unpack
 from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
 from s2lic.cli.jobs import Job, find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
@@ -28,8 +28,8 @@ def info(
 
 
 def look(job: Job) -> Facts:
-    """The facts of one file. Raises InputMissingError or a BitstreamError."""
-    data = read_input(job.source)
+    """The facts of one file. Raises InputMissingError, InputTooLongError or a BitstreamError."""
+    data = read_input(job.source, DEFAULT_MAX_PIXELS)
     # Looking costs nothing, however large the picture says it is.
     container = unpack(data, Limits(max_pixels=None))
     header = container.header

@@ -14,15 +14,15 @@ from s2lic.bitstream import MAGIC
 from s2lic.cli.jobs import STANDARD, Wanted
 from s2lic.cli.report import one_line
 from s2lic.errors import InputMissingError, OutputUnwritableError
-from s2lic.files import begins_with, check_output, read_bytes, write_atomically
+from s2lic.files import begins_with, check_output, read_bytes, read_open, write_atomically
 
 # A file named so belongs to a folder's files even if it is broken; one named otherwise if it is ours.
 CODED = Wanted("s2lic files", lambda path: path.suffix == ".s2lic" or begins_with(path, MAGIC))
 
 
-def read_input(source: str) -> bytes:
-    """The whole input. Raises InputMissingError."""
-    return stdin().read() if source == STANDARD else read_bytes(source)
+def read_input(source: str, max_pixels: int) -> bytes:
+    """The whole input; of stdin or a pipe no more than so many pixels can have. Raises as `read_bytes` does."""
+    return read_open(stdin(), "stdin", max_pixels) if source == STANDARD else read_bytes(source, max_pixels)
 
 
 def stdin() -> BinaryIO:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from s2lic import __version__
+from s2lic import __version__, files
 
 from .conftest import FakeCodec, Result
 
@@ -62,6 +62,26 @@ def test_a_file_that_is_not_ours_exits_with_1_and_one_line(run: Run, photo: Path
     assert result.err == (
         "s2lic: this is not an s2lic file: it does not begin with the magic bytes; s2lic encode makes one\n"
     )
+
+
+@pytest.mark.parametrize("words", [("encode", "-", "-o", "x"), ("decode", "-", "-o", "x.png"), ("info", "-")])
+def test_a_stdin_that_never_ends_exits_with_1_and_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(files, "BYTES_A_PIXEL", 0)
+    monkeypatch.setattr(files, "BYTES_BESIDE", 10)
+    result = run(*words, stdin=bytes(11))
+    assert result.code == 1
+    assert "gives more than 10 bytes" in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("encode", "/dev/zero", "-o", "x"), ("decode", "/dev/zero"), ("info", "/dev/zero")])
+def test_a_device_exits_with_2_and_one_line(run: Run, words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.code == 2
+    assert "it is a device" in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_what_is_not_a_picture_exits_with_1(run: Run) -> None:
