@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 KODAK ?= kodak
 RESULTS ?= runs/kodak
-CODECS := s2lic,jpeg,webp,avif,jpeg2000,jxl
+CODECS := s2lic,jpeg,webp,avif,heif,jpeg2000,jxl
 BASELINES := vtm,vtm-9.1-strict,avif,published:webp,published:jpeg
 
 help: ## list the targets

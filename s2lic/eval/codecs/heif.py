@@ -16,4 +16,4 @@ def _open(options: Mapping[str, str]) -> Coder:
     return PillowCoder("HEIF", lambda q: {"quality": int(q), "chroma": 444}, known, "quality Q, 4:4:4")
 
 
-ROW = CodecRow("heif", "HEIC", ".heic", Scale(0, 100), (8, 15, 22, 29, 36, 43, 50), _open)
+ROW = CodecRow("heif", "HEIC", ".heic", Scale(0, 100), (8, 15, 22, 29, 36, 43, 50, 57), _open)
