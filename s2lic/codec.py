@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
 from s2lic.condition import checked
-from s2lic.effort import check_effort
+from s2lic.container.boxes import Limits, unpack
+from s2lic.container.tiles import crop_box
+from s2lic.defaults import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY, SIDE, check_effort
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import DeviceMissingError, QualityRangeError, UsageError
 from s2lic.extras import alpha_of, take
@@ -26,7 +27,6 @@ from s2lic.parts import check_claims, scatter
 from s2lic.progress import Done, unheard
 from s2lic.rate_control import Kind, meet, target_of
 from s2lic.roi import roi_of, unpack_roi
-from s2lic.tiles import SIDE, crop_box
 from s2lic.trials import Trials
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
@@ -181,7 +181,7 @@ class Codec:
 
 def encode(
     image: ImageLike,
-    quality: float = 50.0,
+    quality: float = DEFAULT_QUALITY,
     model: str | Path = manifest.DEFAULT_MODEL,
     strip: bool = False,
     strict: bool = False,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS
+from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import (
     ConversionWarning,
     ImageSizeError,

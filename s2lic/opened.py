@@ -9,7 +9,8 @@ from functools import partial
 from PIL import Image
 from torch import Tensor
 
-from s2lic.bitstream import Header
+from s2lic.container.boxes import Header
+from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent
 from s2lic.extras import give
@@ -19,7 +20,6 @@ from s2lic.pixels import to_image
 from s2lic.progress import Done, unheard
 from s2lic.roi import Roi
 from s2lic.strips import windows
-from s2lic.tiles import Box, Cell, Layout
 
 
 @dataclass(frozen=True)

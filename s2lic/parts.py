@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2lic.bitstream import Container, Header
+from s2lic.container.boxes import Container, Header
+from s2lic.container.exceptions import CodingException, pack_exceptions, unpack_exceptions
+from s2lic.container.header import ONE_STREAM, TILED
+from s2lic.container.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
 from s2lic.entropy.coder import Coded, check_capacity
 from s2lic.entropy.coding import LatentSize, least_bits
-from s2lic.entropy.exceptions import CodingException, pack_exceptions, unpack_exceptions
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
 from s2lic.errors import HeaderError
-from s2lic.header import ONE_STREAM, TILED
 from s2lic.roi import Roi
-from s2lic.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
 from s2lic.transform.row import STRIDE
 
 FLOAT64 = 1

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from s2lic.bitstream import MAGIC, Limits, unpack
+from s2lic.container.boxes import MAGIC, Limits, unpack
 from s2lic.errors import S2licError
 
 if TYPE_CHECKING:

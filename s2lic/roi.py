@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from s2lic.container.tiles import GRID, Box
 from s2lic.entropy.coder import SymbolReader, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables
 from s2lic.errors import RegionMapError
-from s2lic.tiles import GRID, Box
 from s2lic.transform.row import STRIDE
 
 LEVELS, NEUTRAL = 8, 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from s2lic.tiles import Box
+from s2lic.container.tiles import Box
 
 # A tile's search cannot make up for what its neighbour will do, so that pixels beside the border would lose more than
 # others. Tried on training photographs: with much more both sides correct the same error where steps are fine.

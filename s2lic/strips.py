@@ -13,9 +13,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from s2lic.container.tiles import HALO, Box, Cell, Layout
 from s2lic.cores import limit_thread, share
 from s2lic.progress import Done, counted, unheard
-from s2lic.tiles import HALO, Box, Cell, Layout
 from s2lic.transform.row import STRIDE
 
 REACH = 2 * HALO // STRIDE

@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from s2lic.bitstream import pack
-from s2lic.effort import rounds
+from s2lic.container.boxes import pack
+from s2lic.container.tiles import HALO, Box, Cell, layout_of
+from s2lic.defaults import SIDE, rounds
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize
 from s2lic.entropy.rehearsal import Rehearsal, rehearse
@@ -29,7 +30,6 @@ from s2lic.samples import Samples
 from s2lic.seams import beside_borders
 from s2lic.search import Scene, Search, View, worth
 from s2lic.strips import crew, windows
-from s2lic.tiles import HALO, SIDE, Box, Cell, layout_of
 from s2lic.transform.row import STRIDE
 
 HEADER_BYTES = 35

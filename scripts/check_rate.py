@@ -22,11 +22,11 @@ import torch
 import typer
 from torch import Tensor
 
-from s2lic.bitstream import unpack
 from s2lic.codec import Codec, quality_level
+from s2lic.container.boxes import unpack
+from s2lic.container.exceptions import pack_exceptions
 from s2lic.entropy.census import Census, CountingWriter
 from s2lic.entropy.coding import encode_and_decode
-from s2lic.entropy.exceptions import pack_exceptions
 from s2lic.entropy.rehearsal import rehearse
 from s2lic.entropy.rounding import Aim
 from s2lic.entropy.tables import TOTAL, Tables, build_tables

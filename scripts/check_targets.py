@@ -18,8 +18,7 @@ import typer
 from PIL import Image
 
 from s2lic.codec import Codec
-from s2lic.effort import EFFORT
-from s2lic.tiles import SIDE
+from s2lic.defaults import EFFORT, SIDE
 
 RATES, LEVELS = (0.45, 0.8), (33.0, 34.5)
 MISSED_MAX = {"bpp": 0.01, "size": 0.01, "psnr": 0.05}

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from s2lic.codec import Codec
-from s2lic.tiles import SIDE, Layout, layout_of
+from s2lic.container.tiles import Layout, layout_of
+from s2lic.defaults import SIDE
 
 MEGAPIXEL = 1_000_000
 REACH = 32

@@ -19,8 +19,8 @@ from typing import Any
 
 from PIL import Image
 
-from s2lic.bitstream import read_header
 from s2lic.codec import Codec
+from s2lic.container.boxes import read_header
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 FOLDER = TESTS / "golden"

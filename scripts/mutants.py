@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
-from s2lic.bitstream import pack, unpack
 from s2lic.codec import Codec
+from s2lic.container.boxes import pack, unpack
+from s2lic.container.tiles import GRID
+from s2lic.container.varint import write_varint
+from s2lic.defaults import SIDE_MIN
 from s2lic.metadata import EXIF_MARK, with_metadata
-from s2lic.tiles import GRID, SIDE_MIN
-from s2lic.varint import write_varint
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "models" / "tiny.safetensors"

@@ -16,8 +16,8 @@ from torch import Tensor
 
 import s2lic
 from s2lic import codec as module
-from s2lic.bitstream import unpack
 from s2lic.codec import Codec, quality_level
+from s2lic.container.boxes import unpack
 from s2lic.entropy.coding import whole
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.tables import Tables

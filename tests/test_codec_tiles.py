@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from s2lic import opened
-from s2lic.bitstream import Container, pack, unpack
 from s2lic.codec import Codec
+from s2lic.container.boxes import Container, pack, unpack
+from s2lic.container.header import ONE_STREAM, TILED
+from s2lic.container.tiles import Entry, Layout, layout_of, pack_tiles, unpack_tiles
 from s2lic.errors import CropRangeError, PayloadSizeError, SymbolChecksumError
-from s2lic.header import ONE_STREAM, TILED
-from s2lic.tiles import Entry, Layout, layout_of, pack_tiles, unpack_tiles
 from tests.frozen import MODEL, picture
 
 SIDE, SIZE = 256, (620, 500)

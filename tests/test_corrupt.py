@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from s2lic import errors
-from s2lic.bitstream import read_header
 from s2lic.cli import main
+from s2lic.container.boxes import read_header
 from tests.frozen import MODEL, codec
 
 FOLDER = Path(__file__).parent / "corrupt"

@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.container.exceptions import ROW
 from s2lic.entropy import coding
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
-from s2lic.entropy.exceptions import ROW
 from s2lic.errors import SymbolChecksumError
 from s2lic.kernels.quantise_index import index_scales
 from s2lic.networks import PRECISIONS

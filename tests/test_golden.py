@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.bitstream import read_header
+from s2lic.container.boxes import read_header
 from scripts.golden import CASES, FOLDER, Case, facts, manifest
 from tests.frozen import codec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2lic.bitstream import unpack
+from s2lic.container.boxes import unpack
 from s2lic.errors import SymbolChecksumError
 from scripts import mutate
 from scripts.mutants import KINDS, Mutant, mutant, seeds, stamp_file

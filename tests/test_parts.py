@@ -6,14 +6,14 @@ import dataclasses
 
 import pytest
 
-from s2lic.bitstream import pack, unpack
+from s2lic.container.boxes import pack, unpack
+from s2lic.container.exceptions import ROW, SYMBOL, CodingException
+from s2lic.container.header import ONE_STREAM, TILED
+from s2lic.container.tiles import Layout, one_stream
 from s2lic.entropy.coder import Coded
-from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
 from s2lic.errors import HeaderError
-from s2lic.header import ONE_STREAM, TILED
 from s2lic.model import config
 from s2lic.parts import gather, latent_size, scatter
-from s2lic.tiles import Layout, one_stream
 
 ROW_OF_SIZES = config("tiny").entropy
 

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from s2lic.bitstream import unpack
 from s2lic.codec import Codec
+from s2lic.container.boxes import unpack
 from s2lic.entropy.rounding import Aim
 from s2lic.errors import TargetRangeError, UsageError
 from s2lic.rate_control import Kind, Target, Trial, meet, target_of

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from s2lic import bitstream
-from s2lic.bitstream import unpack
 from s2lic.codec import Codec
+from s2lic.container import boxes
+from s2lic.container.boxes import unpack
+from s2lic.container.tiles import Box, layout_of
 from s2lic.errors import BitstreamError, PayloadSizeError, RegionMapError, TruncatedError, UnsupportedFeatureError
 from s2lic.parts import fineness
 from s2lic.pixels import to_tensor
 from s2lic.roi import FINENESS, NEUTRAL, Roi, roi_of, unpack_roi
-from s2lic.tiles import Box, layout_of
 from s2lic.trials import Trials
 from tests.frozen import MODEL, codec, picture
 
@@ -103,7 +103,7 @@ def test_tiles_crops_grey_and_alpha_go_with_a_map(mode: str) -> None:
 
 def test_a_release_that_does_not_know_the_box_refuses_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     data = codec().encode(picture("portrait", size=SIZE), 50, roi=mask())
-    monkeypatch.setattr(bitstream, "REQUIRED", tuple(box for box in bitstream.REQUIRED if box != bitstream.ROI))
+    monkeypatch.setattr(boxes, "REQUIRED", tuple(box for box in boxes.REQUIRED if box != boxes.ROI))
     with pytest.raises(UnsupportedFeatureError, match="box 0x05"):
         codec().decode(data)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from s2lic.container.tiles import HALO, Layout
 from s2lic.seams import EXTRA, REACH, beside_borders
-from s2lic.tiles import HALO, Layout
 
 LAYOUT = Layout(300, 256, 192, 256)
 

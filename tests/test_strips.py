@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.strips import Crew, crew, joined, windows
-from s2lic.tiles import Box, Cell, Layout
 
 LAYOUT = Layout(1000, 700, 320, 256)
 

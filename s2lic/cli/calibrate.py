@@ -11,6 +11,7 @@ from s2lic.cli.options import Force, Json, Quiet
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json, say, write_output
 from s2lic.cli.weights.place import check_weights
+from s2lic.defaults import DEFAULT_QUALITY
 
 Weights = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file of a model with softmax attention.")]
 Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to judge by.")]
@@ -22,7 +23,7 @@ def calibrate(
     weights: Weights,
     data: Data,
     output: Target,
-    quality: Quality = 50.0,
+    quality: Quality = DEFAULT_QUALITY,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,

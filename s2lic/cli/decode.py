@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS, Limits, unpack
 from s2lic.cli.batch import SKIPPED, Facts, Manner
 from s2lic.cli.coding import code
 from s2lic.cli.device import model_file, shared_codec
@@ -36,6 +35,8 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import CODED, check_target, print_note, read_input, write_output
+from s2lic.container.boxes import Limits, unpack
+from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import OutputFormatError, UsageError
 
 if TYPE_CHECKING:

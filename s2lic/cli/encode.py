@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header
 from s2lic.cli.batch import SKIPPED, Facts, Manner
 from s2lic.cli.coding import code
 from s2lic.cli.device import model_file, shared_codec
@@ -34,8 +33,8 @@ from s2lic.cli.options import (
 from s2lic.cli.stages import Stages
 from s2lic.cli.streams import check_target, print_note, stdin, write_output
 from s2lic.cli.wish import Read, map_file, wish_of
-from s2lic.effort import EFFORT, EFFORT_MAX, EFFORT_TILED
-from s2lic.tiles import SIDE, SIDE_MAX, SIDE_MIN
+from s2lic.container.boxes import read_header
+from s2lic.defaults import DEFAULT_MAX_PIXELS, EFFORT, EFFORT_MAX, EFFORT_TILED, SIDE, SIDE_MAX, SIDE_MIN
 
 Quality = Annotated[
     float | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from s2lic.bitstream import Header, read_header
+from s2lic.container.boxes import Header, read_header
 from s2lic.errors import BitstreamError, InputMissingError
 from s2lic.files import read_bytes
 

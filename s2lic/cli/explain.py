@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS
 from s2lic.cli.device import model_file, open_codec
 from s2lic.cli.jobs import STANDARD, Job, check_targets
 from s2lic.cli.options import Cond, Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import check_target, print_json, print_note, write_output
+from s2lic.defaults import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 from s2lic.errors import OutputFormatError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ Plain = Annotated[bool, typer.Option("--plain", help="Write the map alone, in gr
 def explain(
     source: Picture,
     output: Output = None,
-    quality: Quality = 50.0,
+    quality: Quality = DEFAULT_QUALITY,
     show: Shown = Show.relevance,
     of: Of = Target.rate,
     classifier: ClassifierFile = None,

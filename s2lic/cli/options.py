@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS
+from s2lic.defaults import DEFAULT_MAX_PIXELS
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin.")]
 Output = Annotated[

@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import typer
 
-from s2lic.bitstream import MAGIC
 from s2lic.cli.jobs import STANDARD, Wanted
 from s2lic.cli.report import one_line
+from s2lic.container.boxes import MAGIC
 from s2lic.errors import InputMissingError, OutputUnwritableError
 from s2lic.files import begins_with, check_output, read_bytes, read_open, write_atomically
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s2lic.container.exceptions import ROW, SYMBOL, CodingException
+from s2lic.container.header import STATE_BYTES
 from s2lic.entropy.ans import load_ans
-from s2lic.entropy.exceptions import ROW, SYMBOL, CodingException
-from s2lic.entropy.rans import STATE_BYTES
 from s2lic.entropy.tables import INT16, Tables
 from s2lic.errors import (
     ArithmeticFaultError,

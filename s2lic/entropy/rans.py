@@ -11,12 +11,12 @@ import struct
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from s2lic.container.header import STATE_BYTES
 from s2lic.errors import TruncatedError, UsageError
 
 PRECISION = 16
 MASK = (1 << PRECISION) - 1
 LOWEST = 1 << 31
-STATE_BYTES = 8  # the state, with which every payload begins
 # A state at or above frequency * SPILL would leave [2**31, 2**63) when the symbol is pushed.
 SPILL = 1 << 47
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from s2lic.effort import EFFORT
+from s2lic.defaults import EFFORT
 from s2lic.entropy.census import Census, CountingWriter
 from s2lic.entropy.coding import encode_and_decode
 from s2lic.entropy.quality import QUALITY_MAX

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.bitstream import Container, Header, pack, unpack
 from s2lic.cli import main
+from s2lic.container.boxes import Container, Header, pack, unpack
 from s2lic.progress import Done, unheard
 
 

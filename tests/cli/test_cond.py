@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from s2lic.bitstream import unpack
+from s2lic.container.boxes import unpack
 from s2lic.train import start
 
 from .conftest import Result

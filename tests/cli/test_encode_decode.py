@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.bitstream import DEFAULT_MAX_PIXELS, read_header, unpack
+from s2lic.container.boxes import read_header, unpack
+from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.progress import unheard
 
 from .conftest import FakeCodec, Result

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from s2lic.bitstream import unpack
+from s2lic.container.boxes import unpack
 from tests.frozen import MODEL
 
 from .conftest import Result

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.bitstream import Container, Header, pack
+from s2lic.container.boxes import Container, Header, pack
 
 from .conftest import Result
 

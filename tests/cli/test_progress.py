@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.bitstream import unpack
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_note
+from s2lic.container.boxes import unpack
 from tests.cli.test_batch import Run
 from tests.frozen import MODEL, picture
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.bitstream import unpack
+from s2lic.container.boxes import unpack
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.model import CONFIGS, build, variant
 from s2lic.train.export import gaussian_scales

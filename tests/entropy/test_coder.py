@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from s2lic.container.exceptions import ROW, SYMBOL, CodingException, pack_exceptions, unpack_exceptions
 from s2lic.entropy import rans
 from s2lic.entropy.ans import load_ans
 from s2lic.entropy.coder import (
@@ -18,13 +19,6 @@ from s2lic.entropy.coder import (
     Coded,
     SymbolReader,
     SymbolWriter,
-)
-from s2lic.entropy.exceptions import (
-    ROW,
-    SYMBOL,
-    CodingException,
-    pack_exceptions,
-    unpack_exceptions,
 )
 from s2lic.entropy.tables import SCALES, TOTAL, build_tables
 from s2lic.errors import (

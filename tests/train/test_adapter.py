@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from s2lic.bitstream import unpack
 from s2lic.codec import Codec
+from s2lic.container.boxes import unpack
 from s2lic.errors import UsageError, WeightsError
 from s2lic.train import warm
 from s2lic.train.adapter import PART

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from s2lic.bitstream import unpack
 from s2lic.codec import Codec
+from s2lic.container.boxes import unpack
 from s2lic.entropy.quality import quality_lambda
 from s2lic.errors import BlockChoiceError
 from s2lic.eval.calibrate import wrapped

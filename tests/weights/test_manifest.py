@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.bitstream import unpack
+from s2lic.container.boxes import unpack
 from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelError, WeightsError
 from s2lic.weights import manifest
 from tests.frozen import codec, picture

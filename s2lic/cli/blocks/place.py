@@ -10,6 +10,7 @@ import typer
 from s2lic.cli.options import Json, Quiet
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json
+from s2lic.defaults import DEFAULT_QUALITY
 
 if TYPE_CHECKING:
     from s2lic.eval.place import Search
@@ -35,7 +36,7 @@ def place(
     steps: Steps = 20,
     batch: Batch = 4,
     crop: Crop = 128,
-    quality: Quality = 50.0,
+    quality: Quality = DEFAULT_QUALITY,
     model: Weights = "nano",
     quiet: Quiet = False,
     as_json: Json = False,

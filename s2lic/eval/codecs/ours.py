@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from s2lic.effort import check_effort
+from s2lic.defaults import check_effort
 from s2lic.errors import UsageError
 from s2lic.eval.codecs.row import CodecRow, Coder, Scale
 

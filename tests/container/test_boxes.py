@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2lic import errors
-from s2lic.bitstream import (
+from s2lic.container.boxes import (
     EXCEPTIONS,
     EXTRAS,
     HEADER,
@@ -31,8 +31,8 @@ from s2lic.bitstream import (
     read_header,
     unpack,
 )
-from s2lic.header import FIELDS, write_fields
-from s2lic.varint import MAX_BYTES, read_varint, write_varint
+from s2lic.container.header import FIELDS, write_fields
+from s2lic.container.varint import MAX_BYTES, read_varint, write_varint
 
 PLAIN = Header(
     width=768,
@@ -108,7 +108,7 @@ def test_a_plain_file_is_these_bytes() -> None:
 
 
 def test_the_example_in_the_documentation_is_that_file() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "bitstream.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "bitstream.md").read_text()
     example = text.partition("### An example")[2].partition("The container costs")[0]
     digits = re.findall(r"^    +((?:[0-9a-f]{2}\b ?)+)", example, re.MULTILINE)
     assert bytes.fromhex(" ".join(digits)) == PLAIN_FILE
@@ -362,7 +362,7 @@ def test_a_varint_takes_seven_bits_a_byte_and_reads_back(value: int) -> None:
 
 def test_reading_a_header_imports_neither_torch_nor_numpy() -> None:
     script = (
-        "import sys, s2lic.bitstream as b\n"
+        "import sys, s2lic.container.boxes as b\n"
         "b.read_header(bytes.fromhex(sys.argv[1]))\n"
         "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)\n"
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from s2lic.container.varint import read_varint, write_varint
 from s2lic.errors import ExceptionListError, OverrunError, UsageError
-from s2lic.varint import read_varint, write_varint
 
 # Written into files: never renumber.
 ROW = 0

@@ -9,13 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2lic.bitstream import Limits
-from s2lic.errors import CorruptError, CropRangeError, OverrunError, TileListError
-from s2lic.tiles import (
+from s2lic.container.boxes import Limits
+from s2lic.container.tiles import (
     GRID,
     HALO,
-    SIDE_MAX,
-    SIDE_MIN,
     STREAM_PIXELS,
     Box,
     Entry,
@@ -26,7 +23,9 @@ from s2lic.tiles import (
     pack_tiles,
     unpack_tiles,
 )
-from s2lic.varint import write_varint
+from s2lic.container.varint import write_varint
+from s2lic.defaults import SIDE_MAX, SIDE_MIN
+from s2lic.errors import CorruptError, CropRangeError, OverrunError, TileListError
 
 sides = st.integers(SIDE_MIN // GRID, 8).map(lambda steps: steps * GRID)
 layouts = st.builds(Layout, st.integers(1, 1500), st.integers(1, 1500), sides, sides)

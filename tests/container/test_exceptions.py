@@ -4,15 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2lic.entropy.exceptions import (
-    ROW,
-    SYMBOL,
-    CodingException,
-    pack_exceptions,
-    unpack_exceptions,
-)
+from s2lic.container.exceptions import ROW, SYMBOL, CodingException, pack_exceptions, unpack_exceptions
+from s2lic.container.varint import write_varint
 from s2lic.errors import CorruptError, ExceptionListError, NumberSpellingError, OverrunError, UsageError
-from s2lic.varint import write_varint
 
 COUNT = 100_000
 positions = st.integers(0, COUNT - 1)

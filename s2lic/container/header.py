@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from s2lic.container.varint import read_varint, write_varint
 from s2lic.errors import HeaderError, OverrunError, UnsupportedFeatureError, UsageError
-from s2lic.varint import read_varint, write_varint
+
+# The state of the range coder, with which every payload begins.
+STATE_BYTES = 8
 
 
 @dataclass(frozen=True)

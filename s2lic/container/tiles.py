@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from s2lic.entropy.rans import STATE_BYTES
+from s2lic.container.header import STATE_BYTES
+from s2lic.container.varint import read_varint, write_varint
+from s2lic.defaults import SIDE, SIDE_MAX, SIDE_MIN
 from s2lic.errors import CropRangeError, OverrunError, TileListError
-from s2lic.varint import read_varint, write_varint
 
 # Windows of 8 at stride 8: a crop that starts on a multiple has the windows of the whole picture.
 GRID = 64
-SIDE = 1024
-# What a reader is ready to hold in memory at once, and what leaves room for a halo on both sides.
-SIDE_MIN, SIDE_MAX = 256, 2048
 # A stream is decoded as a whole, which takes far more memory a pixel than the picture does: as many as a tile may have.
 STREAM_PIXELS = SIDE_MAX**2
 # What g_a and g_s see beyond what is kept; further than this their blocks hardly look.

@@ -6,6 +6,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from s2lic.container.header import TILED, Header, describe, read_fields, write_fields
+from s2lic.container.tiles import STREAM_PIXELS
+from s2lic.container.varint import read_varint, write_varint
+from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import (
     BoxesError,
     CorruptError,
@@ -19,15 +23,11 @@ from s2lic.errors import (
     UnsupportedFeatureError,
     UsageError,
 )
-from s2lic.header import TILED, Header, describe, read_fields, write_fields
-from s2lic.tiles import STREAM_PIXELS
-from s2lic.varint import read_varint, write_varint
 
 __all__ = ["Container", "Header", "Limits", "describe", "pack", "read_header", "unpack"]
 
 MAGIC = b"\xb7S2L"
 VERSION = 1
-DEFAULT_MAX_PIXELS = 2**26
 STREAM_SHARE = 16
 
 # Box ids are written by hand and never reused. Bit 7 marks a box that a reader may skip.

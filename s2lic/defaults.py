@@ -1,4 +1,4 @@
-"""How hard an encoder tries; no torch here."""
+"""What an encoder and a decoder do unless the caller says otherwise; no torch here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from s2lic.errors import UsageError
 
 # A picture in tiles has so many pixels that a search takes minutes: it is made when asked for.
 EFFORT, EFFORT_TILED, EFFORT_MAX = 5, 0, 9
+
+DEFAULT_QUALITY = 50.0
+
+DEFAULT_MAX_PIXELS = 2**26
+
+# The side of the tiles of a large picture: what a reader is ready to hold in memory at once, and what leaves room for a
+# halo on both sides.
+SIDE = 1024
+SIDE_MIN, SIDE_MAX = 256, 2048
 
 
 def check_effort(effort: int | None) -> int | None:

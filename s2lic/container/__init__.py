@@ -1,0 +1,1 @@
+"""The file format: header, boxes, tiles, exceptions; no torch here."""
