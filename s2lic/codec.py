@@ -18,8 +18,8 @@ from s2lic.container.tiles import crop_box
 from s2lic.defaults import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY, SIDE, check_effort
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import DeviceMissingError, QualityRangeError, UsageError
-from s2lic.extras import alpha_of, take
-from s2lic.images import ImageLike, as_image
+from s2lic.images.extras import alpha_of, take
+from s2lic.images.load import ImageLike, as_image
 from s2lic.many import decode_all, encode_all
 from s2lic.networks import AUTO, Networks
 from s2lic.opened import Opened

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.metrics import ms_ssim, psnr
 from s2lic.files import check_output, make_folder, write_atomically
-from s2lic.formats import encode_image
+from s2lic.images.save import encode_image
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec

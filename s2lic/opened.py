@@ -13,7 +13,7 @@ from s2lic.container.boxes import Header
 from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent
-from s2lic.extras import give
+from s2lic.images.extras import give
 from s2lic.networks import Networks
 from s2lic.parts import GREY, fineness, latent_size
 from s2lic.pixels import to_image

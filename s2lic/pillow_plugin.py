@@ -37,7 +37,7 @@ class S2licImageFile(ImageFile.ImageFile):
     _data: bytes | None = None
 
     def _open(self) -> None:
-        from s2lic.metadata import with_metadata
+        from s2lic.images.metadata import with_metadata
 
         assert self.fp is not None
         self._data = self.fp.read()
@@ -71,8 +71,8 @@ def _accept(prefix: bytes) -> bool:
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Takes quality, effort, icc_profile, exif and xmp; as with PNG, the image's own profile is kept unless given."""
-    from s2lic.images import as_image
-    from s2lic.metadata import NAMES, metadata_of, with_metadata
+    from s2lic.images.load import as_image
+    from s2lic.images.metadata import NAMES, metadata_of, with_metadata
 
     options = image.encoderinfo
     given = {name: options.get(name) for name in NAMES}

@@ -30,7 +30,7 @@ from s2lic.entropy.coding import encode_and_decode
 from s2lic.entropy.rehearsal import rehearse
 from s2lic.entropy.rounding import Aim
 from s2lic.entropy.tables import TOTAL, Tables, build_tables
-from s2lic.images import open_image
+from s2lic.images.load import open_image
 from s2lic.pixels import pad, to_tensor
 from s2lic.weights.store import Weights
 

@@ -19,13 +19,13 @@ from pathlib import Path
 from PIL import Image
 
 from s2lic import errors
-from s2lic.alpha import pack_alpha
 from s2lic.codec import Codec
 from s2lic.container.boxes import Container, pack, unpack
 from s2lic.container.header import Header
 from s2lic.container.tiles import GRID, Entry, pack_tiles, unpack_tiles
 from s2lic.container.varint import write_varint
 from s2lic.defaults import SIDE_MIN
+from s2lic.images.alpha import pack_alpha
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 FOLDER = TESTS / "corrupt"

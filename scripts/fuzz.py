@@ -26,7 +26,7 @@ from PIL import Image
 with atheris.instrument_imports(include=["s2lic"]):
     from s2lic.container.boxes import describe, read_header
     from s2lic.errors import BitstreamError, ImageError
-    from s2lic.images import open_image
+    from s2lic.images.load import open_image
     from scripts.mutants import ROOT, Mutant, laden, seeds, stamp_file
     from scripts.mutate import Decoder
 

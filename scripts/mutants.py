@@ -15,7 +15,7 @@ from s2lic.container.boxes import pack, unpack
 from s2lic.container.tiles import GRID
 from s2lic.container.varint import write_varint
 from s2lic.defaults import SIDE_MIN
-from s2lic.metadata import EXIF_MARK, with_metadata
+from s2lic.images.metadata import EXIF_MARK, with_metadata
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "models" / "tiny.safetensors"

@@ -28,7 +28,7 @@ from s2lic.codec import Codec
 from s2lic.entropy import coding
 from s2lic.entropy.coder import SymbolReader
 from s2lic.errors import ArithmeticFaultError, BitstreamError, OutputFormatError
-from s2lic.formats import encode_image
+from s2lic.images.save import encode_image
 from scripts.mutants import KINDS, MODEL, ROOT, Mutant, mutant, seeds
 
 SECONDS_MAX = 10.0  # of the processor, for one file

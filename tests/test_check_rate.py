@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from s2lic.entropy.census import Census
-from s2lic.images import open_image
+from s2lic.images.load import open_image
 from s2lic.networks import Networks
 from s2lic.pixels import pad, to_tensor
 from s2lic.weights.store import load

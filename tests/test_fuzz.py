@@ -15,7 +15,7 @@ from s2lic.codec import Codec
 from s2lic.container.boxes import Container, Header, pack
 from s2lic.container.varint import write_varint
 from s2lic.errors import ArithmeticFaultError, BitstreamError, ImageError, UsageError, WeightsError
-from s2lic.images import open_image
+from s2lic.images.load import open_image
 from s2lic.weights.store import load
 from scripts.mutants import Mutant
 from scripts.mutate import Decoder

@@ -95,7 +95,7 @@ def decode(
     verbose: Verbose = False,
 ) -> None:
     """Decode files to PNG, or to the format that the output's extension names."""
-    from s2lic.formats import colour_of
+    from s2lic.images.save import colour_of
 
     extension, part = _extension(format_name, output), _crop(crop, skip_existing)
     if background is not None:
@@ -132,7 +132,7 @@ class Decoding:
     quiet: bool
 
     def begin(self, job: Job) -> Coded | Facts:
-        from s2lic.formats import check_alpha, format_of
+        from s2lic.images.save import check_alpha, format_of
 
         target = job.target or STANDARD
         form = self.extension if target == STANDARD else format_of(target)
@@ -148,8 +148,8 @@ class Decoding:
         return Coded(data, form, container.header.width * container.header.height)
 
     def end(self, job: Job, file: Coded, image: Image.Image, seconds: float) -> Facts:
-        from s2lic.formats import encode_image, left_out
-        from s2lic.metadata import with_metadata
+        from s2lic.images.metadata import with_metadata
+        from s2lic.images.save import encode_image, left_out
 
         image = with_metadata(image, {}) if self.strip else image
         if lost := left_out(image, file.form):
@@ -168,7 +168,7 @@ def _decoded(coder: Codec, files: Sequence[Coded], part: Part | None) -> list[Im
 
 def _extension(format_name: str | None, output: str | None) -> str:
     """The ending of outputs that are not named. Raises UsageError or OutputFormatError."""
-    from s2lic.formats import FORMATS
+    from s2lic.images.save import FORMATS
 
     if format_name is None:
         return ".png"

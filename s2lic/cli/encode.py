@@ -104,7 +104,7 @@ def encode(
     verbose: Verbose = False,
 ) -> None:
     """Encode pictures."""
-    from s2lic.images import is_picture_name
+    from s2lic.images.load import is_picture_name
 
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
     wish = wish_of(quality, effort, roi, cond, adapt, max_pixels, **targets)
@@ -130,7 +130,7 @@ class Encoding:
     quiet: bool
 
     def begin(self, job: Job) -> Read | Facts:
-        from s2lic.images import read_image
+        from s2lic.images.load import read_image
 
         target = job.target or STANDARD
         if self.skip_existing and is_whole_file(target):

@@ -165,7 +165,7 @@ def _of(first: str, text: str) -> tuple[str, str]:
 def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
     """Raises UsageError, InputMissingError, KodakMissingError, KodakChecksumError."""
     from s2lic.eval.kodak import find_kodak
-    from s2lic.images import is_picture_name
+    from s2lic.images.load import is_picture_name
 
     wanted, found = Wanted("pictures", is_picture_name), []
     for source in sources:

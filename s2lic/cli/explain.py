@@ -77,10 +77,10 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show which parts of a picture cost its bits, or make a class of it, as heat over the picture."""
-    from s2lic.alpha import split
     from s2lic.condition import read_vector
     from s2lic.eval.explain.overlay import grey, overlay
-    from s2lic.images import read_image
+    from s2lic.images.alpha import split
+    from s2lic.images.load import read_image
 
     _check(of, classifier, label, show, cond)
     target = output or str(Path(source).with_suffix(".explain.png"))

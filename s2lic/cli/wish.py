@@ -86,7 +86,7 @@ def wish_of(
 ) -> Wish:
     """The options of the command, its files read. Raises UsageError, and what those files are refused with."""
     from s2lic.condition import read_vector
-    from s2lic.images import read_image
+    from s2lic.images.load import read_image
 
     target, grey = _target(quality, adapt, targets), map_file(roi)
     mask = None if grey is None else read_image(grey, max_pixels).image

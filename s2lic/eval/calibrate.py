@@ -13,7 +13,7 @@ from PIL import Image
 from s2lic.entropy.quality import quality_lambda
 from s2lic.entropy.tables import Tables
 from s2lic.errors import BlockChoiceError, UsageError
-from s2lic.images import is_picture_name, open_image
+from s2lic.images.load import is_picture_name, open_image
 from s2lic.model import S2LIC, build, variant
 from s2lic.networks import Networks
 from s2lic.progress import Done, counted, unheard

@@ -12,7 +12,7 @@ from PIL import Image
 from s2lic.errors import ImageError, LossyConversionError, UnsupportedModeError
 from s2lic.eval.records import Failure, Picture
 from s2lic.files import read_bytes
-from s2lic.images import read_image
+from s2lic.images.load import read_image
 
 MODES = ("RGB", "L")
 OPAQUE = {"RGBA": "RGB", "LA": "L"}

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from s2lic.condition import checked, read_vector
 from s2lic.errors import InputMissingError
-from s2lic.extras import take
 from s2lic.files import is_folder
-from s2lic.images import read_image
+from s2lic.images.extras import take
+from s2lic.images.load import read_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 SCALE_MIN = 0.5

@@ -13,7 +13,7 @@ from s2lic.codec import Codec
 from s2lic.condition import Vector
 from s2lic.entropy.model import EntropyModel
 from s2lic.errors import BlockChoiceError
-from s2lic.extras import take
+from s2lic.images.extras import take
 from s2lic.model import S2LIC, build, variant
 from s2lic.pixels import pad, to_tensor
 from s2lic.search import worth

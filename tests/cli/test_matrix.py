@@ -21,7 +21,7 @@ from s2lic import trials
 from s2lic.container.boxes import read_header
 from s2lic.container.header import TILED
 from s2lic.container.tiles import Layout, layout_of
-from s2lic.metadata import EXIF_MARK, metadata_of
+from s2lic.images.metadata import EXIF_MARK, metadata_of
 from tests.files import ORIENTATION, PROFILE, XMP, exif, png_of_16_bits
 from tests.frozen import MODEL, codec, picture
 from tests.pairs import Row, pairs, pairwise

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.metadata import EXIF_MARK, metadata_of
+from s2lic.images.metadata import EXIF_MARK, metadata_of
 from tests.files import ORIENTATION, PROFILE, XMP, exif, png_of_16_bits
 from tests.frozen import MODEL, picture
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from s2lic.errors import ConditionShapeError, InputMissingError, NotAnImageError
-from s2lic.images import read_image
+from s2lic.images.load import read_image
 from s2lic.train.data import Photos, Prefetch
 
 

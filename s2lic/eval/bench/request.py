@@ -11,7 +11,7 @@ from s2lic.eval.bench.case import Case, Outcome
 from s2lic.eval.bench.record import Record, record, save
 from s2lic.eval.bench.speed import OURS, cases, run
 from s2lic.files import make_folder
-from s2lic.images import open_image
+from s2lic.images.load import open_image
 
 Told = Callable[[int, int, Outcome], None]  # hears of each outcome: how many of how many there are with it
 

@@ -22,7 +22,7 @@ from PIL import Image
 from s2lic.errors import UsageError
 from s2lic.eval.bench.case import Case, Measured, Outcome, Timing
 from s2lic.eval.bench.subjects import SUBJECTS
-from s2lic.formats import encode_image
+from s2lic.images.save import encode_image
 
 OURS = "s2lic"  # what the names of our own codec begin with
 

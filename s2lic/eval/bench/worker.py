@@ -17,7 +17,7 @@ from s2lic.eval.bench.memory import in_use, peak
 from s2lic.eval.bench.stopwatch import Stopwatch, watching
 from s2lic.eval.bench.subjects import SUBJECTS, Subject
 from s2lic.heap import keep_freed_memory
-from s2lic.images import open_image
+from s2lic.images.load import open_image
 
 
 def measure(case: Case, picture: Path, model: str | None) -> Measured:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from s2lic.alpha import split
 from s2lic.codec import Codec
 from s2lic.eval.explain.bits import explain
 from s2lic.eval.explain.overlay import regions, smoothed
 from s2lic.eval.explain.salience import salience
+from s2lic.images.alpha import split
 
 SIDE, LEVEL = 512, 5000
 

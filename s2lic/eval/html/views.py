@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from s2lic.formats import encode_image
+from s2lic.images.save import encode_image
 
 CROP = (448, 336)
 

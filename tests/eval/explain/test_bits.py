@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from s2lic.alpha import split
 from s2lic.codec import Codec
 from s2lic.container.boxes import unpack
 from s2lic.errors import ConditionMissingError, ConditionShapeError, ImageSizeError
 from s2lic.eval.explain.bits import explain, spread
 from s2lic.eval.explain.regions import salient_regions
+from s2lic.images.alpha import split
 from s2lic.model import build
 from s2lic.weights.facts import TABLE_PREFIX
 from s2lic.weights.store import export

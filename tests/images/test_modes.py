@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from s2lic.errors import UnsupportedModeError
-from s2lic.modes import CODED, coded_form
+from s2lic.images.modes import CODED, coded_form
 from tests.files import PROFILE, png_of_16_bits, tiff_of_16_bits
 from tests.frozen import picture
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from s2lic.metadata import EXIF_MARK, metadata_of, tiff_tags, upright, with_metadata
+from s2lic.images.metadata import EXIF_MARK, metadata_of, tiff_tags, upright, with_metadata
 from tests.files import ORIENTATION, PROFILE, XMP, exif
 from tests.frozen import picture
 

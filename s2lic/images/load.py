@@ -22,8 +22,8 @@ from s2lic.errors import (
     UnsupportedModeError,
 )
 from s2lic.files import read_bytes, read_open
-from s2lic.metadata import metadata_of, upright, with_metadata
-from s2lic.modes import CUT, NOT_RGB, Note, coded_form, to_eight_bits
+from s2lic.images.metadata import metadata_of, upright, with_metadata
+from s2lic.images.modes import CUT, NOT_RGB, Note, coded_form, to_eight_bits
 
 _LIFT = "Raise max_pixels (--max-pixels), and in Python PIL.Image.MAX_IMAGE_PIXELS too, if memory allows"
 

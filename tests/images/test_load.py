@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from s2lic import errors
-from s2lic.images import as_image, open_image, read_image
+from s2lic.images.load import as_image, open_image, read_image
 
 GRADIENT = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
 RGB = Image.fromarray(GRADIENT)

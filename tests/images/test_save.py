@@ -10,8 +10,8 @@ from PIL import ExifTags, Image
 
 from s2lic import errors
 from s2lic.eval.metrics import psnr
-from s2lic.formats import FORMATS, check_alpha, colour_of, encode_image, format_of, left_out
-from s2lic.metadata import metadata_of, with_metadata
+from s2lic.images.metadata import metadata_of, with_metadata
+from s2lic.images.save import FORMATS, check_alpha, colour_of, encode_image, format_of, left_out
 from tests.files import ORIENTATION, PROFILE, XMP, exif
 from tests.frozen import picture
 

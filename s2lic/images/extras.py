@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from s2lic.alpha import join, pack_alpha, split, unpack_alpha
-from s2lic.metadata import metadata_of, with_metadata
+from s2lic.images.alpha import join, pack_alpha, split, unpack_alpha
+from s2lic.images.metadata import metadata_of, with_metadata
 
 
 def take(picture: Image.Image, strip: bool = False) -> tuple[Image.Image, dict[str, bytes]]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 from PIL.PngImagePlugin import PngInfo
 
 from s2lic.errors import BackgroundMissingError, OutputFormatError, UnknownColourError
-from s2lic.metadata import EXIF_MARK, metadata_of, tiff_tags, upright
+from s2lic.images.metadata import EXIF_MARK, metadata_of, tiff_tags, upright
 
 Metadata = Mapping[str, bytes]
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from s2lic.alpha import CONSTANT, LZMA, join, pack_alpha, split, unpack_alpha
 from s2lic.errors import AlphaError
+from s2lic.images.alpha import CONSTANT, LZMA, join, pack_alpha, split, unpack_alpha
 from tests.frozen import codec, picture
 
 RNG = np.random.default_rng(3)

@@ -1,0 +1,1 @@
+"""Pictures in and out: loading, saving, modes, metadata, alpha; no torch here."""
