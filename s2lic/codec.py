@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 
-from s2lic.condition import checked
+from s2lic.coding.batch import decode_all, encode_all
+from s2lic.coding.conditioning import checked
+from s2lic.coding.decoder import Opened
+from s2lic.coding.encoder import Trials
+from s2lic.coding.networks import AUTO, Networks
+from s2lic.coding.rate_control import Kind, meet, target_of
+from s2lic.coding.roi import roi_of, unpack_roi
+from s2lic.coding.streams import check_claims, scatter
 from s2lic.container.boxes import Limits, unpack
 from s2lic.container.tiles import crop_box
 from s2lic.defaults import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY, SIDE, check_effort
@@ -20,14 +27,7 @@ from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import DeviceMissingError, QualityRangeError, UsageError
 from s2lic.images.extras import alpha_of, take
 from s2lic.images.load import ImageLike, as_image
-from s2lic.many import decode_all, encode_all
-from s2lic.networks import AUTO, Networks
-from s2lic.opened import Opened
-from s2lic.parts import check_claims, scatter
 from s2lic.progress import Done, unheard
-from s2lic.rate_control import Kind, meet, target_of
-from s2lic.roi import roi_of, unpack_roi
-from s2lic.trials import Trials
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
 

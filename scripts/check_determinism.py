@@ -25,11 +25,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from s2lic.codec import quality_level
+from s2lic.coding.networks import PRECISIONS, pad, to_tensor
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
 from s2lic.errors import S2licError
-from s2lic.networks import PRECISIONS
-from s2lic.pixels import pad, to_tensor
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load
 

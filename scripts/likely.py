@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from s2lic.coding.networks import to_tensor
 from s2lic.entropy.likelihood import bits, gaussian_likelihood
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import QUALITY_MAX
@@ -20,7 +21,6 @@ from s2lic.errors import InputMissingError
 from s2lic.eval.pictures import open_rgb
 from s2lic.eval.records import Point
 from s2lic.model import S2LIC
-from s2lic.pixels import to_tensor
 from s2lic.train.loss import rd_loss
 
 TOGETHER = 8

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from s2lic.coding.networks import Networks, pad, to_tensor
 from s2lic.entropy.census import Census
 from s2lic.images.load import open_image
-from s2lic.networks import Networks
-from s2lic.pixels import pad, to_tensor
 from s2lic.weights.store import load
 from scripts.check_rate import coding, share, with_gaussians
 from tests.frozen import FOLDER, MODEL

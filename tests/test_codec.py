@@ -17,12 +17,12 @@ from torch import Tensor
 import s2lic
 from s2lic import codec as module
 from s2lic.codec import Codec, quality_level
+from s2lic.coding.networks import pad, to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.entropy.coding import whole
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.tables import Tables
 from s2lic.errors import CropRangeError, DeviceMissingError, QualityRangeError, UsageError
-from s2lic.pixels import pad, to_tensor
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights
 from tests.frozen import MODEL, PICTURES, codec, picture

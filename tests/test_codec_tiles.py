@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from s2lic import opened
 from s2lic.codec import Codec
+from s2lic.coding import decoder
 from s2lic.container.boxes import Container, pack, unpack
 from s2lic.container.header import ONE_STREAM, TILED
 from s2lic.container.tiles import Entry, Layout, layout_of, pack_tiles, unpack_tiles
@@ -85,13 +85,13 @@ def test_a_crop_is_the_part_of_the_whole(crop: tuple[int, int, int, int]) -> Non
 
 def test_a_crop_decodes_only_the_tiles_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    real = opened.decode_latent
+    real = decoder.decode_latent
 
     def counted(*arguments, **named):  # type: ignore[no-untyped-def]
         sizes.append(arguments[4])
         return real(*arguments, **named)
 
-    monkeypatch.setattr(opened, "decode_latent", counted)
+    monkeypatch.setattr(decoder, "decode_latent", counted)
     tiler().decode(tiled(), crop=(10, 10, 40, 40))
     assert len(sizes) == 1
     tiler().decode(tiled(), crop=(230, 10, 40, 40))
@@ -129,7 +129,7 @@ def test_the_symbols_of_each_tile_are_checked() -> None:
 def test_tiles_too_short_for_their_pixels_are_refused_before_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     header = dataclasses.replace(unpack(tiled()).header, width=4096, height=4096)
     table = pack_tiles(Layout(4096, 4096, 1024, 1024), [Entry(8, 0)] * 16)
-    monkeypatch.setattr(opened.Image, "new", None)
+    monkeypatch.setattr(decoder.Image, "new", None)
     with pytest.raises(PayloadSizeError, match="cannot hold"):
         tiler().decode(pack(Container(header, bytes(8 * 16), b"", table)))
 

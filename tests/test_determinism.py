@@ -13,14 +13,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.coding.networks import PRECISIONS, pad, to_tensor
 from s2lic.container.exceptions import ROW
 from s2lic.entropy import coding
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
 from s2lic.errors import SymbolChecksumError
 from s2lic.kernels.quantise_index import index_scales
-from s2lic.networks import PRECISIONS
-from s2lic.pixels import pad, to_tensor
 from s2lic.weights.store import Weights, load
 from scripts import check_determinism
 from scripts.check_determinism import BATCH, Decoded, Report, Setting, compare, covering, differences, encode, noise

@@ -23,7 +23,7 @@ from s2lic.cli.report import reporting
 from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 from s2lic.cli.weights import COMMANDS as WEIGHTS
-from s2lic.heap import keep_freed_memory
+from s2lic.runtime import keep_freed_memory
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
 COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train, calibrate)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2lic.cli.options import DeviceName
-from s2lic.cores import share_cores
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import DeviceMissingError
 from s2lic.progress import Done, unheard
+from s2lic.runtime import share_cores
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec

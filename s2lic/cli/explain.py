@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from s2lic.codec import Codec
-    from s2lic.condition import Vector
+    from s2lic.coding.conditioning import Vector
     from s2lic.eval.explain.bits import Explained
     from s2lic.eval.explain.classifier import Judged
 
@@ -77,7 +77,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show which parts of a picture cost its bits, or make a class of it, as heat over the picture."""
-    from s2lic.condition import read_vector
+    from s2lic.coding.conditioning import read_vector
     from s2lic.eval.explain.overlay import grey, overlay
     from s2lic.images.alpha import split
     from s2lic.images.load import read_image

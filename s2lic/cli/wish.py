@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from s2lic.codec import Codec
-    from s2lic.condition import Vector
+    from s2lic.coding.conditioning import Vector
 
 SALIENCY = "saliency"
 
@@ -85,7 +85,7 @@ def wish_of(
     **targets: float | None,
 ) -> Wish:
     """The options of the command, its files read. Raises UsageError, and what those files are refused with."""
-    from s2lic.condition import read_vector
+    from s2lic.coding.conditioning import read_vector
     from s2lic.images.load import read_image
 
     target, grey = _target(quality, adapt, targets), map_file(roi)

@@ -10,17 +10,17 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from s2lic.coding.encoder import Trials
+from s2lic.coding.networks import Networks
 from s2lic.entropy.quality import quality_lambda
 from s2lic.entropy.tables import Tables
 from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.images.load import is_picture_name, open_image
 from s2lic.model import S2LIC, build, variant
-from s2lic.networks import Networks
 from s2lic.progress import Done, counted, unheard
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.table import wrappable
 from s2lic.transform.choice import takes_wrapper
-from s2lic.trials import Trials
 from s2lic.weights.facts import TABLE_PREFIX
 from s2lic.weights.store import Weights, export, load, parsed
 

@@ -9,7 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from s2lic.cores import share_cores
 from s2lic.eval import codecs, measure, published
 from s2lic.eval.codecs.row import need
 from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
@@ -20,6 +19,7 @@ from s2lic.eval.pictures import read
 from s2lic.eval.records import Curve, Evaluation, Failure, Picture, Sample
 from s2lic.files import make_folder
 from s2lic.progress import Done, unheard
+from s2lic.runtime import share_cores
 
 KODAK, FOLDER = "kodak", "DIR"
 

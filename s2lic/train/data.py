@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from s2lic.condition import checked, read_vector
+from s2lic.coding.conditioning import checked, read_vector
 from s2lic.errors import InputMissingError
 from s2lic.files import is_folder
 from s2lic.images.extras import take

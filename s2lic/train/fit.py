@@ -8,15 +8,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from s2lic.coding.networks import Networks
+from s2lic.coding.search import Scene, Search, View, worth
 from s2lic.defaults import EFFORT
 from s2lic.entropy.census import Census, CountingWriter
 from s2lic.entropy.coding import encode_and_decode
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import UsageError
 from s2lic.files import read_bytes
-from s2lic.networks import Networks
 from s2lic.progress import Done, counted, unheard
-from s2lic.search import Scene, Search, View, worth
 from s2lic.train.data import Photos, Source
 from s2lic.weights.store import load, retabled
 

@@ -10,13 +10,13 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.codec import Codec
-from s2lic.condition import Vector
+from s2lic.coding.conditioning import Vector
+from s2lic.coding.networks import pad, to_tensor
+from s2lic.coding.search import worth
 from s2lic.entropy.model import EntropyModel
 from s2lic.errors import BlockChoiceError
 from s2lic.images.extras import take
 from s2lic.model import S2LIC, build, variant
-from s2lic.pixels import pad, to_tensor
-from s2lic.search import worth
 from s2lic.train.adapter import PART
 from s2lic.transform.blocks.table import wrappable
 from s2lic.transform.choice import takes_wrapper

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2lic.bf16 import multiplies_bf16
 from s2lic.errors import UsageError
+from s2lic.runtime import multiplies_bf16
 
 
 @dataclass(frozen=True)

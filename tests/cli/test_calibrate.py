@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from s2lic.coding.networks import Networks
 from s2lic.eval.calibrate import Head, heads_of
 from s2lic.model import S2LIC, build
-from s2lic.networks import Networks
 from s2lic.weights.store import load
 from tests.frozen import MODEL, picture
 

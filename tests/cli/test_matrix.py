@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from s2lic import trials
+from s2lic.coding import encoder
 from s2lic.container.boxes import read_header
 from s2lic.container.header import TILED
 from s2lic.container.tiles import Layout, layout_of
@@ -159,7 +159,7 @@ def tile_from(monkeypatch: pytest.MonkeyPatch, side: int) -> None:
     def cut(width: int, height: int, _: int) -> Layout:
         return layout_of(width, height, side)
 
-    monkeypatch.setattr(trials, "layout_of", cut)
+    monkeypatch.setattr(encoder, "layout_of", cut)
 
 
 @dataclass(frozen=True)

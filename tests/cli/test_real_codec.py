@@ -70,7 +70,7 @@ def test_a_folder_of_thumbnails_becomes_the_files_of_one_by_one(run: Run, photo:
 def test_decode_computes_in_the_precision_that_is_asked_for(
     run: Run, photo: Path, words: tuple[str, ...], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("s2lic.networks.multiplies_bf16", lambda: True)
+    monkeypatch.setattr("s2lic.coding.networks.multiplies_bf16", lambda: True)
     run("encode", photo, "--model", MODEL, "-e", "0")
     assert run("decode", "photo.s2lic", "-o", "back.png", "--model", MODEL, *words).code == 0
     with Image.open("back.png") as back:

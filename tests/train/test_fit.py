@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from s2lic.codec import Codec
+from s2lic.coding.networks import Networks
 from s2lic.entropy.tables import TOTAL
 from s2lic.errors import UsageError
-from s2lic.networks import Networks
 from s2lic.train.data import Photos
 from s2lic.train.fit import count_symbols, fitted
 from s2lic.weights.store import load

@@ -43,10 +43,10 @@ def ours(effort: int | None, picture: Image.Image, case: Case, model: str | None
     import torch
 
     import s2lic.codec as home
-    from s2lic import trials
+    from s2lic.coding import encoder
+    from s2lic.coding.search import Search
     from s2lic.entropy.coder import SymbolReader, SymbolWriter
     from s2lic.entropy.model import EntropyModel
-    from s2lic.search import Search
     from s2lic.transform.analysis import Analysis
     from s2lic.transform.synthesis import Synthesis
 
@@ -61,7 +61,7 @@ def ours(effort: int | None, picture: Image.Image, case: Case, model: str | None
         Station("search", Search, "run"),
         *(Station("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_gaussian", "finish")),
         *(Station("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_gaussian", "finish")),
-        Station("container", trials, "pack"),
+        Station("container", encoder, "pack"),
         Station("container", home, "unpack"),
     )
     if case.batch > 1:

@@ -16,8 +16,8 @@ from s2lic.eval.bench.case import STAGES, Case, Measured, Timing
 from s2lic.eval.bench.memory import in_use, peak
 from s2lic.eval.bench.stopwatch import Stopwatch, watching
 from s2lic.eval.bench.subjects import SUBJECTS, Subject
-from s2lic.heap import keep_freed_memory
 from s2lic.images.load import open_image
+from s2lic.runtime import keep_freed_memory
 
 
 def measure(case: Case, picture: Path, model: str | None) -> Measured:

@@ -36,7 +36,7 @@ class ZooCoder(Coder):
     def encode(self, image: Image.Image, quality: float) -> bytes:
         import torch
 
-        from s2lic.pixels import to_tensor
+        from s2lic.coding.networks import to_tensor
 
         pixels = to_tensor(image)
         bottom, right = -pixels.shape[2] % STRIDE, -pixels.shape[3] % STRIDE
@@ -49,7 +49,7 @@ class ZooCoder(Coder):
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         import torch
 
-        from s2lic.pixels import to_image
+        from s2lic.coding.networks import to_image
 
         model = self._model(data[0])
         shape, strings = _unpack(data[1:], 1 if len(_coders(model)) == 1 else 2)

@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.codec import Codec
+from s2lic.coding.networks import pad, to_tensor
 from s2lic.defaults import SIDE
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.tables import Tables
 from s2lic.errors import ImageSizeError
 from s2lic.eval.explain.lrp import Rules, relevance
-from s2lic.pixels import pad, to_tensor
 from s2lic.transform.row import STRIDE
 
 PIXELS_MAX = 2 * SIDE**2

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from s2lic.coding.networks import to_tensor
 from s2lic.errors import ClassifierError, InputMissingError
 from s2lic.eval.explain.lrp import Rules, relevance
-from s2lic.pixels import to_tensor
 
 
 @dataclass(frozen=True)

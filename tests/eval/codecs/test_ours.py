@@ -10,7 +10,7 @@ from tests.frozen import MODEL
 
 
 def test_the_identity_holds_the_code_of_the_package() -> None:
-    assert (PACKAGE / "search.py").is_file()
+    assert (PACKAGE / "coding/search.py").is_file()
     assert f"code {code_hash(PACKAGE)}" in codecs.row("s2lic").open({"model": str(MODEL)}).identity
 
 

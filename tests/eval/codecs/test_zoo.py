@@ -16,7 +16,7 @@ SCRIPT = """
 import sys, warnings
 import torch
 from PIL import Image
-from s2lic.pixels import to_tensor
+from s2lic.coding.networks import to_tensor
 from s2lic.errors import QualityRangeError, UsageError, WeightsError
 from s2lic.eval import codecs
 with warnings.catch_warnings():

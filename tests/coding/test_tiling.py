@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.coding.tiling import joined, windows
 from s2lic.container.tiles import Box, Cell, Layout
-from s2lic.strips import Crew, crew, joined, windows
+from s2lic.runtime import Crew, crew
 
 LAYOUT = Layout(1000, 700, 320, 256)
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from s2lic.coding.streams import gather, latent_size, scatter
 from s2lic.container.boxes import pack, unpack
 from s2lic.container.exceptions import ROW, SYMBOL, CodingException
 from s2lic.container.header import ONE_STREAM, TILED
@@ -13,7 +14,6 @@ from s2lic.container.tiles import Layout, one_stream
 from s2lic.entropy.coder import Coded
 from s2lic.errors import HeaderError
 from s2lic.model import config
-from s2lic.parts import gather, latent_size, scatter
 
 ROW_OF_SIZES = config("tiny").entropy
 

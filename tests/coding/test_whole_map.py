@@ -10,12 +10,12 @@ import torch
 from PIL import Image, ImageOps
 
 from s2lic.codec import Codec
+from s2lic.coding.networks import to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.container.header import TILED
 from s2lic.defaults import SIDE_MIN
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.model import CONFIGS, Config, build, variant
-from s2lic.pixels import to_tensor
 from s2lic.train.export import gaussian_scales
 from s2lic.transform.blocks import block_names, block_row
 from s2lic.weights.store import export

@@ -13,12 +13,13 @@ from torch import Tensor
 
 import s2lic.pillow_plugin
 from s2lic.codec import Codec
+from s2lic.coding.roi import FINENESS
+from s2lic.coding.search import EXTRA, REACH, Scene, Search, View, beside_borders, worth
+from s2lic.container.tiles import HALO, Layout
 from s2lic.entropy.quality import quality_lambda
 from s2lic.entropy.rehearsal import rehearse
 from s2lic.entropy.rounding import Aim
 from s2lic.errors import UsageError
-from s2lic.roi import FINENESS
-from s2lic.search import Scene, Search, View, worth
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL, codec, picture
 
@@ -122,3 +123,21 @@ def test_the_plugin_takes_an_effort(monkeypatch: pytest.MonkeyPatch) -> None:
         image.save(buffer, "S2LIC", quality=50, effort=effort)
         files.append(buffer.getvalue())
     assert files == [codec().encode(image, 50, effort=effort) for effort in (0, 3)]
+
+
+LAYOUT = Layout(300, 256, 192, 256)
+
+
+def test_pixels_on_both_sides_of_a_border_are_worth_more_and_all_others_one() -> None:
+    for cell in LAYOUT.cells():
+        tile = LAYOUT.tile(*cell)
+        seen = tile.grown(HALO, LAYOUT.whole)
+        found = beside_borders(tile, seen, LAYOUT.whole)
+        at = torch.arange(seen.left, seen.right)
+        expected = 1 + EXTRA * ((at >= 192 - REACH) & (at < 192 + REACH))
+        assert torch.allclose(found, expected.expand(1, 1, seen.height, seen.width).float())
+
+
+def test_a_picture_in_one_stream_has_no_borders() -> None:
+    whole = LAYOUT.whole
+    assert (beside_borders(whole, whole, whole) == 1).all()

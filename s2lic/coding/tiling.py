@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from s2lic.container.tiles import HALO, Box, Cell, Layout
-from s2lic.cores import limit_thread, share
 from s2lic.progress import Done, counted, unheard
+from s2lic.runtime import crew
 from s2lic.transform.row import STRIDE
 
 REACH = 2 * HALO // STRIDE
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Crew:
-    """A pool of threads with so many jobs, or none: then each item is worked on when it is asked for."""
-
-    pool: ThreadPoolExecutor | None
-    jobs: int
-
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The results in order, up to `jobs` of them ahead of the one that is asked for."""
-        if self.pool is None:
-            yield from map(work, items)
-            return
-        source = iter(items)
-        waiting: deque[Future[Result]] = deque(self.pool.submit(work, item) for item in islice(source, self.jobs))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(self.pool.submit(work, item) for item in islice(source, 1))
-
-
-@contextmanager
-def crew(jobs: int, items: int) -> Iterator[Crew]:
-    """Threads as long as the block lasts, which share torch's own among them; none for a single item."""
-    jobs = min(jobs, items)
-    if jobs == 1:
-        yield Crew(None, 1)
-        return
-    with ThreadPoolExecutor(jobs, initializer=limit_thread, initargs=(share(jobs),)) as pool:
-        yield Crew(pool, jobs)
 
 
 def windows(

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2lic.coding.networks import Networks
+from s2lic.coding.rate_control import Kind
+from s2lic.coding.rate_estimate import BLOCK, BLOCKS_MAX, Samples, blocks
 from s2lic.container.boxes import unpack
-from s2lic.networks import Networks
-from s2lic.rate_control import Kind
-from s2lic.samples import BLOCK, BLOCKS_MAX, Samples, blocks
 from tests.frozen import codec, picture
 
 

@@ -13,6 +13,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from s2lic.coding.networks import Networks, pad, to_image, to_tensor
+from s2lic.coding.rate_control import Kind, Trial
+from s2lic.coding.rate_estimate import Samples
+from s2lic.coding.roi import Roi, fineness
+from s2lic.coding.search import Scene, Search, View, beside_borders, worth
+from s2lic.coding.streams import gather, latent_size
+from s2lic.coding.tiling import windows
 from s2lic.container.boxes import pack
 from s2lic.container.tiles import HALO, Box, Cell, layout_of
 from s2lic.defaults import SIDE, rounds
@@ -20,16 +27,8 @@ from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize
 from s2lic.entropy.rehearsal import Rehearsal, rehearse
 from s2lic.entropy.rounding import Aim
-from s2lic.networks import Networks
-from s2lic.parts import fineness, gather, latent_size
-from s2lic.pixels import pad, to_image, to_tensor
 from s2lic.progress import Done, counted, unheard
-from s2lic.rate_control import Kind, Trial
-from s2lic.roi import Roi
-from s2lic.samples import Samples
-from s2lic.seams import beside_borders
-from s2lic.search import Scene, Search, View, worth
-from s2lic.strips import crew, windows
+from s2lic.runtime import crew
 from s2lic.transform.row import STRIDE
 
 HEADER_BYTES = 35

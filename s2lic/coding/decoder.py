@@ -9,17 +9,16 @@ from functools import partial
 from PIL import Image
 from torch import Tensor
 
+from s2lic.coding.networks import Networks, to_image
+from s2lic.coding.roi import Roi, fineness
+from s2lic.coding.streams import GREY, latent_size
+from s2lic.coding.tiling import windows
 from s2lic.container.boxes import Header
 from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import LatentSize, decode_latent
 from s2lic.images.extras import give
-from s2lic.networks import Networks
-from s2lic.parts import GREY, fineness, latent_size
-from s2lic.pixels import to_image
 from s2lic.progress import Done, unheard
-from s2lic.roi import Roi
-from s2lic.strips import windows
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from s2lic.container.tiles import GRID, Box
 from s2lic.entropy.coder import SymbolReader, SymbolWriter
@@ -102,3 +104,10 @@ def _tables() -> Tables:
             "thresholds": np.zeros(0, np.float64),
         }
     )
+
+
+def fineness(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
+    """How much finer the places of y under boxes of one size are coded, (B, h, w) float64; None without regions."""
+    if regions is None:
+        return None
+    return torch.from_numpy(np.stack([regions.fineness(box) for box in boxes]))

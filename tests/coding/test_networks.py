@@ -20,7 +20,7 @@ def test_reduced_precision_decodes_the_same_symbols_to_nearly_the_same_picture()
 
 @pytest.mark.parametrize("able", [True, False])
 def test_auto_reduces_g_s_alone_where_the_cpu_multiplies_bfloat16(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("s2lic.networks.multiplies_bf16", lambda: able)
+    monkeypatch.setattr("s2lic.coding.networks.multiplies_bf16", lambda: able)
     data, plain = codec().encode(picture("portrait"), 60, effort=0), Codec(MODEL, precision="auto")
     assert plain.encode(picture("portrait"), 60, effort=0) == data
     pixels = np.asarray(plain.decode(data))
@@ -32,7 +32,7 @@ def test_auto_reduces_g_s_alone_where_the_cpu_multiplies_bfloat16(able: bool, mo
 def test_what_a_search_restores_is_in_the_precision_that_was_asked_for(
     precision: str, reduced: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("s2lic.networks.multiplies_bf16", lambda: True)
+    monkeypatch.setattr("s2lic.coding.networks.multiplies_bf16", lambda: True)
     y_hat, nets = 3 * torch.randn(1, 16, 4, 4, generator=torch.Generator().manual_seed(0)), codec(precision).networks
     model = nets.weights.model
     with torch.no_grad():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from s2lic.condition import checked, read_vector
+from s2lic.coding.conditioning import checked, read_vector
 from s2lic.errors import ConditionMissingError, ConditionShapeError, InputMissingError
 
 

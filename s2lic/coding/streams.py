@@ -5,8 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from s2lic.container.boxes import Container, Header
@@ -19,7 +17,6 @@ from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import Tables
 from s2lic.errors import HeaderError
-from s2lic.roi import Roi
 from s2lic.transform.row import STRIDE
 
 FLOAT64 = 1
@@ -69,13 +66,6 @@ def check_claims(entropy: EntropyModel, tables: Tables, coded: list[Coded], leve
     for tile, stream in zip(layout.tiles(), coded, strict=True):
         (least,) = least_bits(entropy.row, tables, quality, latent_size(tile))
         check_capacity(len(stream.payload), least)
-
-
-def fineness(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
-    """How much finer the places of y under boxes of one size are coded, (B, h, w) float64; None without regions."""
-    if regions is None:
-        return None
-    return torch.from_numpy(np.stack([regions.fineness(box) for box in boxes]))
 
 
 def latent_size(tile: Box) -> LatentSize:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from s2lic.container.tiles import Box
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import QUALITY_MAX, quality_lambda
 from s2lic.entropy.rehearsal import Rehearsal, rehearse
@@ -149,3 +150,23 @@ def worth(levels: Tensor, fineness: Tensor | None, x: Tensor) -> Tensor:
         return plain
     steps = fineness.to(x).repeat_interleave(STRIDE, 1).repeat_interleave(STRIDE, 2)
     return plain * steps.square()[:, None, : x.shape[2], : x.shape[3]]
+
+
+# A tile's search cannot make up for what its neighbour will do, so that pixels beside the border would lose more than
+# others. Tried on training photographs: with much more both sides correct the same error where steps are fine.
+REACH, EXTRA = 32, 0.2
+
+
+def beside_borders(tile: Box, seen: Box, whole: Box) -> Tensor:
+    """(1, 1, H, W) for the pixels of `seen`: 1, and more within `REACH` of the borders of `tile` inside the picture."""
+    rows = _near(tile.top, tile.bottom, whole.bottom, torch.arange(seen.top, seen.bottom))
+    columns = _near(tile.left, tile.right, whole.right, torch.arange(seen.left, seen.right))
+    return 1 + EXTRA * (rows[:, None] | columns)[None, None]
+
+
+def _near(start: int, stop: int, end: int, at: Tensor) -> Tensor:
+    """Which places are near the start of a tile or its stop; those of the picture are no borders of tiles."""
+    near = torch.zeros_like(at, dtype=torch.bool)
+    for border in {start, stop} - {0, end}:
+        near |= (at >= border - REACH) & (at < border + REACH)
+    return near

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic import many, networks
 from s2lic.codec import Codec
+from s2lic.coding import batch, networks
+from s2lic.coding.batch import groups
 from s2lic.entropy.coding import LatentSize
 from s2lic.errors import QualityRangeError, TruncatedError
-from s2lic.many import groups
 from tests.files import PROFILE
 from tests.frozen import MODEL, codec, picture
 
@@ -56,7 +56,7 @@ def test_nothing_gives_nothing() -> None:
 
 def test_one_pass_of_the_entropy_model_serves_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    for room, name in ((networks, "encode_and_decode"), (many, "decode_latent")):
+    for room, name in ((networks, "encode_and_decode"), (batch, "decode_latent")):
         real = getattr(room, name)
         monkeypatch.setattr(room, name, lambda *a, real=real, **kw: sizes.append(len(a[2])) or real(*a, **kw))
     images = [picture("portrait").crop((x, 0, x + 64, 64)) for x in range(5)]
@@ -66,12 +66,12 @@ def test_one_pass_of_the_entropy_model_serves_a_group(monkeypatch: pytest.Monkey
 
 def test_groups_through_g_a_and_g_s_are_read_by_every_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a GPU codes: a symbol may be another one here and there, but each reader takes the symbols for the same."""
-    monkeypatch.setattr(many, "_alone", lambda _: False)
+    monkeypatch.setattr(batch, "_alone", lambda _: False)
     images = album()
     files = codec().encode_many(images, 70)
     monkeypatch.undo()
     alone = [np.asarray(codec().decode(data), int) for data in files]
-    monkeypatch.setattr(many, "_alone", lambda _: False)
+    monkeypatch.setattr(batch, "_alone", lambda _: False)
     together = [np.asarray(image, int) for image in codec().decode_many(files)]
     assert max(abs(a - b).max() for a, b in zip(alone, together, strict=True)) <= 1
     sizes = [len(codec().encode(image, 70)) for image in images]

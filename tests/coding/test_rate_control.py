@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from s2lic.codec import Codec
+from s2lic.coding.encoder import Trials
+from s2lic.coding.rate_control import Kind, Target, Trial, meet, target_of
+from s2lic.coding.search import Search
 from s2lic.container.boxes import unpack
 from s2lic.entropy.rounding import Aim
 from s2lic.errors import TargetRangeError, UsageError
-from s2lic.rate_control import Kind, Target, Trial, meet, target_of
-from s2lic.search import Search
-from s2lic.trials import Trials
 from tests.frozen import MODEL, picture
 
 SIZE = (400, 320)

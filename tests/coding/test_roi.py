@@ -13,14 +13,13 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from s2lic.codec import Codec
+from s2lic.coding.encoder import Trials
+from s2lic.coding.networks import to_tensor
+from s2lic.coding.roi import FINENESS, NEUTRAL, Roi, fineness, roi_of, unpack_roi
 from s2lic.container import boxes
 from s2lic.container.boxes import unpack
 from s2lic.container.tiles import Box, layout_of
 from s2lic.errors import BitstreamError, PayloadSizeError, RegionMapError, TruncatedError, UnsupportedFeatureError
-from s2lic.parts import fineness
-from s2lic.pixels import to_tensor
-from s2lic.roi import FINENESS, NEUTRAL, Roi, roi_of, unpack_roi
-from s2lic.trials import Trials
 from tests.frozen import MODEL, codec, picture
 
 SIZE = (400, 320)

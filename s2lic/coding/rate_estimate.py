@@ -9,13 +9,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from s2lic.coding.networks import Networks, to_tensor
+from s2lic.coding.rate_control import Kind
+from s2lic.coding.roi import Roi, fineness
 from s2lic.container.tiles import Box
 from s2lic.entropy.coder import Coded
-from s2lic.networks import Networks
-from s2lic.parts import fineness
-from s2lic.pixels import to_tensor
-from s2lic.rate_control import Kind
-from s2lic.roi import Roi
 
 # Blocks of this side, spread evenly, take within a tenth of the bits that the whole picture does a pixel, and twice
 # its time.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -9,8 +11,7 @@ from typing import TypeVar
 import pytest
 import torch
 
-from s2lic.cores import limit_thread, share
-from s2lic.strips import crew
+from s2lic.runtime import KEPT, crew, keep_freed_memory, limit_thread, share
 
 Result = TypeVar("Result")
 
@@ -47,3 +48,36 @@ def test_every_request_in_a_thread_of_its_own_finds_all_threads_for_its_crew() -
             return list(team.map(lambda _: torch.get_num_threads(), [0, 1]))
 
     assert [in_a_new_thread(request) for _ in range(3)] == [[4, 4]] * 3
+
+
+FAULTS = """
+import mmap, resource, sys
+from s2lic.runtime import keep_freed_memory
+if sys.argv[1] == "keep":
+    assert keep_freed_memory()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    before = faults()
+    block = b"x" * (24 << 20)
+    del block
+    after = faults()
+print((after - before) * mmap.PAGESIZE)
+"""
+
+
+def taken_anew(how: str) -> int:
+    """Bytes that a process takes from the system for a block that it has just freed."""
+    done = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not keep_freed_memory(), reason="the C library is not glibc")
+def test_a_block_that_was_freed_is_taken_again_without_the_system() -> None:
+    assert taken_anew("keep") < 1 << 20
+    assert KEPT > 24 << 20
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_elsewhere_it_says_that_it_cannot(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s2lic.runtime.sys.platform", platform)
+    assert not keep_freed_memory()

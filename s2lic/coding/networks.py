@@ -5,16 +5,38 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from s2lic.bf16 import multiplies_bf16
 from s2lic.entropy.coder import Coded
 from s2lic.entropy.coding import encode_and_decode
 from s2lic.entropy.rounding import Aim
 from s2lic.errors import UsageError
+from s2lic.runtime import multiplies_bf16
 from s2lic.transform.context import Context
+from s2lic.transform.row import STRIDE
 from s2lic.weights.store import Weights
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """(1, 3, H, W) float32 in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image.convert("RGB")))
+    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
+
+
+def to_image(pixels: Tensor, grey: bool) -> Image.Image:
+    """A picture of (3, H, W) uint8; grey by Pillow's luma."""
+    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+    return picture.convert("L") if grey else picture
+
+
+def pad(x: Tensor) -> Tensor:
+    """Repeats the right and bottom edges up to multiples of 16."""
+    return F.pad(x, (0, -x.shape[3] % STRIDE, 0, -x.shape[2] % STRIDE), mode="replicate")
+
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 AUTO = "auto"

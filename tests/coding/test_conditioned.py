@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 
 from s2lic.codec import Codec
+from s2lic.coding.encoder import decibels
+from s2lic.coding.networks import to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.defaults import SIDE_MIN
 from s2lic.entropy.coding import encode_and_decode
@@ -18,10 +20,8 @@ from s2lic.entropy.quality import embedding
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import BlockChoiceError, ConditionMissingError, ConditionShapeError, UnknownConfigError
 from s2lic.model import CONFIGS, build, config, variant
-from s2lic.pixels import to_tensor
 from s2lic.train.export import gaussian_scales
 from s2lic.transform.blocks.sentence_gate import SentenceGate
-from s2lic.trials import decibels
 from s2lic.weights.store import export
 from tests.frozen import codec, picture
 from tests.references.weights import shaken
