@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import embedding
-from s2lic.entropy.row import EntropyRow
 from s2lic.errors import UnknownConfigError
-from s2lic.transform.analysis import Analysis
-from s2lic.transform.choice import Choice, conditioned, parse, suffix
+from s2lic.transform.config import TransformRow
 from s2lic.transform.context import CONDITION_WIDTH, Context
-from s2lic.transform.row import TransformRow
-from s2lic.transform.synthesis import Synthesis
+from s2lic.transform.transforms import Analysis, Synthesis
+from s2lic.transform.variants import Choice, conditioned, parse, suffix
 
 
 @dataclass(frozen=True)

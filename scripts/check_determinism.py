@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from s2lic.codec import quality_level
 from s2lic.coding.networks import PRECISIONS, pad, to_tensor
-from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
+from s2lic.entropy.latent_coder import LatentSize, decode_latent, encode_and_decode
+from s2lic.entropy.symbol_coder import Coded
 from s2lic.errors import S2licError
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load

@@ -27,9 +27,8 @@ from s2lic.coding.networks import pad, to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.container.exceptions import pack_exceptions
 from s2lic.entropy.census import Census, CountingWriter
-from s2lic.entropy.coding import encode_and_decode
-from s2lic.entropy.rehearsal import rehearse
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.latent_coder import encode_and_decode
+from s2lic.entropy.rounding import Aim, rehearse
 from s2lic.entropy.tables import TOTAL, Tables, build_tables
 from s2lic.images.load import open_image
 from s2lic.weights.store import Weights

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from s2lic.codec import Codec
-from s2lic.entropy import coding
-from s2lic.entropy.coder import SymbolReader
+from s2lic.entropy import latent_coder
+from s2lic.entropy.symbol_coder import SymbolReader
 from s2lic.errors import ArithmeticFaultError, BitstreamError, OutputFormatError
 from s2lic.images.save import encode_image
 from scripts.mutants import KINDS, MODEL, ROOT, Mutant, mutant, seeds
@@ -64,7 +64,7 @@ class Decoder:
         self._memory = peak_memory()
 
     def outcome(self, case: Mutant) -> str:
-        coding.SymbolReader = Forgiving if case.restamped else SymbolReader  # type: ignore[misc]
+        latent_coder.SymbolReader = Forgiving if case.restamped else SymbolReader  # type: ignore[misc]
         try:
             encode_image(self._codec.decode(case.data), ".png")
         except (BitstreamError, ArithmeticFaultError, OutputFormatError) as error:
@@ -72,7 +72,7 @@ class Decoder:
         except Exception as error:  # noqa: BLE001 whatever it is, it is what we look for
             return f"FAILED {type(error).__name__} {error}".splitlines()[0]
         finally:
-            coding.SymbolReader = SymbolReader  # type: ignore[misc]
+            latent_coder.SymbolReader = SymbolReader  # type: ignore[misc]
         return OTHER_PICTURE if case.restamped else "FAILED a broken file was decoded"
 
     def work(self, count: int, seed: int, start: int, out: IO[str]) -> None:

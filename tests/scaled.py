@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from s2lic.entropy.coder import MARGIN, SymbolReader, SymbolWriter
+from s2lic.entropy.symbol_coder import MARGIN, SymbolReader, SymbolWriter
 from s2lic.entropy.tables import Tables
 from s2lic.kernels.quantise_index import index_scales, quantise_index
 

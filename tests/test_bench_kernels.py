@@ -10,7 +10,7 @@ import typer
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2lic.kernels.choice import WON
+from s2lic.kernels.dispatch import WON
 from s2lic.kernels.window_attention.naive import window_attention
 from scripts import bench_kernels
 from scripts.bench_kernels import (

@@ -19,7 +19,7 @@ from s2lic import codec as module
 from s2lic.codec import Codec, quality_level
 from s2lic.coding.networks import pad, to_tensor
 from s2lic.container.boxes import unpack
-from s2lic.entropy.coding import whole
+from s2lic.entropy.latent_coder import whole
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.tables import Tables
 from s2lic.errors import CropRangeError, DeviceMissingError, QualityRangeError, UsageError

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from s2lic.coding.networks import PRECISIONS, pad, to_tensor
 from s2lic.container.exceptions import ROW
-from s2lic.entropy import coding
-from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode
+from s2lic.entropy import latent_coder
+from s2lic.entropy.latent_coder import LatentSize, decode_latent, encode_and_decode
+from s2lic.entropy.symbol_coder import Coded
 from s2lic.errors import SymbolChecksumError
 from s2lic.kernels.quantise_index import index_scales
 from s2lic.weights.store import Weights, load
@@ -111,7 +111,7 @@ def off(monkeypatch: pytest.MonkeyPatch) -> None:
         noise = torch.empty_like(sigma).uniform_(-1e-5, 1e-5, generator=generator)
         return index_scales(sigma * (1 + noise), thresholds)
 
-    monkeypatch.setattr(coding, "index_scales", index)
+    monkeypatch.setattr(latent_coder, "index_scales", index)
 
 
 def row_exceptions(coded: list[Coded]) -> int:

@@ -13,7 +13,7 @@ from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import UnknownConfigError, UsageError
 from s2lic.model import CONFIGS, S2LIC, Config, build, config
 from s2lic.train.export import gaussian_scales
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 from s2lic.weights.store import export
 from tests.references.weights import shaken
 

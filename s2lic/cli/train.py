@@ -20,7 +20,7 @@ from s2lic.cli.signals import stopping
 from s2lic.cli.streams import print_json, print_note
 from s2lic.cli.weights.place import check_weights
 from s2lic.errors import ExtraMissingError, UsageError
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 
 if TYPE_CHECKING:
     from s2lic.train.log import Watcher

@@ -18,9 +18,9 @@ from torch import Tensor
 from s2lic.coding.decoder import Opened
 from s2lic.coding.encoder import Trials
 from s2lic.coding.networks import Networks
-from s2lic.entropy.coding import LatentSize, decode_latent
+from s2lic.entropy.latent_coder import LatentSize, decode_latent
 from s2lic.progress import Done, unheard
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 
 # So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**23

@@ -15,8 +15,8 @@ from s2lic.coding.streams import GREY, latent_size
 from s2lic.coding.tiling import windows
 from s2lic.container.boxes import Header
 from s2lic.container.tiles import Box, Cell, Layout
-from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize, decode_latent
+from s2lic.entropy.latent_coder import LatentSize, decode_latent
+from s2lic.entropy.symbol_coder import Coded
 from s2lic.images.extras import give
 from s2lic.progress import Done, unheard
 

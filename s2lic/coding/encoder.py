@@ -23,13 +23,12 @@ from s2lic.coding.tiling import windows
 from s2lic.container.boxes import pack
 from s2lic.container.tiles import HALO, Box, Cell, layout_of
 from s2lic.defaults import SIDE, rounds
-from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import LatentSize
-from s2lic.entropy.rehearsal import Rehearsal, rehearse
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.latent_coder import LatentSize
+from s2lic.entropy.rounding import Aim, Rehearsal, rehearse
+from s2lic.entropy.symbol_coder import Coded
 from s2lic.progress import Done, counted, unheard
 from s2lic.runtime import crew
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 
 HEADER_BYTES = 35
 # By how much a search usually lowers what is aimed at: it spends fewer bits, and keeps less for them.

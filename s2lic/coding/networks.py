@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from s2lic.entropy.coder import Coded
-from s2lic.entropy.coding import encode_and_decode
+from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.rounding import Aim
+from s2lic.entropy.symbol_coder import Coded
 from s2lic.errors import UsageError
 from s2lic.runtime import multiplies_bf16
+from s2lic.transform.config import STRIDE
 from s2lic.transform.context import Context
-from s2lic.transform.row import STRIDE
 from s2lic.weights.store import Weights
 
 

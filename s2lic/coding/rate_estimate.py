@@ -13,7 +13,7 @@ from s2lic.coding.networks import Networks, to_tensor
 from s2lic.coding.rate_control import Kind
 from s2lic.coding.roi import Roi, fineness
 from s2lic.container.tiles import Box
-from s2lic.entropy.coder import Coded
+from s2lic.entropy.symbol_coder import Coded
 
 # Blocks of this side, spread evenly, take within a tenth of the bits that the whole picture does a pixel, and twice
 # its time.

@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.container.tiles import GRID, Box
-from s2lic.entropy.coder import SymbolReader, SymbolWriter
+from s2lic.entropy.symbol_coder import SymbolReader, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables
 from s2lic.errors import RegionMapError
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 
 LEVELS, NEUTRAL = 8, 4
 # Steps of y are this much finer; the level and not the number stands in the file.

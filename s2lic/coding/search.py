@@ -16,9 +16,8 @@ from torch import Tensor
 from s2lic.container.tiles import Box
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import QUALITY_MAX, quality_lambda
-from s2lic.entropy.rehearsal import Rehearsal, rehearse
-from s2lic.entropy.rounding import Aim, Deadzone
-from s2lic.transform.row import STRIDE
+from s2lic.entropy.rounding import Aim, Deadzone, Rehearsal, rehearse
+from s2lic.transform.config import STRIDE
 
 # Tried on validation crops. Larger first steps overshoot: errors of neighbours add up, and the curvature of one alone
 # does not know of it; least so where steps of y are fine. For the same reason a zero costs more than its own error.

@@ -11,13 +11,13 @@ from s2lic.container.boxes import Container, Header
 from s2lic.container.exceptions import CodingException, pack_exceptions, unpack_exceptions
 from s2lic.container.header import ONE_STREAM, TILED
 from s2lic.container.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
-from s2lic.entropy.coder import Coded, check_capacity
-from s2lic.entropy.coding import LatentSize, least_bits
+from s2lic.entropy.config import EntropyRow
+from s2lic.entropy.latent_coder import LatentSize, least_bits
 from s2lic.entropy.model import EntropyModel
-from s2lic.entropy.row import EntropyRow
+from s2lic.entropy.symbol_coder import Coded, check_capacity
 from s2lic.entropy.tables import Tables
 from s2lic.errors import HeaderError
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 
 FLOAT64 = 1
 RGB, GREY = 0, 1

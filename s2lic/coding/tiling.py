@@ -10,7 +10,7 @@ from torch import Tensor
 from s2lic.container.tiles import HALO, Box, Cell, Layout
 from s2lic.progress import Done, counted, unheard
 from s2lic.runtime import crew
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 
 REACH = 2 * HALO // STRIDE
 

@@ -1,12 +1,82 @@
-"""ACGC: what the decoded slices say about the next one, by a local and a global branch that gate each other."""
+"""ACGC: what the decoded slices say about the next one, by a local and a global branch that gate each other.
+
+The global branch is deformable attention across slices (Xia et al. 2022, Vision Transformer with Deformable Attention,
+section 3.2).
+"""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.entropy.conv import Conv
-from s2lic.entropy.deformable import DeformableAttention
+from s2lic.kernels.deformable_attention import deformable_attention
+
+GRID_MAX = 16
+# In grid cells: s of the paper, which keeps points from wandering off.
+OFFSET_REACH = 2.0
+# A head's bias is a curve over one number, computed in float64 in every slice but the first: it has to be small.
+BIAS_HIDDEN = 16
+
+
+def reference_points(height: int, width: int, like: Tensor) -> Tensor:
+    """(points, 2) row and column of a regular grid of cell centres, at most 16x16 whatever the size."""
+    rows, cols = (
+        (torch.arange(g, dtype=like.dtype, device=like.device) + 0.5) * (size / g) - 0.5
+        for size, g in ((height, min(height, GRID_MAX)), (width, min(width, GRID_MAX)))
+    )
+    return torch.stack(torch.meshgrid(rows, cols, indexing="ij"), dim=-1).flatten(0, 1)
+
+
+class AxisBias(nn.Module):
+    """Position bias of one axis: an MLP of the log-spaced distance from each line to each key, a value a head."""
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(1, BIAS_HIDDEN)
+        self.fc2 = nn.Linear(BIAS_HIDDEN, heads, bias=False)
+        nn.init.zeros_(self.fc2.weight)
+
+    def forward(self, size: int, at: Tensor) -> Tensor:
+        """at: (B, G) key coordinates -> (B, heads, size, G)."""
+        lines = torch.arange(size, dtype=at.dtype, device=at.device)
+        delta = at[:, None, :] - lines[None, :, None]
+        spaced = torch.sign(delta) * torch.log1p(delta.abs())
+        bias: Tensor = self.fc2(F.gelu(self.fc1(spaced.unsqueeze(-1))))
+        return bias.permute(0, 3, 1, 2).contiguous()
+
+
+class DeformableAttention(nn.Module):
+    """(B, S, H, W) decoded slices -> (B, dim, H, W).
+
+    The position bias is a sum of a row part and a column part: (H + W) x G evaluations instead of H x W x G.
+    """
+
+    def __init__(self, source: int, dim: int, head_width: int) -> None:
+        super().__init__()
+        self.heads = max(dim // head_width, 1)
+        self.to_q = nn.Conv2d(source, dim, 1)
+        self.to_kv = nn.Linear(source, 2 * dim)
+        self.spread = Conv(dim, dim, 5, groups=dim)
+        self.to_offset = nn.Conv2d(dim, 2, 1, bias=False)
+        self.row_bias, self.col_bias = AxisBias(self.heads), AxisBias(self.heads)
+        nn.init.normal_(self.to_offset.weight, std=0.01)
+
+    def points(self, q: Tensor) -> Tensor:
+        """(B, G, 2): the reference grid plus offsets of at most `OFFSET_REACH` grid cells."""
+        height, width = q.shape[2:]
+        grid = (min(height, GRID_MAX), min(width, GRID_MAX))
+        pooled = F.gelu(F.adaptive_avg_pool2d(self.spread(q), grid))
+        offset = torch.tanh(self.to_offset(pooled)).flatten(2).transpose(1, 2)
+        cell = offset.new_tensor([height / grid[0], width / grid[1]])
+        return reference_points(height, width, offset) + offset * cell * OFFSET_REACH
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = self.to_q(x)
+        points = self.points(q).to(x.dtype)
+        rows, cols = self.row_bias(q.shape[2], points[..., 0]), self.col_bias(q.shape[3], points[..., 1])
+        return deformable_attention(q, x, points, self.to_kv, rows, cols)
 
 
 class ChannelNorm(nn.LayerNorm):

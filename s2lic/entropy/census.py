@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from s2lic.entropy.coder import Symbols, SymbolWriter
+from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables, quantize_pmf
 
 # A row as it was counts as so many symbols of its own, so that rare rows hardly change.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.conv import Conv
 from s2lic.entropy.quality import Modulation, Quality
-from s2lic.entropy.row import EntropyRow
 
 Z_STRIDE = 4
 

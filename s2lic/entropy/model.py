@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from s2lic.entropy.factorized import FactorizedPrior
+from s2lic.entropy.config import EntropyRow
+from s2lic.entropy.factorized_prior import FactorizedPrior
 from s2lic.entropy.hyperprior import HyperAnalysis, HyperSynthesis
 from s2lic.entropy.likelihood import bits, gaussian_likelihood, noisy, round_through
 from s2lic.entropy.quality import Gains, Quality
-from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.slices import INPUT_SCALE, Quantise, SliceWalk
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from s2lic.transform.blocks import block_names, block_row, create_block
-from s2lic.transform.blocks.table import WRAPPED
+from s2lic.transform.blocks.registry import WRAPPED
 from s2lic.transform.blocks.tools import TOOLS
 
 # Stride 8 of a picture of 768 x 512, at the width of the published model.

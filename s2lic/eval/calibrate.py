@@ -19,8 +19,8 @@ from s2lic.images.load import is_picture_name, open_image
 from s2lic.model import S2LIC, build, variant
 from s2lic.progress import Done, counted, unheard
 from s2lic.transform.blocks.act import Act
-from s2lic.transform.blocks.table import wrappable
-from s2lic.transform.choice import takes_wrapper
+from s2lic.transform.blocks.registry import wrappable
+from s2lic.transform.variants import takes_wrapper
 from s2lic.weights.facts import TABLE_PREFIX
 from s2lic.weights.store import Weights, export, load, parsed
 

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from s2lic.model import S2LIC, build
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 from s2lic.transform.window import mask
 
 HEIGHT, WIDTH = 512, 768

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.likelihood import SIGMA_MIN
-from s2lic.entropy.row import EntropyRow
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.files import write_atomically
 from s2lic.model import build

@@ -12,7 +12,7 @@ from s2lic.coding.networks import Networks
 from s2lic.coding.search import Scene, Search, View, worth
 from s2lic.defaults import EFFORT
 from s2lic.entropy.census import Census, CountingWriter
-from s2lic.entropy.coding import encode_and_decode
+from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import UsageError
 from s2lic.files import read_bytes

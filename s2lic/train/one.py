@@ -18,8 +18,8 @@ from s2lic.errors import BlockChoiceError
 from s2lic.images.extras import take
 from s2lic.model import S2LIC, build, variant
 from s2lic.train.adapter import PART
-from s2lic.transform.blocks.table import wrappable
-from s2lic.transform.choice import takes_wrapper
+from s2lic.transform.blocks.registry import wrappable
+from s2lic.transform.variants import takes_wrapper
 
 WRAP = "p_adapter"
 RATE = 3e-2

@@ -13,8 +13,8 @@ from s2lic.entropy.slices import Slice
 from s2lic.model import S2LIC
 from s2lic.train.data import Source
 from s2lic.transform.blocks.routing import Routing
-from s2lic.transform.row import STRIDE
-from s2lic.transform.shortcut import OUTPUT_SCALE, principal_components
+from s2lic.transform.config import STRIDE
+from s2lic.transform.transforms import OUTPUT_SCALE, principal_components
 
 PATCHES_FROM, PATCH_CROP = 256, 256
 # What the crops lack has a logarithm too; times any gain of the start this lies below the least row, 0.11.

@@ -1,4 +1,7 @@
-"""A residual group of blocks, the unit of which g_a and g_s are built (RS2TB in S2LIC, section III-B)."""
+"""A residual group of blocks, the unit of which g_a and g_s are built (RS2TB in S2LIC, section III-B).
+
+A mixer and an MLP are one block, with norms behind the branches (Liu et al. 2022, Swin V2, figure 1).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,30 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.table import block_row, create_block
+from s2lic.transform.blocks.registry import block_row, create_block
+from s2lic.transform.config import TransformRow
 from s2lic.transform.context import Context, apply
-from s2lic.transform.layer import Layer
-from s2lic.transform.row import TransformRow
+
+
+class Layer(nn.Module):
+    """x + LN(mixer(x)), then x + LN(mlp(x)), on (B, C, H, W)."""
+
+    in_context = True
+
+    def __init__(self, dim: int, mixer: nn.Module, mlp: nn.Module) -> None:
+        super().__init__()
+        self.attn = mixer  # the name in weights files
+        self.norm1 = nn.LayerNorm(dim)
+        self.mlp = mlp
+        self.norm2 = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
+        x = x + _over_channels(self.norm1, apply(self.attn, x, context or Context()))
+        return x + _over_channels(self.norm2, self.mlp(x))
+
+
+def _over_channels(norm: nn.Module, x: Tensor) -> Tensor:
+    return norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
 
 class ResidualGroup(nn.Module):

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from s2lic.entropy.row import EntropyRow
+from s2lic.entropy.config import EntropyRow
 from s2lic.model import Config
-from s2lic.transform.row import TransformRow
+from s2lic.transform.config import TransformRow
 
 
 def to_text(row: Config) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 from s2lic.codec import Codec
 from s2lic.coding import batch, networks
 from s2lic.coding.batch import groups
-from s2lic.entropy.coding import LatentSize
+from s2lic.entropy.latent_coder import LatentSize
 from s2lic.errors import QualityRangeError, TruncatedError
 from tests.files import PROFILE
 from tests.frozen import MODEL, codec, picture

@@ -15,7 +15,7 @@ from s2lic.coding.encoder import decibels
 from s2lic.coding.networks import to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.defaults import SIDE_MIN
-from s2lic.entropy.coding import encode_and_decode
+from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.quality import embedding
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import BlockChoiceError, ConditionMissingError, ConditionShapeError, UnknownConfigError

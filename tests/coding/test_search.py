@@ -17,8 +17,7 @@ from s2lic.coding.roi import FINENESS
 from s2lic.coding.search import EXTRA, REACH, Scene, Search, View, beside_borders, worth
 from s2lic.container.tiles import HALO, Layout
 from s2lic.entropy.quality import quality_lambda
-from s2lic.entropy.rehearsal import rehearse
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.rounding import Aim, rehearse
 from s2lic.errors import UsageError
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL, codec, picture

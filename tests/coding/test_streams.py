@@ -11,7 +11,7 @@ from s2lic.container.boxes import pack, unpack
 from s2lic.container.exceptions import ROW, SYMBOL, CodingException
 from s2lic.container.header import ONE_STREAM, TILED
 from s2lic.container.tiles import Layout, one_stream
-from s2lic.entropy.coder import Coded
+from s2lic.entropy.symbol_coder import Coded
 from s2lic.errors import HeaderError
 from s2lic.model import config
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from s2lic.entropy.census import PRIOR, Census, CountingWriter
-from s2lic.entropy.coder import SymbolReader, SymbolWriter
+from s2lic.entropy.symbol_coder import SymbolReader, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables, build_tables
 
 TABLES = build_tables([(-1, np.array([1.0, 2.0, 1.0]))], (0.5, 2.0), reach=4)

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from s2lic.entropy.checkerboard import Checkerboard, take
 from s2lic.entropy.likelihood import SIGMA_MIN
-from s2lic.entropy.parameters import EntropyParameters, ResidualPrediction
 from s2lic.entropy.quality import Quality
-from s2lic.entropy.slices import INPUT_SCALE, Slice, SliceWalk
+from s2lic.entropy.slices import INPUT_SCALE, EntropyParameters, ResidualPrediction, Slice, SliceWalk
 from s2lic.model import CONFIGS
 from tests.references.walks import Record, decoder
 from tests.references.weights import shaken

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 HERE = Path(__file__).parent
-OUTER = {"test_interpreted.py", "test_compile.py", "test_choice.py"}
+OUTER = {"test_interpreted.py", "test_compile.py", "test_dispatch.py"}
 # Files that launch kernels.
 INNER = {path for path in HERE.glob("test_*.py") if path.name not in OUTER}
 

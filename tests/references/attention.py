@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from s2lic.entropy.deformable import AxisBias, DeformableAttention
+from s2lic.entropy.acgc import AxisBias, DeformableAttention
 
 
 def multi_head(q: Tensor, k: Tensor, v: Tensor, heads: int, bias: Tensor | float = 0.0) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from s2lic.transform.blocks.swinv2 import PositionBias, WindowAttention
-from s2lic.transform.layer import Layer
+from s2lic.transform.group import Layer
 
 LOGIT_SCALE_MAX = 100.0
 

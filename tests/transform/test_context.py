@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from s2lic.model import build
 from s2lic.transform.context import Context, apply
-from s2lic.transform.group import ResidualGroup
-from s2lic.transform.layer import Layer
+from s2lic.transform.group import Layer, ResidualGroup
 
 
 class Counter(nn.Module):

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from s2lic.eval.attnbench.masks import CELL, HALO, SHIFT, UNEVEN, WINDOW, Pattern
 from s2lic.kernels.listed_attention import listed_attention
+from s2lic.transform.attention.heads import scaled_logits, weigh
 from s2lic.transform.blocks.halo import in_map, neighbourhoods
-from s2lic.transform.blocks.heads import scaled_logits, weigh
 from s2lic.transform.window import Grid, mask, merge, split
 
 Size = tuple[int, int]

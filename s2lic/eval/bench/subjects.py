@@ -45,10 +45,9 @@ def ours(effort: int | None, picture: Image.Image, case: Case, model: str | None
     import s2lic.codec as home
     from s2lic.coding import encoder
     from s2lic.coding.search import Search
-    from s2lic.entropy.coder import SymbolReader, SymbolWriter
     from s2lic.entropy.model import EntropyModel
-    from s2lic.transform.analysis import Analysis
-    from s2lic.transform.synthesis import Synthesis
+    from s2lic.entropy.symbol_coder import SymbolReader, SymbolWriter
+    from s2lic.transform.transforms import Analysis, Synthesis
 
     torch.set_num_threads(case.threads)
     codec = home.Codec(model or DEFAULT_MODEL, case.device)

@@ -16,7 +16,7 @@ from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.tables import Tables
 from s2lic.errors import ImageSizeError
 from s2lic.eval.explain.lrp import Rules, relevance
-from s2lic.transform.row import STRIDE
+from s2lic.transform.config import STRIDE
 
 PIXELS_MAX = 2 * SIDE**2
 

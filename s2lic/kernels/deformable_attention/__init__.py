@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from s2lic.kernels.choice import runs_on_triton
 from s2lic.kernels.deformable_attention import naive
+from s2lic.kernels.dispatch import runs_on_triton
 
 WIDTH_MAX = 64  # of a head that the kernel takes; wider ones run in plain torch
 

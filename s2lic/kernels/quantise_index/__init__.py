@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from s2lic.kernels.choice import runs_on_triton
+from s2lic.kernels.dispatch import runs_on_triton
 from s2lic.kernels.quantise_index import naive
 
 

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from s2lic.transform.attention.listed import check_places
 from s2lic.transform.blocks.halo import in_map, neighbourhoods
-from s2lic.transform.blocks.listed import check_places
 from s2lic.transform.window import MASKED, Grid
 
 NEAR = 9

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2lic.transform.attention.heads import join_heads, split_heads
 from s2lic.transform.blocks.conv_glu import depthwise
-from s2lic.transform.blocks.heads import join_heads, split_heads
 
 TEMPERATURE = 10.0
 

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from s2lic.transform.attention.heads import join_heads, split_heads
+from s2lic.transform.attention.rule import Rule, Softmax
 from s2lic.transform.blocks.conv_glu import depthwise
 from s2lic.transform.blocks.davit_channel import DavitChannel
-from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.rule import Rule, Softmax
 from s2lic.transform.window import Grid, mask, merge, split
 
 WINDOW = 7

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from s2lic.kernels.gather import parts
 from s2lic.kernels.listed_attention import listed_attention
-from s2lic.transform.blocks.boundary import LOGIT_MIN, SPAN, Boundary, focal_loss, labels
-from s2lic.transform.blocks.curve import curve_order
-from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.listed import best, check_places, dense_weights, exactly
+from s2lic.transform.attention.boundary import LOGIT_MIN, SPAN, Boundary, focal_loss, labels
+from s2lic.transform.attention.curve import curve_order
+from s2lic.transform.attention.heads import join_heads, split_heads
+from s2lic.transform.attention.listed import best, check_places, dense_weights, exactly
 from s2lic.transform.context import Context
 from s2lic.transform.window import extend
 

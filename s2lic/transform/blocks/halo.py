@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.rule import Rule, Softmax
+from s2lic.transform.attention.heads import join_heads, split_heads
+from s2lic.transform.attention.rule import Rule, Softmax
 from s2lic.transform.window import MASKED, Grid, extend, merge, split
 
 

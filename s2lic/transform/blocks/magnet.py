@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.rule import Rule
+from s2lic.transform.attention.rule import Rule
 from s2lic.transform.blocks.swinv2 import BIAS_MAX, WindowAttention
 
 MAGNETS = 4

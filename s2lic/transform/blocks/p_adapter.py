@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.rule import Rule, softmax_weights
+from s2lic.transform.attention.heads import join_heads, split_heads
+from s2lic.transform.attention.rule import Rule, softmax_weights
 
 REDUCTION = 8
 P_START, P_MIN, P_MAX = 1.5, 1.0, 3.0

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.kernels.gather import parts
+from s2lic.transform.attention.listed import best, exactly
 from s2lic.transform.blocks.halo import in_map
-from s2lic.transform.blocks.listed import best, exactly
 from s2lic.transform.window import MASKED, Grid, merge, split
 
 WIDTH = 64

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.kernels.listed_attention import listed_attention
+from s2lic.transform.attention.heads import join_heads, split_heads
+from s2lic.transform.attention.listed import best, check_places, dense_weights, exactly
 from s2lic.transform.blocks.halo import in_map
-from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.listed import best, check_places, dense_weights, exactly
 from s2lic.transform.context import Context
 from s2lic.transform.window import Grid, merge, split
 

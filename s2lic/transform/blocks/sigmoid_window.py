@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from s2lic.kernels.sigmoid_attention import sigmoid_attention
 from s2lic.kernels.sigmoid_attention.naive import weigh
-from s2lic.transform.blocks.rule import Rule
+from s2lic.transform.attention.rule import Rule
 from s2lic.transform.blocks.swinv2 import BIAS_MAX, WindowAttention
 
 LAYER_SCALE = 1e-2

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from s2lic.transform.blocks.rule import Rule, softmax_weights
-from s2lic.transform.blocks.sinks import calibrated, received
+from s2lic.transform.attention.rule import Rule, softmax_weights
+from s2lic.transform.attention.sinks import calibrated, received
 
 # Ours: those of the paper could not be verified.
 SHARE, VARIATION = 5.0, 0.5

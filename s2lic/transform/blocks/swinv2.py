@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.rule import Rule, Softmax
+from s2lic.transform.attention.heads import join_heads, split_heads
+from s2lic.transform.attention.rule import Rule, Softmax
 from s2lic.transform.window import Grid, mask, merge, split
 
 MAX_LOGIT_SCALE = math.log(100.0)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.transform.attention.sinks import received
 from s2lic.transform.blocks.act import Act
-from s2lic.transform.blocks.sinks import received
 from tests.references.blocks import draw
 
 BY_HAND = torch.tensor(

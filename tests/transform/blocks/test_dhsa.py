@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2lic.transform.blocks.curve import curve_order
+from s2lic.transform.attention.curve import curve_order
 from s2lic.transform.blocks.dhsa import APART, BLOCK, Dhsa, changes, chunks_of, peaks, summed
 from tests.references.blocks import draw, full_attention, made
 

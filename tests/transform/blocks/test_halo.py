@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.transform.attention.heads import join_heads, scaled_logits, split_heads
 from s2lic.transform.blocks.halo import Halo
-from s2lic.transform.blocks.heads import join_heads, scaled_logits, split_heads
 from s2lic.transform.window import Grid, merge, split
 from tests.references.blocks import box, draw, felt, full_attention, made
 

@@ -6,7 +6,7 @@ import torch
 
 from s2lic.eval.place import LIGHT, share
 from s2lic.transform.blocks import create_block
-from s2lic.transform.layer import Layer
+from s2lic.transform.group import Layer
 from tests.references.blocks import draw, made
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from s2lic.transform.blocks.heads import split_heads
+from s2lic.transform.attention.heads import split_heads
 from s2lic.transform.blocks.recycled import INDEX, Recycled, own_places
+from s2lic.transform.config import TransformRow
 from s2lic.transform.context import Context
 from s2lic.transform.group import residual_group
-from s2lic.transform.row import TransformRow
 from s2lic.transform.window import Grid, split
 from tests.references.blocks import draw, full_attention, made
 

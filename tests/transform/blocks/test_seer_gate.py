@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from s2lic.kernels.listed_attention import listed_attention
+from s2lic.transform.attention.heads import join_heads, split_heads
+from s2lic.transform.attention.listed import best
 from s2lic.transform.blocks.halo import in_map
-from s2lic.transform.blocks.heads import join_heads, split_heads
-from s2lic.transform.blocks.listed import best
 from s2lic.transform.blocks.seer_gate import REACH, SeerGate, offset_index, pooled, tile_targets
 from s2lic.transform.context import Context
 from s2lic.transform.window import Grid, merge, split

@@ -10,13 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.kernels.window_attention.naive import cosines
+from s2lic.transform.attention.rule import Softmax
 from s2lic.transform.blocks import swinv2
 from s2lic.transform.blocks.mlp import Mlp
-from s2lic.transform.blocks.rule import Softmax
 from s2lic.transform.blocks.swinv2 import PositionBias, WindowAttention, log_offsets
-from s2lic.transform.group import ResidualGroup, residual_group
-from s2lic.transform.layer import Layer
-from s2lic.transform.row import TransformRow
+from s2lic.transform.config import TransformRow
+from s2lic.transform.group import Layer, ResidualGroup, residual_group
 from tests.references.swin import attention as slow_attention
 from tests.references.swin import block as slow_block
 from tests.references.swin import offset_table

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from s2lic.entropy.coder import Coded, SymbolReader, SymbolWriter, check_capacity
-from s2lic.entropy.coding import LatentSize, decode_latent, encode_and_decode, least_bits, whole
+from s2lic.entropy.latent_coder import LatentSize, decode_latent, encode_and_decode, least_bits, whole
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.slices import Slice
+from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.errors import ArithmeticFaultError, PayloadSizeError
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL

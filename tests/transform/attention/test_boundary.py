@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2lic.transform.blocks.boundary import LOGIT_MIN, Boundary, focal_loss, labels
+from s2lic.transform.attention.boundary import LOGIT_MIN, Boundary, focal_loss, labels
 from s2lic.transform.blocks.dhsa import LEARNED_APART, Dhsa
 from s2lic.transform.context import Context
 from tests.references.blocks import draw, made

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from s2lic.errors import MapTooLargeError
 from s2lic.kernels.gather import parts
-from s2lic.transform.blocks.heads import scaled_logits
+from s2lic.transform.attention.heads import scaled_logits
 
 
 def check_places(key: str, height: int, width: int, limit: int) -> None:

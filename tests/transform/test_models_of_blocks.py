@@ -12,7 +12,7 @@ from torch import Tensor
 
 import s2lic.entropy
 from s2lic.codec import Codec
-from s2lic.entropy.row import EntropyRow
+from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import MapTooLargeError, UnknownConfigError, WeightsError
 from s2lic.model import CONFIGS, S2LIC, build, config, variant

@@ -14,12 +14,7 @@ from numpy.typing import NDArray
 from s2lic.container.exceptions import ROW, SYMBOL, CodingException, pack_exceptions, unpack_exceptions
 from s2lic.entropy import rans
 from s2lic.entropy.ans import load_ans
-from s2lic.entropy.coder import (
-    MARGIN,
-    Coded,
-    SymbolReader,
-    SymbolWriter,
-)
+from s2lic.entropy.symbol_coder import MARGIN, Coded, SymbolReader, SymbolWriter
 from s2lic.entropy.tables import SCALES, TOTAL, build_tables
 from s2lic.errors import (
     ArithmeticFaultError,

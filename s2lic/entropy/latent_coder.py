@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from s2lic.entropy.coder import MARGIN, Coded, SymbolReader, SymbolWriter, check_capacity
+from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.hyperprior import Z_STRIDE
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import Quality
 from s2lic.entropy.rounding import Aim
-from s2lic.entropy.row import EntropyRow
+from s2lic.entropy.symbol_coder import MARGIN, Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.entropy.tables import Tables
 from s2lic.errors import ArithmeticFaultError
 from s2lic.kernels.quantise_index import index_scales, quantise_index

@@ -8,7 +8,7 @@ import torch
 from s2lic.errors import MapTooLargeError
 from s2lic.kernels import gather
 from s2lic.kernels.listed_attention import listed_attention
-from s2lic.transform.blocks.listed import best, check_places, dense_weights, exactly
+from s2lic.transform.attention.listed import best, check_places, dense_weights, exactly
 from tests.references.blocks import draw
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.transform.blocks.heads import join_heads, scaled_logits, split_heads, weigh
+from s2lic.transform.attention.heads import join_heads, scaled_logits, split_heads, weigh
 
 SPAN = 4
 HIDDEN = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2lic.kernels import choice
+from s2lic.kernels import dispatch
 
 
 class OnGpu:
@@ -15,7 +15,7 @@ class OnGpu:
 
 
 def test_no_kernel_is_used_before_it_has_won_a_measurement() -> None:
-    assert not choice.WON
+    assert not dispatch.WON
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,6 @@ def test_no_kernel_is_used_before_it_has_won_a_measurement() -> None:
 def test_a_kernel_needs_a_win_a_gpu_and_triton(
     won: set[str], x: torch.Tensor, installed: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "WON", won)
-    monkeypatch.setattr(choice, "_installed", lambda: installed)
-    assert choice.runs_on_triton("op", x) is expected
+    monkeypatch.setattr(dispatch, "WON", won)
+    monkeypatch.setattr(dispatch, "_installed", lambda: installed)
+    assert dispatch.runs_on_triton("op", x) is expected

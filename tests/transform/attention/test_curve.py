@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2lic.transform.blocks.curve import curve_order
+from s2lic.transform.attention.curve import curve_order
 from tests.references.blocks import draw
 
 SIZES = [(1, 1), (1, 7), (8, 8), (13, 9), (5, 64), (17, 3)]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from s2lic.errors import BlockChoiceError, UnknownConfigError
-from s2lic.transform.blocks.table import block_row, check_wrap, options_of
-from s2lic.transform.row import TransformRow
+from s2lic.transform.blocks.registry import block_row, check_wrap, options_of
+from s2lic.transform.config import TransformRow
 
 MIXERS = ("mixer", "mixer_mlp")
 WORDS = ("block", "mlp", "gate", "wrap", "cond")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2lic.entropy.factorized import TAIL, FactorizedPrior
+from s2lic.entropy.factorized_prior import TAIL, FactorizedPrior
 from s2lic.entropy.likelihood import LIKELIHOOD_MIN
 from tests.references.weights import shaken
 

@@ -7,14 +7,13 @@ from torch import nn
 
 from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError
 from s2lic.model import CONFIGS, config, variant
+from s2lic.transform.attention.boundary import Boundary
 from s2lic.transform.blocks import block_names, block_row, create_block
 from s2lic.transform.blocks.act import Act
-from s2lic.transform.blocks.boundary import Boundary
 from s2lic.transform.blocks.halo import Halo
 from s2lic.transform.blocks.mlp import Mlp
-from s2lic.transform.choice import Choice, parse, suffix
-from s2lic.transform.group import residual_group
-from s2lic.transform.layer import Layer
+from s2lic.transform.group import Layer, residual_group
+from s2lic.transform.variants import Choice, parse, suffix
 
 NANO = CONFIGS["nano"]
 
