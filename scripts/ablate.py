@@ -31,8 +31,8 @@ from s2lic.files import write_atomically
 from s2lic.model import S2LIC, build
 from s2lic.train.data import Photos, Source
 from s2lic.train.loop import Run
+from s2lic.train.optimiser import learning_rate
 from s2lic.train.plan import Plan
-from s2lic.train.schedule import learning_rate
 from scripts.ablations import ABLATIONS, BASE_NAME, Ablation
 from scripts.likely import measure, middles
 

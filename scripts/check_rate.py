@@ -26,11 +26,11 @@ from s2lic.codec import Codec, quality_level
 from s2lic.coding.networks import pad, to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.container.exceptions import pack_exceptions
-from s2lic.entropy.census import Census, CountingWriter
 from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.rounding import Aim, rehearse
 from s2lic.entropy.tables import TOTAL, Tables, build_tables
 from s2lic.images.load import open_image
+from s2lic.train.table_fit import Census, CountingWriter
 from s2lic.weights.store import Weights
 
 OVERHEAD_MAX = 40

@@ -33,10 +33,10 @@ from s2lic.eval.machine import machine
 from s2lic.eval.markdown import put_into_page, table
 from s2lic.files import write_atomically
 from s2lic.train.data import ALL
+from s2lic.train.distributed import Ranks
 from s2lic.train.loop import Run
 from s2lic.train.optimiser import PRECONDITION_EVERY
 from s2lic.train.plan import Plan
-from s2lic.train.ranks import Ranks
 
 PEERS = ("mbt2018-mean", "cheng2020-attn")
 QUALITY = 3  # of their models: 128 channels, the lesser of two widths

@@ -23,12 +23,11 @@ from s2lic.cli.device import pick_device
 from s2lic.cli.options import DeviceName
 from s2lic.cli.signals import stopping
 from s2lic.train import checkpoint
-from s2lic.train.data import Photos, Source
+from s2lic.train.checkpoint import INDEX, read_parts, slim, widen, write_parts
+from s2lic.train.data import Photos, Resident, Source
+from s2lic.train.distributed import Ranks, joined
 from s2lic.train.loop import Run
 from s2lic.train.plan import Plan
-from s2lic.train.ranks import Ranks, joined
-from s2lic.train.resident import Resident
-from s2lic.train.slim import INDEX, read_parts, slim, widen, write_parts
 
 MIB = 1 << 20
 

@@ -18,7 +18,7 @@ from s2lic.codec import Codec
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.eval.records import Point
 from s2lic.model import S2LIC, build, config
-from s2lic.train import start
+from s2lic.train import init
 from s2lic.train.data import Photos
 from s2lic.train.export import gaussian_scales
 from s2lic.weights.store import export
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def photos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Photos:
-    monkeypatch.setattr(start, "PATCHES_FROM", 4)
+    monkeypatch.setattr(init, "PATCHES_FROM", 4)
     return Photos.load([folder], 64)
 
 
@@ -184,7 +184,7 @@ def test_what_is_in_the_record_is_not_run_again(folder: Path, tmp_path: Path, mo
     monkeypatch.setattr(ablate, "ABLATIONS", (TINY, replace(TINY, name="other")))
     monkeypatch.setattr(ablate, "PLAN", SIZES)
     monkeypatch.setattr(ablate, "VAL_SIDE", 64)
-    monkeypatch.setattr(start, "PATCHES_FROM", 4)
+    monkeypatch.setattr(init, "PATCHES_FROM", 4)
     record = tmp_path / "record.json"
     write({"base": outcome(0.1)}, record, None)
     ablate.main(folder, folder, 1e-4, record)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from s2lic.coding.networks import Networks, pad, to_tensor
-from s2lic.entropy.census import Census
 from s2lic.images.load import open_image
+from s2lic.train.table_fit import Census
 from s2lic.weights.store import load
 from scripts.check_rate import coding, share, with_gaussians
 from tests.frozen import FOLDER, MODEL

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.train import start
+from s2lic.train import init
 from tests.pages import blocks, run, waves
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +20,7 @@ QUICK = ("--config", "tiny", "--minutes", "0.00001", "--batch", 1, "--crop", 64,
 @pytest.fixture(autouse=True)
 def folder_with_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(start, "PATCHES_FROM", 4)
+    monkeypatch.setattr(init, "PATCHES_FROM", 4)
     waves((101, 75)).save("img.png")
     Path("photos/trip").mkdir(parents=True)
     for name in ("one", "trip/two"):

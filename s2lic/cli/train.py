@@ -191,7 +191,7 @@ def _check(plan: Plan, export: Path | None, resume: bool) -> None:
 
 def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: bool) -> dict[str, object] | None:
     """The training itself, from the start or from the checkpoint in the run's folder; its facts, on the first rank."""
-    from s2lic.train.session import begun
+    from s2lic.train.loop import begun
 
     with begun(plan, data, device, threads) as run:
         quiet = quiet or not run.ranks.first

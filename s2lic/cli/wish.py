@@ -70,7 +70,7 @@ class Wish:
         if not self.adapt:
             return codec
         from s2lic.codec import quality_level
-        from s2lic.train.one import adapted
+        from s2lic.train.per_image import adapted
 
         return adapted(codec, image, quality_level(self.level), self.adapt, self.cond)
 

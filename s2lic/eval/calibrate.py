@@ -21,7 +21,7 @@ from s2lic.progress import Done, counted, unheard
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.registry import wrappable
 from s2lic.transform.variants import takes_wrapper
-from s2lic.weights.facts import TABLE_PREFIX
+from s2lic.weights.manifest import TABLE_PREFIX
 from s2lic.weights.store import Weights, export, load, parsed
 
 Head = tuple[str, int]

@@ -10,7 +10,7 @@ from s2lic.eval.place import PLACES, Search, Trial, check_gate, check_places, se
 from s2lic.model import S2LIC
 from s2lic.progress import Done, unheard
 from s2lic.train.data import Photos
-from s2lic.train.warm import fit_prior
+from s2lic.train.init import fit_prior
 from s2lic.transform.config import STRIDE
 from s2lic.weights.manifest import by_config
 from s2lic.weights.store import load

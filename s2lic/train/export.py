@@ -14,7 +14,7 @@ from s2lic.entropy.tables import MIN_REACH
 from s2lic.files import write_atomically
 from s2lic.model import build
 from s2lic.train import checkpoint
-from s2lic.train.slim import read_parts, widen
+from s2lic.train.checkpoint import read_parts, widen
 from s2lic.weights.store import export
 
 # Neighbouring rows differ by this factor: half of it off costs under 0.03 % of a symbol's bits.

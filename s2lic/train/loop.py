@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +16,49 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from s2lic.entropy.quality import QUALITY_MAX
-from s2lic.errors import UsageError
-from s2lic.model import S2LIC, build
-from s2lic.train import adapter, checkpoint, log
-from s2lic.train.data import Prefetch, Source
-from s2lic.train.guard import Guard
+from s2lic.errors import TrainingDivergedError, UsageError
+from s2lic.files import make_folder
+from s2lic.model import S2LIC, build, config
+from s2lic.train import checkpoint, log
+from s2lic.train.data import Photos, Prefetch, Resident, Source
+from s2lic.train.distributed import Ranks, joined
+from s2lic.train.init import head_start, warm_start
 from s2lic.train.loss import rd_loss
-from s2lic.train.optimiser import optimiser
+from s2lic.train.optimiser import learning_rate, optimiser
 from s2lic.train.plan import Plan
-from s2lic.train.ranks import Ranks
-from s2lic.train.schedule import learning_rate
-from s2lic.train.stages import freeze, stage
-from s2lic.train.start import head_start
-from s2lic.train.warm import warm_start
+from s2lic.train.stages import ADAPTER_STAGE, adopt, freeze, stage
+
+MAX_BAD_STEPS = 5
+RECENT = 50
+# A batch of another picture or quality changes the loss by a factor of three; a wild step by thousands.
+WORST_JUMP = 100.0
+
+
+class Guard:
+    """Counts steps whose loss or gradient is not finite, or whose loss leapt away from the recent ones."""
+
+    def __init__(self) -> None:
+        self.bad_in_a_row, self.skipped = 0, 0
+        self._recent: deque[float] = deque(maxlen=RECENT)
+
+    def accepts(self, loss: float, norm: float) -> bool:
+        """Whether the step may be taken. Raises TrainingDivergedError after too many bad ones in a row."""
+        good = math.isfinite(norm) and math.isfinite(loss) and not self._leapt(loss)
+        self.bad_in_a_row = 0 if good else self.bad_in_a_row + 1
+        self.skipped += not good
+        if good:
+            self._recent.append(loss)
+        if self.bad_in_a_row > MAX_BAD_STEPS:
+            raise TrainingDivergedError(
+                f"{self.bad_in_a_row} steps in a row without a usable loss and gradient (last loss {loss:.3g}): "
+                "lower --lr, or go on from an older checkpoint"
+            )
+        return good
+
+    def _leapt(self, loss: float) -> bool:
+        usual = sorted(self._recent)[len(self._recent) // 2] if len(self._recent) == RECENT else math.inf
+        return loss > WORST_JUMP * usual
+
 
 # The medians of z move slowly, and finding them takes some hundred small calls.
 CENTRE_EVERY = 20
@@ -70,8 +103,8 @@ class Run:
         head_start(self.model, self.photos, self.plan.seed)
         if self.plan.init is not None:
             warm_start(self.model, self.plan.init, self.photos, self.plan.seed)
-        if self.plan.stage == adapter.STAGE:
-            self.tables = adapter.adopt(self.model, self.plan.init)
+        if self.plan.stage == ADAPTER_STAGE:
+            self.tables = adopt(self.model, self.plan.init)
 
     def _network(self) -> nn.Module:
         if self.plan.compiled:
@@ -90,7 +123,7 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.average.load(state["average"])
         self.step, self.minutes = state["step"], state["minutes"]
-        if self.plan.stage == adapter.STAGE:
+        if self.plan.stage == ADAPTER_STAGE:
             self.tables = state.get("tables", {})
         if state["stage"] == self.plan.stage and "optimiser" in state:
             if state["optimiser"].keys() != self.optimiser.parts.keys():
@@ -200,3 +233,17 @@ class Run:
         log.append(self.plan.out / "log.csv", values)
         if watch is not None:
             watch(progress, values)
+
+
+@contextmanager
+def begun(plan: Plan, folders: list[Path], device: str, threads: int | None) -> Iterator[Run]:
+    """A run on the pictures in folders, from its start or its checkpoint, among the ranks as long as this lasts.
+
+    Raises what `joined`, `Photos.load` and `Run` raise, and OutputPlaceError.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with joined(device, plan.batch) as ranks:
+        photos = Photos.load(folders, plan.crop, config(plan.config).transform.cond)
+        make_folder(plan.out)  # not before the rest is known to be there
+        yield Run(plan, Resident.of(photos, ranks.device) if device == "cuda" else photos, ranks)

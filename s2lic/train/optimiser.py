@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -110,3 +112,20 @@ def _folded_soap(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optim
     )
     soap.register_step_pre_hook(_Folded(parameters, folded))
     return soap  # type: ignore[no-any-return]
+
+
+DECAYS: dict[str, Callable[[float], float]] = {
+    "constant": lambda _: 1.0,
+    "cosine": lambda fallen: (1 + math.cos(math.pi * fallen)) / 2,
+    "linear": lambda fallen: 1 - fallen,
+}
+
+
+def learning_rate(peak: float, step: int, progress: float, warmup: int, decay_from: float, decay: str) -> float:
+    """The rate at a step; `progress` 0..1 is the part of the planned steps or minutes already spent.
+
+    `decay` is a key of DECAYS: how the rate falls from the part `decay_from` of the run to its end.
+    """
+    rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    fallen = (progress - decay_from) / (1 - decay_from) if decay_from < 1 else 0.0
+    return peak * rise * DECAYS[decay](min(max(fallen, 0.0), 1.0))

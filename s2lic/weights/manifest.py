@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from safetensors import SafetensorError, safe_open
+
 from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelError, WeightsError
+
+TABLE_PREFIX = "tables."
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """The file's size, and the number of weights in it."""
+
+    bytes: int
+    parameters: int
+
+
+def file_facts(path: Path) -> FileFacts:
+    """The facts of a weights file. Raises WeightsError if it is missing or damaged."""
+    try:
+        with safe_open(path, framework="np") as file:
+            shapes = [file.get_slice(name).get_shape() for name in file.keys() if not name.startswith(TABLE_PREFIX)]  # noqa: SIM118
+        return FileFacts(path.stat().st_size, sum(map(math.prod, shapes)))
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+
 
 FOLDER = Path(__file__).parent
 SHIPPED, RETIRED = "manifest.json", "retired.json"

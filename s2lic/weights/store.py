@@ -6,9 +6,10 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,14 +17,31 @@ from safetensors.torch import load as parse
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.tables import Tables, build_tables
 from s2lic.errors import WeightsError, WeightsHashError
 from s2lic.files import read_bytes
 from s2lic.model import S2LIC, Config, build, config
-from s2lic.weights.facts import TABLE_PREFIX
-from s2lic.weights.manifest import ID_BYTES, WeightsRow, retired_by_id
-from s2lic.weights.row import from_text, to_text
+from s2lic.transform.config import TransformRow
+from s2lic.weights.manifest import ID_BYTES, TABLE_PREFIX, WeightsRow, retired_by_id
+
+
+def to_text(row: Config) -> str:
+    """The row as JSON."""
+    return json.dumps(asdict(row))
+
+
+def from_text(text: str) -> Config:
+    """The row that `to_text` wrote. Raises ValueError, KeyError or TypeError for any other text."""
+    found = json.loads(text)
+    kinds = {"transform": TransformRow, "entropy": EntropyRow}
+    return Config(**{**found, **{name: kind(**_frozen(found[name])) for name, kind in kinds.items()}})
+
+
+def _frozen(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
 
 PRIOR_PREFIX = "entropy.prior."
 

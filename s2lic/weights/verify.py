@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2lic.weights.facts import file_facts
-from s2lic.weights.manifest import retired_by_id, rows
+from s2lic.weights.manifest import file_facts, retired_by_id, rows
 from s2lic.weights.store import Weights, load, load_shipped
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from s2lic.container.boxes import unpack
-from s2lic.train import start
+from s2lic.train import init
 
 from .conftest import Result
 
@@ -23,7 +23,7 @@ TRAIN = ("train", "--data", "photos", "--config", "tiny", "--gate", "sentence_ga
 def test_what_an_encoder_is_told_goes_from_training_into_the_file(
     run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "PATCHES_FROM", 4)
+    monkeypatch.setattr(init, "PATCHES_FROM", 4)
     Path("photos").mkdir()
     random = np.random.default_rng(0)
     for i in range(2):

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from s2lic.cli import main
 from s2lic.model import config
-from s2lic.train import session, start, warm
+from s2lic.train import init, loop
+from s2lic.train.distributed import Ranks
 from s2lic.train.plan import Plan
-from s2lic.train.ranks import Ranks
 from s2lic.weights.store import load
 from tests.frozen import MODEL
 
@@ -34,9 +34,9 @@ def run(*words: object) -> int:
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two smooth pictures just large enough to train on; a head start that looks at few of their patches."""
-    monkeypatch.setattr(start, "PATCHES_FROM", 4)
-    monkeypatch.setattr(warm, "FIT_STEPS", 2)
-    monkeypatch.setattr(warm, "FIT_BATCHES", 1)
+    monkeypatch.setattr(init, "PATCHES_FROM", 4)
+    monkeypatch.setattr(init, "FIT_STEPS", 2)
+    monkeypatch.setattr(init, "FIT_BATCHES", 1)
     folder = tmp_path / "photos"
     folder.mkdir()
     rows, cols = np.mgrid[:256, :272]
@@ -115,7 +115,7 @@ def test_the_first_rank_alone_exports_and_tells_the_facts(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: int
 ) -> None:
     here = Ranks(rank, 1, torch.device("cpu"))
-    monkeypatch.setattr(session, "joined", lambda *_: nullcontext(here))
+    monkeypatch.setattr(loop, "joined", lambda *_: nullcontext(here))
     weights = tmp_path / "own.safetensors"
     words = ("--optimiser", "adamw", "--out", tmp_path / "run", "--steps", 0, "--export", weights, "--json")
     assert train(photos, "--batch", 2, *words) == 0

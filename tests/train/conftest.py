@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from s2lic.train import start
+from s2lic.train import init
 from s2lic.train.data import Photos
 
 
@@ -32,4 +32,4 @@ def photos() -> Photos:
 
 @pytest.fixture
 def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "PATCHES_FROM", 4)
+    monkeypatch.setattr(init, "PATCHES_FROM", 4)

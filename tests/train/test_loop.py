@@ -17,11 +17,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from s2lic.errors import TrainingDivergedError, UsageError, WeightsError
-from s2lic.train import checkpoint, loop, optimiser, warm
+from s2lic.train import checkpoint, init, loop, optimiser
 from s2lic.train.data import Photos
-from s2lic.train.guard import MAX_BAD_STEPS
 from s2lic.train.log import COLUMNS
-from s2lic.train.loop import Run
+from s2lic.train.loop import MAX_BAD_STEPS, RECENT, WORST_JUMP, Guard, Run
 from s2lic.train.plan import Plan
 
 RATE = 1e-3
@@ -333,11 +332,42 @@ def test_a_stage_begins_from_the_weights_of_the_one_before_it(begin: Start) -> N
 
 
 def test_a_run_begun_from_weights_has_them(begin: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "FIT_STEPS", 2)
-    monkeypatch.setattr(warm, "FIT_BATCHES", 1)
+    monkeypatch.setattr(init, "FIT_STEPS", 2)
+    monkeypatch.setattr(init, "FIT_BATCHES", 1)
     run = begin(init=TINY)
     state = run.model.state_dict()
     stored = load_file(TINY)
     shared = [name for name in stored if name in state]
     assert len(shared) > 100
     assert all(torch.equal(state[n], stored[n].float()) for n in shared if not n.endswith("z_centre"))
+
+
+@pytest.mark.parametrize(("loss", "norm"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)])
+def test_a_step_that_is_not_finite_is_not_taken(loss: float, norm: float) -> None:
+    guard = Guard()
+    assert not guard.accepts(loss, norm)
+    assert guard.accepts(1.0, 1.0)
+    assert (guard.skipped, guard.bad_in_a_row) == (1, 0)
+
+
+def test_a_loss_that_leaps_away_from_the_recent_ones_is_not_taken() -> None:
+    guard = Guard()
+    assert all(guard.accepts(2.0, 1.0) for _ in range(RECENT))
+    assert guard.accepts(2.0 * WORST_JUMP, 1.0)
+    assert not guard.accepts(2.0 * WORST_JUMP * 1.01, 1.0)
+
+
+def test_a_start_may_be_wild() -> None:
+    guard = Guard()
+    assert all(guard.accepts(loss, 1.0) for loss in (1.0, 1e6, 1.0))
+
+
+def test_too_many_bad_steps_in_a_row_end_the_run_and_good_ones_between_do_not() -> None:
+    guard = Guard()
+    for _ in range(3):
+        assert not any(guard.accepts(math.nan, 1.0) for _ in range(MAX_BAD_STEPS))
+        assert guard.accepts(1.0, 1.0)
+    for _ in range(MAX_BAD_STEPS):
+        guard.accepts(math.nan, 1.0)
+    with pytest.raises(TrainingDivergedError, match="lower --lr"):
+        guard.accepts(math.nan, 1.0)

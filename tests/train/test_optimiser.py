@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from s2lic.errors import UnknownConfigError
 from s2lic.model import build
 from s2lic.train import optimiser as module
-from s2lic.train.optimiser import folded_shape, optimiser
+from s2lic.train.optimiser import folded_shape, learning_rate, optimiser
 
 
 def bowl(weights: list[nn.Parameter], step: int) -> Tensor:
@@ -116,3 +116,35 @@ def test_one_rate_reaches_both_optimisers() -> None:
 def test_an_unknown_optimiser_is_an_error_that_names_the_known_ones() -> None:
     with pytest.raises(UnknownConfigError, match=r"'sgd'.*soap, adamw"):
         optimiser("sgd", build("tiny"), 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("step", "progress", "expected"),
+    [
+        (0, 0.0, 0.02),  # the first of 100 steps of warm-up
+        (49, 0.0, 1.0),
+        (99, 0.1, 2.0),
+        (5000, 0.59, 2.0),
+        (5000, 0.6, 2.0),  # the fall begins without a jump
+        (5000, 0.8, 1.0),
+        (5000, 0.9, 0.5),
+        (5000, 1.0, 0.0),
+        (5000, 1.5, 0.0),  # never below zero
+        (49, 0.8, 0.5),  # a short run warms up while it falls
+    ],
+)
+def test_the_rate_rises_stays_and_falls_in_a_line(step: int, progress: float, expected: float) -> None:
+    assert learning_rate(2.0, step, progress, 100, 0.6, "linear") == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_a_warm_up_the_first_step_has_the_full_rate() -> None:
+    assert learning_rate(2.0, 0, 0.0, 0, 0.6, "linear") == 2.0
+
+
+@pytest.mark.parametrize(("progress", "expected"), [(0.5, 2.0), (0.75, 1.0), (1.0, 0.0)])
+def test_a_cosine_falls_from_the_rate_to_nothing_by_half_a_wave(progress: float, expected: float) -> None:
+    assert learning_rate(2.0, 5000, progress, 100, 0.5, "cosine") == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_constant_rate_stays_to_the_end() -> None:
+    assert learning_rate(2.0, 5000, 0.99, 100, 0.5, "constant") == 2.0

@@ -11,8 +11,7 @@ import pytest
 from s2lic.model import config
 from s2lic.train.export import gaussian_scales
 from s2lic.weights import manifest
-from s2lic.weights.facts import file_facts
-from s2lic.weights.manifest import WeightsRow
+from s2lic.weights.manifest import WeightsRow, file_facts
 from s2lic.weights.store import load_shipped
 from scripts.model_card import with_facts
 from scripts.ship_weights import FIGURES, MAX_BYTES, SETS

@@ -20,8 +20,7 @@ from s2lic.model import S2LIC, build, config
 from s2lic.train.export import gaussian_scales
 from s2lic.weights import manifest
 from s2lic.weights.manifest import WeightsRow
-from s2lic.weights.row import from_text, to_text
-from s2lic.weights.store import PRIOR_PREFIX, TABLE_PREFIX, export, load, load_shipped
+from s2lic.weights.store import PRIOR_PREFIX, TABLE_PREFIX, export, from_text, load, load_shipped, to_text
 from tests.frozen import MODEL
 from tests.references.weights import shaken
 

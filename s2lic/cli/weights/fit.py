@@ -33,7 +33,7 @@ def fit(
     """Fit the probabilities of symbols to those that the encoder sends for pictures."""
     check_input(weights)
     check_weights(output, force, [weights])
-    from s2lic.train.fit import fitted
+    from s2lic.train.table_fit import fitted
 
     with progress("encoding", quiet) as done:
         write_atomically(output, fitted(weights, data, crop, crops, done), force)

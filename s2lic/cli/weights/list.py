@@ -35,7 +35,7 @@ def list(as_json: Json = False) -> None:  # noqa: A001 the command's name
 
 
 def _facts(row: WeightsRow) -> Facts:
-    from s2lic.weights.facts import file_facts
+    from s2lic.weights.manifest import file_facts
 
     return {**asdict(row), "model_id": row.model_id.hex(), **asdict(file_facts(row.path))}
 

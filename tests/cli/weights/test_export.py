@@ -13,7 +13,7 @@ from torch import Tensor
 
 from s2lic.model import build
 from s2lic.train import checkpoint
-from s2lic.train.slim import slim, write_parts
+from s2lic.train.checkpoint import slim, write_parts
 from s2lic.weights.store import load
 from tests.cli.conftest import Result
 

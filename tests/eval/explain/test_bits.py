@@ -16,7 +16,7 @@ from s2lic.eval.explain.bits import explain, spread
 from s2lic.eval.explain.regions import salient_regions
 from s2lic.images.alpha import split
 from s2lic.model import build
-from s2lic.weights.facts import TABLE_PREFIX
+from s2lic.weights.manifest import TABLE_PREFIX
 from s2lic.weights.store import export
 from tests.frozen import MODEL, codec, picture
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2lic.train.slim import read_parts
+from s2lic.train.checkpoint import read_parts
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from s2lic.errors import UsageError
-from s2lic.train.ranks import Ranks, joined
+from s2lic.train.distributed import Ranks, joined
 
 STEPS, BATCH = 6, 4
 WORKER = """
@@ -23,11 +23,11 @@ from pathlib import Path
 import torch
 from s2lic.train.loop import Run
 from s2lic.train.plan import Plan
-from s2lic.train.ranks import joined
-from s2lic.train import start
+from s2lic.train.distributed import joined
+from s2lic.train import init
 from tests.train.conftest import pictures
 
-start.PATCHES_FROM = 4
+init.PATCHES_FROM = 4
 out, steps, batch = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(1)
 with joined("cpu", batch) as ranks:

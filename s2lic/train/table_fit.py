@@ -5,20 +5,66 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from s2lic.coding.networks import Networks
 from s2lic.coding.search import Scene, Search, View, worth
 from s2lic.defaults import EFFORT
-from s2lic.entropy.census import Census, CountingWriter
 from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.quality import QUALITY_MAX
+from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
+from s2lic.entropy.tables import TOTAL, Tables, quantize_pmf
 from s2lic.errors import UsageError
 from s2lic.files import read_bytes
 from s2lic.progress import Done, counted, unheard
 from s2lic.train.data import Photos, Source
 from s2lic.weights.store import load, retabled
+
+# A row as it was counts as so many symbols of its own, so that rare rows hardly change.
+PRIOR = 1000.0
+
+
+class Census:
+    """Counts of all slots of the tables, laid end to end; what lies beyond a row counts as the slot at its end."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._slots = tables.sizes.astype(np.int64) - 2
+        self._starts = np.cumsum(self._slots) - self._slots
+        self.counts: NDArray[np.float64] = np.zeros(int(self._slots.sum()))
+
+    def add(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
+        """Count symbols, each on its row of the tables; same shape."""
+        first, last = self.tables.offsets[rows], self.tables.last[rows]
+        places = self._starts[rows] + np.clip(symbols, first, last) - first
+        self.counts += np.bincount(places.ravel(), minlength=self.counts.size)
+
+    def fitted(self, prior: float = PRIOR) -> Tables:
+        """Tables of the same rows and thresholds in which a symbol is as likely as it was frequent."""
+        arrays = self.tables.to_arrays()
+        parts = np.split(self.counts + prior * arrays["widths"].astype(np.float64) / TOTAL, self._starts[1:])
+        widths = np.concatenate([np.diff(quantize_pmf(part))[:-1] for part in parts])
+        return Tables.from_arrays({**arrays, "widths": widths.astype(np.uint16)})
+
+
+class CountingWriter(SymbolWriter):
+    """A writer that has all it is given counted."""
+
+    def __init__(self, tables: Tables, census: Census) -> None:
+        super().__init__(tables)
+        self._census = census
+
+    def write_rows(self, symbols: Symbols, rows: Symbols) -> None:
+        super().write_rows(symbols, rows)
+        self._census.add(symbols, rows.astype(np.int64))
+
+    def write_gaussian(self, symbols: Symbols, rows: Symbols, near: NDArray[np.int64]) -> None:
+        super().write_gaussian(symbols, rows, near)
+        self._census.add(symbols, rows.astype(np.int64) + self._census.tables.gaussian_first)
+
 
 SEED = 5  # of the crops; training has 0 unless it is told
 

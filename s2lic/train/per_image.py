@@ -17,7 +17,7 @@ from s2lic.entropy.model import EntropyModel
 from s2lic.errors import BlockChoiceError
 from s2lic.images.extras import take
 from s2lic.model import S2LIC, build, variant
-from s2lic.train.adapter import PART
+from s2lic.train.stages import PART
 from s2lic.transform.blocks.registry import wrappable
 from s2lic.transform.variants import takes_wrapper
 

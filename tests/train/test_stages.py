@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 from s2lic.codec import Codec
 from s2lic.container.boxes import unpack
 from s2lic.errors import UsageError, WeightsError
-from s2lic.train import warm
-from s2lic.train.adapter import PART
+from s2lic.train import init
 from s2lic.train.data import Photos
 from s2lic.train.export import export_checkpoint
 from s2lic.train.loop import Run
 from s2lic.train.plan import Plan
+from s2lic.train.stages import PART
 from tests.frozen import MODEL, codec, picture
 
 Begin = Callable[..., Run]
@@ -28,8 +28,8 @@ Begin = Callable[..., Run]
 @pytest.fixture
 def begin(photos: Photos, quick_start: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
     """Adapters of the frozen model."""
-    monkeypatch.setattr(warm, "FIT_STEPS", 2)
-    monkeypatch.setattr(warm, "FIT_BATCHES", 1)
+    monkeypatch.setattr(init, "FIT_STEPS", 2)
+    monkeypatch.setattr(init, "FIT_BATCHES", 1)
     runs: list[Run] = []
     plan = Plan("tiny+wrap=p_adapter", tmp_path / "run", steps=100, batch=2, crop=64, optimiser="adamw", bf16=False,
                 stage="adapter", init=MODEL)  # fmt: skip

@@ -11,16 +11,16 @@ import torch
 from s2lic.entropy.likelihood import SIGMA_MIN
 from s2lic.entropy.quality import quality_lambda
 from s2lic.model import S2LIC, build
-from s2lic.train import start
+from s2lic.train import init
 from s2lic.train.data import Photos
-from s2lic.train.start import SIGMA_START_MIN, head_start, quantiser_step
+from s2lic.train.init import SIGMA_START_MIN, head_start, quantiser_step
 from s2lic.transform.blocks.routing import Routing
 
 
 @pytest.fixture(scope="module")
 def model(photos: Photos) -> S2LIC:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(start, "PATCHES_FROM", 8)
+        patch.setattr(init, "PATCHES_FROM", 8)
         net = build("tiny").eval()
         head_start(net, photos, seed=3)
     return net
@@ -39,7 +39,7 @@ def test_the_directions_are_orthonormal_and_the_synthesis_is_their_transpose(mod
     directions = model.g_a.linear.conv.weight[:, :, 0, 0].double() * step
     eye = torch.eye(len(directions), dtype=torch.float64)
     torch.testing.assert_close(directions @ directions.T, eye, rtol=0, atol=1e-4)
-    back = model.g_s.linear.conv.weight[:, :, 0, 0].double() * start.OUTPUT_SCALE / step
+    back = model.g_s.linear.conv.weight[:, :, 0, 0].double() * init.OUTPUT_SCALE / step
     torch.testing.assert_close(back, directions.T, rtol=0, atol=1e-6)
 
 
