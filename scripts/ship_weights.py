@@ -23,7 +23,7 @@ from typing import Any
 import typer
 
 import s2lic
-from s2lic.cli.report import reporting
+from s2lic.cli.reporting import reporting
 from s2lic.errors import UsageError, WeightsError
 from s2lic.files import read_bytes, write_atomically
 from s2lic.weights import manifest

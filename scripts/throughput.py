@@ -27,7 +27,7 @@ import typer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2lic.cli.device import pick_device
+from s2lic.cli.open_codec import pick_device
 from s2lic.cli.options import DeviceName
 from s2lic.eval.machine import machine
 from s2lic.eval.markdown import put_into_page, table

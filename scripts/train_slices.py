@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from s2lic.cli.device import pick_device
+from s2lic.cli.open_codec import pick_device
 from s2lic.cli.options import DeviceName
 from s2lic.cli.signals import stopping
 from s2lic.train import checkpoint

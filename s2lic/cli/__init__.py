@@ -19,7 +19,7 @@ from s2lic.cli.examples import EXIT_CODES, epilog
 from s2lic.cli.explain import explain
 from s2lic.cli.info import info
 from s2lic.cli.models import models
-from s2lic.cli.report import reporting
+from s2lic.cli.reporting import reporting
 from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 from s2lic.cli.weights import COMMANDS as WEIGHTS

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.device import pick_device
-from s2lic.cli.numbers import counts
-from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet
+from s2lic.cli.open_codec import pick_device
+from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet, counts
 from s2lic.cli.streams import print_json, print_note
 
 if TYPE_CHECKING:

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.batch import SKIPPED, Facts, Manner
-from s2lic.cli.coding import code
-from s2lic.cli.device import model_file, shared_codec
-from s2lic.cli.existing import is_whole_picture
+from s2lic.cli.batch import SKIPPED, Facts, Manner, code
 from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
+from s2lic.cli.open_codec import model_file, shared_codec
 from s2lic.cli.options import (
     Device,
     DeviceName,
@@ -33,8 +31,8 @@ from s2lic.cli.options import (
     Strip,
     Verbose,
 )
-from s2lic.cli.stages import Stages
-from s2lic.cli.streams import CODED, check_target, print_note, read_input, write_output
+from s2lic.cli.pipeline import Stages
+from s2lic.cli.streams import CODED, check_target, is_whole_picture, print_note, read_input, write_output
 from s2lic.container.boxes import Limits, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import OutputFormatError, UsageError

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.device import open_codec
-from s2lic.cli.numbers import decimals
-from s2lic.cli.options import Device, DeviceName, Force, Json, Model, Quiet
+from s2lic.cli.open_codec import open_codec
+from s2lic.cli.options import Device, DeviceName, Force, Json, Model, Quiet, decimals
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import UsageError
 

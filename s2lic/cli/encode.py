@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import SKIPPED, Facts, Manner
-from s2lic.cli.coding import code
-from s2lic.cli.device import model_file, shared_codec
-from s2lic.cli.existing import is_whole_file
+from s2lic.cli.batch import SKIPPED, Facts, Manner, code
+from s2lic.cli.encode_request import Read, map_file, wish_of
 from s2lic.cli.jobs import STANDARD, Job, Outputs, Wanted, plan
+from s2lic.cli.open_codec import model_file, shared_codec
 from s2lic.cli.options import (
     Cond,
     Device,
@@ -30,9 +29,8 @@ from s2lic.cli.options import (
     Strip,
     Verbose,
 )
-from s2lic.cli.stages import Stages
-from s2lic.cli.streams import check_target, print_note, stdin, write_output
-from s2lic.cli.wish import Read, map_file, wish_of
+from s2lic.cli.pipeline import Stages
+from s2lic.cli.streams import check_target, is_whole_file, print_note, stdin, write_output
 from s2lic.container.boxes import read_header
 from s2lic.defaults import DEFAULT_MAX_PIXELS, EFFORT, EFFORT_MAX, EFFORT_TILED, SIDE, SIDE_MAX, SIDE_MIN
 

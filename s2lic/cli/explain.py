@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.device import model_file, open_codec
 from s2lic.cli.jobs import STANDARD, Job, check_targets
+from s2lic.cli.open_codec import model_file, open_codec
 from s2lic.cli.options import Cond, Device, DeviceName, Force, Json, MaxPixels, Model, Output, Quiet
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import check_target, print_json, print_note, write_output

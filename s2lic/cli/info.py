@@ -5,7 +5,7 @@ from __future__ import annotations
 from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
 from s2lic.cli.jobs import Job, find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
-from s2lic.cli.report import one_line
+from s2lic.cli.reporting import one_line
 from s2lic.cli.streams import CODED, read_input, say
 from s2lic.container.boxes import EXTRAS, VERSION, Limits, describe, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS

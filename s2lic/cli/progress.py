@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from s2lic.cli.report import one_line
+from s2lic.cli.reporting import one_line
 from s2lic.progress import Done, unheard
 
 if TYPE_CHECKING:

@@ -6,14 +6,15 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 import typer
 
 from s2lic.cli.jobs import STANDARD, Wanted
-from s2lic.cli.report import one_line
-from s2lic.container.boxes import MAGIC
-from s2lic.errors import InputMissingError, OutputUnwritableError
+from s2lic.cli.reporting import one_line
+from s2lic.container.boxes import MAGIC, Header, read_header
+from s2lic.errors import BitstreamError, InputMissingError, OutputUnwritableError
 from s2lic.files import begins_with, check_output, read_bytes, read_open, write_atomically
 
 # A file named so belongs to a folder's files even if it is broken; one named otherwise if it is ours.
@@ -77,3 +78,27 @@ def print_note(line: str, quiet: bool) -> None:
     if not quiet:
         # A bar that shows takes the place of sys.stderr to keep lines above it; without `file`, echo writes past that.
         typer.echo(one_line(line), file=sys.stderr, err=True)
+
+
+def is_whole_file(path: str) -> bool:
+    """Whether it is an s2lic file whose checksum holds."""
+    try:
+        read_header(read_bytes(path))
+    except (InputMissingError, BitstreamError):
+        return False
+    return True
+
+
+def is_whole_picture(path: str, header: Header) -> bool:
+    """Whether Pillow finds a picture of the header's size and no damage in it."""
+    from PIL import Image
+
+    if not Path(path).is_file():
+        return False
+    try:
+        with Image.open(path) as image:
+            size = image.size
+            image.verify()
+    except Exception:  # noqa: BLE001 on broken files Pillow lets any kind through
+        return False
+    return size == (header.width, header.height)

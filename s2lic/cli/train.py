@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.device import pick_device
+from s2lic.cli.open_codec import pick_device
 from s2lic.cli.options import Device, DeviceName, Json, Quiet
 from s2lic.cli.progress import stderr_is_watched
 from s2lic.cli.signals import stopping

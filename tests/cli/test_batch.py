@@ -16,7 +16,7 @@ from PIL import Image
 from s2lic.cli import batch
 from s2lic.cli.batch import Manner, Outcome
 from s2lic.cli.jobs import Batch, Job
-from s2lic.cli.report import mentions
+from s2lic.cli.reporting import mentions
 from s2lic.container.boxes import read_header
 from s2lic.errors import CorruptError, InputMissingError, S2licError
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.numbers import counts
-from s2lic.cli.options import Json, Quiet
+from s2lic.cli.options import Json, Quiet, counts
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json
 from s2lic.progress import counted

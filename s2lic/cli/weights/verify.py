@@ -11,7 +11,7 @@ import typer
 from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
 from s2lic.cli.jobs import Job, Wanted, find_inputs
 from s2lic.cli.options import Json, Quiet, Recursive, Verbose
-from s2lic.cli.report import one_line
+from s2lic.cli.reporting import one_line
 from s2lic.cli.streams import print_json, print_note
 
 Files = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2lic.cli.numbers import counts, decimals
+from s2lic.cli.options import counts, decimals
 from s2lic.errors import UsageError
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from s2lic.cli.device import shared_codec
+from s2lic.cli.open_codec import shared_codec
 from s2lic.cli.options import DeviceName
 from s2lic.progress import unheard
 
