@@ -24,8 +24,8 @@ import typer
 from torch import Tensor
 
 from s2lic.eval.bd import Metric, compare
-from s2lic.eval.macs import count
-from s2lic.eval.markdown import put_into_page, table
+from s2lic.eval.complexity import count
+from s2lic.eval.page import put_into_page, table
 from s2lic.eval.records import PSNR, Curve, Point
 from s2lic.files import write_atomically
 from s2lic.model import S2LIC, build

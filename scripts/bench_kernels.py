@@ -24,7 +24,7 @@ import typer
 from torch import Tensor
 
 from s2lic.entropy.tables import SCALES
-from s2lic.eval.markdown import put_into_page, table
+from s2lic.eval.page import put_into_page, table
 from s2lic.kernels.window_attention.naive import cosines
 
 MARK = "kernels"  # what the table lies between in a page

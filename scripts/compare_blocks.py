@@ -19,7 +19,7 @@ from pathlib import Path
 
 from s2lic.errors import EvaluationError, UsageError
 from s2lic.eval.bd import Metric, compare
-from s2lic.eval.markdown import put_into_page, table
+from s2lic.eval.page import put_into_page, table
 from s2lic.eval.records import PSNR
 from s2lic.files import write_atomically
 from s2lic.transform.blocks import block_names, block_row

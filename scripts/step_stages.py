@@ -18,8 +18,7 @@ import torch
 import typer
 
 from s2lic.eval.bench.stopwatch import Station, watching
-from s2lic.eval.machine import machine
-from s2lic.eval.markdown import put_into_page, table
+from s2lic.eval.page import machine, put_into_page, table
 from s2lic.files import write_atomically
 from s2lic.train.optimiser import PRECONDITION_EVERY
 from scripts.throughput import PRECISIONS, Ours

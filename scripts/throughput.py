@@ -29,8 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from s2lic.cli.open_codec import pick_device
 from s2lic.cli.options import DeviceName
-from s2lic.eval.machine import machine
-from s2lic.eval.markdown import put_into_page, table
+from s2lic.eval.page import machine, put_into_page, table
 from s2lic.files import write_atomically
 from s2lic.train.data import ALL
 from s2lic.train.distributed import Ranks

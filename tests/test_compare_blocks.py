@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from s2lic.errors import EvaluationError, InputMissingError, UnknownBlockError, UsageError
-from s2lic.eval.markdown import marks
+from s2lic.eval.page import marks
 from scripts import compare_blocks
 from scripts.block_trial import QUALITIES, Row, Settings, pictures_of
 from scripts.compare_blocks import MARK, against, main, mixers, recall, rendered, wanted

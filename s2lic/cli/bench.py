@@ -12,7 +12,7 @@ from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet, counts
 from s2lic.cli.streams import print_json, print_note
 
 if TYPE_CHECKING:
-    from s2lic.eval.bench.case import Outcome
+    from s2lic.eval.bench.records import Outcome
 
 Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="What to code. [default: a sample photograph]")]
 Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in pixels, by commas.")]
@@ -43,8 +43,9 @@ def speed(
     quiet: Quiet = False,
 ) -> None:
     """Time encoding and decoding by stage, over sizes and threads, beside other codecs."""
-    from s2lic.demo import sample_photograph
-    from s2lic.eval.bench.request import Request, bench
+    from s2lic.eval.bench.page import describe
+    from s2lic.eval.bench.run import Request, bench
+    from s2lic.eval.demo import sample_photograph
 
     request = Request(
         sides=tuple(counts("--sizes", sizes)),
@@ -65,7 +66,7 @@ def speed(
     if as_json:
         print_json(found.to_json())
     elif not quiet:
-        typer.echo(found.to_markdown())
+        typer.echo(describe(found))
 
 
 def _line(outcome: Outcome) -> str:

@@ -30,7 +30,7 @@ def demo(
 ) -> None:
     """Encode and decode a photograph at several qualities; print a table, write a picture."""
     steps = _qualities(qualities)
-    from s2lic.demo import TABLE_HEAD, prepare, run, sample_photograph
+    from s2lic.eval.demo import TABLE_HEAD, prepare, run, sample_photograph
     from s2lic.eval.metrics import MS_SSIM_SIDE
     from s2lic.eval.pictures import open_rgb
 

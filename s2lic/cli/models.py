@@ -10,7 +10,7 @@ from s2lic.cli.options import Json, Quiet
 from s2lic.cli.streams import print_json
 
 if TYPE_CHECKING:
-    from s2lic.eval.macs import Cost
+    from s2lic.eval.complexity import Cost
 
 All = Annotated[bool, typer.Option("--all", help="Show the test model too.")]
 
@@ -20,7 +20,7 @@ TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  of it entropy"
 
 def models(everything: All = False, quiet: Quiet = False, as_json: Json = False) -> None:
     """Print parameters and multiply-accumulates a pixel of each model."""
-    from s2lic.eval.macs import cost
+    from s2lic.eval.complexity import cost
     from s2lic.model import CONFIGS
 
     costs = [cost(name) for name in CONFIGS if everything or name not in HIDDEN]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from s2lic.errors import CodecFailedError, S2licError
 from s2lic.eval import codecs
-from s2lic.eval.codecs.row import Coder
+from s2lic.eval.codecs.base import Coder
 from s2lic.eval.memory import with_peak
 from s2lic.eval.metrics import ms_ssim, psnr
 from s2lic.eval.pictures import open_rgb

@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import platform
 from collections.abc import Iterable, Sequence
 from math import isnan
+from pathlib import Path
 
 from s2lic.eval.bd import METRICS, Metric, bpp_at, first_fall, intervals
-from s2lic.eval.markdown import table
 from s2lic.eval.records import PSNR, PUBLISHED, Comparison, Curve, Evaluation, Point
+
+
+def machine(at_a_time: int = 1) -> str:
+    """The kind of machine, what computes on it, and so many pictures at a time."""
+    import torch
+
+    threads = torch.get_num_threads()
+    return (
+        f"{_processor()}, {threads} thread{'s' * (threads > 1)}, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    ) + (f", {at_a_time} pictures at a time" if at_a_time > 1 else "")
+
+
+def today() -> str:
+    return dt.date.today().isoformat()
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    if facts.exists():
+        for line in facts.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"
+
+
+MEASURED = "measured"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table, numbers to the right."""
+    lines = [head, ["---:"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def marks(name: str = MEASURED) -> tuple[str, str]:
+    """The comments that a part of a page lies between."""
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def put_into_page(page: str, text: str, name: str = MEASURED) -> str:
+    """The page with the text between the marks of that name, or behind them at the end if it has none."""
+    begin, end = marks(name)
+    if begin not in page or end not in page:
+        page = f"{page.rstrip()}\n\n{begin}\n{end}\n".lstrip()
+    before, rest = page.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
 
 NAME, PLOT = "results.md", "rd.png"
 DBS = (28.5, 30.0, 32.0, 34.0, 36.0)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2lic.eval import codecs, measure, published
-from s2lic.eval.codecs.row import need
+from s2lic.eval.codecs.base import need
 from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
 from s2lic.eval.kodak import is_kodak
-from s2lic.eval.machine import machine, today
 from s2lic.eval.measure import Task
+from s2lic.eval.page import machine, today
 from s2lic.eval.pictures import read
 from s2lic.eval.records import Curve, Evaluation, Failure, Picture, Sample
 from s2lic.files import make_folder

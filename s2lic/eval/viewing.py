@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from s2lic.eval import codecs, measure
-from s2lic.eval.codecs.row import Coder, Scale
-from s2lic.eval.codecs.through_pillow import PillowCoder
+from s2lic.eval.codecs.base import Coder, Scale
+from s2lic.eval.codecs.pillow_codecs import PillowCoder
 from s2lic.eval.html.views import Version, View, crop_size, middle
 from s2lic.eval.metrics import psnr
 from s2lic.eval.pictures import open_rgb

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from s2lic import demo
 from s2lic.errors import ExtraMissingError
+from s2lic.eval import demo
 
 from .conftest import Result
 

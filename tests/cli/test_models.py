@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from s2lic.eval import macs
+from s2lic.eval import complexity
 from s2lic.model import CONFIGS
 
 from .conftest import Result
@@ -17,7 +17,9 @@ Run = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def counted_already(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(macs, "cost", lambda name: macs.Cost(name, 7, {}, dict.fromkeys(macs.PARTS, 1.0)))
+    monkeypatch.setattr(
+        complexity, "cost", lambda name: complexity.Cost(name, 7, {}, dict.fromkeys(complexity.PARTS, 1.0))
+    )
 
 
 def test_each_configuration_but_that_of_the_tests_is_a_row(run: Run) -> None:

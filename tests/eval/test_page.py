@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from s2lic.eval.bd import METRICS, compare
 from s2lic.eval.curves import comparisons
-from s2lic.eval.page import to_markdown
+from s2lic.eval.page import marks, put_into_page, table, to_markdown
 from s2lic.eval.published import curve, curves
 from s2lic.eval.records import Curve, Evaluation, Failure, Picture
 
@@ -103,3 +103,25 @@ def test_a_curve_that_falls_says_where() -> None:
     falling = replace(measured("webp", "WebP"), points=(*points, replace(points[-1], bpp=3.0)))
     text = to_markdown(evaluation(falling))
     assert "Rate and quality do not rise together from 2.9285 bpp, 41.759 dB to 3.0000 bpp, 41.759 dB." in text
+
+
+BEGIN, END = marks()
+
+
+def test_a_table_has_its_head_a_rule_and_its_rows() -> None:
+    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| ---: | ---: |\n| 1 | 2 |"
+
+
+def test_a_second_measurement_replaces_the_first_and_nothing_else() -> None:
+    page = put_into_page(f"before\n{BEGIN}\n{END}\nafter\n", "first")
+    page = put_into_page(page, "second")
+    assert page == f"before\n{BEGIN}\n\nsecond\n\n{END}\nafter\n"
+
+
+def test_a_page_without_markers_gets_them_at_its_end() -> None:
+    assert put_into_page("# Page\n", "text").startswith(f"# Page\n\n{BEGIN}\n\ntext\n")
+
+
+def test_each_mark_keeps_its_own_part_of_a_page() -> None:
+    page = put_into_page(put_into_page("# Page\n", "one", "first"), "two", "second")
+    assert put_into_page(page, "three", "first") == page.replace("one", "three")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from s2lic.eval import viewing
-from s2lic.eval.codecs.row import Coder
+from s2lic.eval.codecs.base import Coder
 from s2lic.eval.html import views as shown
 from s2lic.eval.records import Evaluation
 from s2lic.eval.run import Request, Selection, evaluate

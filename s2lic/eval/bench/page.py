@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.bench.case import STAGES, Case, Measured, Outcome, Timing
-from s2lic.eval.bench.speed import exponent, series
-from s2lic.eval.markdown import table
+from s2lic.eval.bench.records import STAGES, Case, Measured, Outcome, Record, Timing, exponents, series
+from s2lic.eval.page import put_into_page, table
 from s2lic.eval.styles import style
+from s2lic.files import make_folder, read_bytes, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +22,35 @@ STAGE_HEAD = ("codec", "side px", "threads", "", *STAGES)
 FIT_HEAD = ("codec", "threads", "encode", "decode")
 MIB = 2**20
 DASHES = ("-", "--", ":", "-.")
+
+
+NAME = "performance"
+NEW_PAGE = f"# Performance\n\n![Seconds over pixels]({NAME}.png)\n"
+
+
+def save(found: Record, folder: Path) -> list[Path]:
+    """Write `performance.json`, `.md` and `.png`; a page that is there keeps what stands around the tables.
+
+    Raises OutputUnwritableError, ExtraMissingError.
+    """
+    make_folder(folder)
+    page = folder / f"{NAME}.md"
+    before = read_bytes(page).decode() if page.exists() else NEW_PAGE
+    files = {
+        folder / f"{NAME}.json": (json.dumps(found.to_json(), indent=1) + "\n").encode(),
+        page: put_into_page(before, describe(found)).encode(),
+        folder / f"{NAME}.png": to_png(found.outcomes),
+    }
+    for path, data in files.items():
+        write_atomically(path, data, force=True)
+    return list(files)
+
+
+def describe(found: Record) -> str:
+    """The tables of a record, with its date, machine and command."""
+    where = f"{found.machine}, {found.processors} processors, load at the start {found.load:.2f}"
+    warning = "\nThe machine was busy with other work: read the times as upper bounds." if found.busy else ""
+    return f"{found.date}. {where}.{warning}\n\n    {found.command}\n\n{to_markdown(found.outcomes)}"
 
 
 def to_markdown(outcomes: Sequence[Outcome]) -> str:
@@ -57,11 +88,6 @@ def _stage_rows(case: Case, found: Measured) -> Iterable[list[str]]:
             continue
         cells = (f"{1000 * timing.stages[s]:.1f}" if s in timing.stages else "-" for s in STAGES)
         yield [case.label, str(case.side), str(case.threads), way, *cells]
-
-
-def exponents(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
-    """Of encode and decode seconds over pixels."""
-    return exponent(outcomes, lambda m: m.encode.seconds), exponent(outcomes, lambda m: m.decode.seconds)
 
 
 def _fit_rows(outcomes: Sequence[Outcome]) -> Iterable[list[str]]:

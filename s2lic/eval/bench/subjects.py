@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, features
 
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.bench.case import Case
+from s2lic.eval.bench.records import Case
 from s2lic.eval.bench.stopwatch import Station
 from s2lic.weights.manifest import DEFAULT_MODEL
 

@@ -1,12 +1,13 @@
-"""Codecs that `s2lic eval` runs. A codec is one file with one `ROW`, and its place in this table."""
+"""Codecs that `s2lic eval` runs. A codec is a row of data, and has its place in this table."""
 
 from __future__ import annotations
 
 from s2lic.errors import UsageError
-from s2lic.eval.codecs import avif, heif, jpeg, jpeg2000, jxl, ours, vtm, webp, zoo
-from s2lic.eval.codecs.row import CodecRow
+from s2lic.eval.codecs import compressai_zoo, s2lic_codec, vtm
+from s2lic.eval.codecs.base import CodecRow
+from s2lic.eval.codecs.pillow_codecs import AVIF, HEIF, JPEG, JPEG2000, JXL, WEBP
 
-ROWS = (ours.ROW, jpeg.ROW, webp.ROW, avif.ROW, jpeg2000.ROW, jxl.ROW, heif.ROW, vtm.ROW, zoo.ROW)
+ROWS = (s2lic_codec.ROW, JPEG, WEBP, AVIF, JPEG2000, JXL, HEIF, vtm.ROW, compressai_zoo.ROW)
 
 
 def row(name: str) -> CodecRow:

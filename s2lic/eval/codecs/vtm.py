@@ -7,18 +7,84 @@ The colours are converted with rounding both ways. Truncating instead, as Compre
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from s2lic.errors import ProgramFailedError, UsageError
-from s2lic.eval.codecs import program
-from s2lic.eval.codecs.row import CodecRow, Coder, Scale
-from s2lic.eval.codecs.ycbcr import from_rgb, to_rgb
+from s2lic.errors import ProgramFailedError, ProgramMissingError, UsageError
+from s2lic.eval.codecs.base import CodecRow, Coder, Scale
 from s2lic.files import read_bytes
+
+RED, BLUE = 0.2126, 0.0722
+GREEN = 1 - RED - BLUE
+PEAK = 1023
+OFFSETS = np.array([0, 512, 512]).reshape(3, 1, 1)
+
+
+def from_rgb(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+    """(H, W, 3) RGB -> (3, H, W) planes Y, Cb, Cr as ITU-T H.273 quantises them."""
+    red, green, blue = np.moveaxis(rgb.astype(np.float64) / 255, -1, 0)
+    luma = RED * red + GREEN * green + BLUE * blue
+    planes = np.stack([luma, (blue - luma) / (2 - 2 * BLUE), (red - luma) / (2 - 2 * RED)])
+    levels = np.rint(PEAK * planes + OFFSETS).clip(0, PEAK)
+    return np.asarray(levels, np.uint16)
+
+
+def to_rgb(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """(3, H, W) planes -> (H, W, 3) RGB."""
+    luma, cb, cr = (planes.astype(np.float64) - OFFSETS) / PEAK
+    red, blue = luma + (2 - 2 * RED) * cr, luma + (2 - 2 * BLUE) * cb
+    green = (luma - RED * red - BLUE * blue) / GREEN
+    levels = np.rint(255 * np.stack([red, green, blue], axis=-1)).clip(0, 255)
+    return np.asarray(levels, np.uint8)
+
+
+LAST_WORDS = 300
+
+
+def find_program(program: str) -> str:
+    """The path of a program. Raises ProgramMissingError."""
+    found = shutil.which(program)
+    if found is None:
+        raise ProgramMissingError(
+            f"there is no program {program} that can be run; check its path, and that it is executable (chmod +x)"
+        )
+    return str(Path(found).resolve())
+
+
+def run_program(words: Sequence[str | Path], product: Path) -> float:
+    """Run the program until it has written `product`; its peak memory in MiB. Raises ProgramFailedError."""
+    log = product.with_name(product.name + ".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        peak = _wait(process)
+    if process.returncode or not product.exists():
+        said = log.read_text(errors="replace").strip()[-LAST_WORDS:] or "nothing"
+        how = f"with exit code {process.returncode}" if process.returncode else "without writing its output"
+        raise ProgramFailedError(
+            f"{Path(words[0]).name} ended {how}; it said: {said}; check its build and its configuration"
+        )
+    return peak / 1024
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Peak KiB of the program at its end, which a stop of ours brings: an encoder may have hours to go."""
+    try:
+        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen.wait it tells what the child used
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss
+
 
 OPTIONS = {
     "encoder": "the program EncoderAppStatic",
@@ -38,7 +104,7 @@ class VtmCoder(Coder):
         if missing := [name for name in OPTIONS if name not in options]:
             wanted = " ".join(f"--set vtm.{name}=PATH" for name in missing)
             raise UsageError(f"VTM is not part of s2lic: name your build of it with {wanted}")
-        self.encoder, self.decoder = program.find(options["encoder"]), program.find(options["decoder"])
+        self.encoder, self.decoder = find_program(options["encoder"]), find_program(options["decoder"])
         self.config = Path(options["config"]).resolve()
         parts = (read_bytes(self.encoder), read_bytes(self.decoder), read_bytes(self.config))
         digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
@@ -51,7 +117,7 @@ class VtmCoder(Coder):
             raw.write_bytes(from_rgb(np.asarray(image.convert("RGB"))).astype("<u2").tobytes())
             size = ("-wdt", str(image.width), "-hgt", str(image.height))
             files = ("-c", self.config, "-i", raw, "-b", file, "-o", "/dev/null")
-            self.outside_mib = program.run([self.encoder, *files, "-q", str(int(quality)), *size, *FORMAT], file)
+            self.outside_mib = run_program([self.encoder, *files, "-q", str(int(quality)), *size, *FORMAT], file)
             return file.read_bytes()
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
@@ -59,7 +125,7 @@ class VtmCoder(Coder):
         with tempfile.TemporaryDirectory() as folder:
             file, raw = Path(folder) / "in.vvc", Path(folder) / "out.yuv"
             file.write_bytes(data)
-            self.outside_mib = program.run([self.decoder, "-b", file, "-o", raw, "-d", "10"], raw)
+            self.outside_mib = run_program([self.decoder, "-b", file, "-o", raw, "-d", "10"], raw)
             planes = np.fromfile(raw, "<u2")
         if planes.size != 3 * size[0] * size[1]:
             raise ProgramFailedError(

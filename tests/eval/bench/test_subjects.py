@@ -11,7 +11,7 @@ from PIL import Image, features
 
 from s2lic.codec import Codec
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.bench.case import STAGES, Case
+from s2lic.eval.bench.records import STAGES, Case
 from s2lic.eval.bench.subjects import SUBJECTS
 from s2lic.eval.bench.worker import measure
 from tests.frozen import MODEL, picture
@@ -19,7 +19,7 @@ from tests.frozen import MODEL, picture
 PEERS_RUN = """
 import sys
 from PIL import Image
-from s2lic.eval.bench.case import Case
+from s2lic.eval.bench.records import Case
 from s2lic.eval.bench.subjects import SUBJECTS
 for name in ("mbt2018-mean", "cheng2020-attn", "elic"):
     subject = SUBJECTS[name](Image.open(sys.argv[1]).convert("RGB"), Case(name, 64, 1, 1, 60.0), None)

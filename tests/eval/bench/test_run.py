@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from s2lic.errors import UsageError
-from s2lic.eval.bench import speed
-from s2lic.eval.bench.case import Case, Measured, Outcome, Timing
-from s2lic.eval.bench.speed import cases, exponent, run, run_case, square
+from s2lic.eval.bench import run as bench_run
+from s2lic.eval.bench.records import Case, Measured, Outcome, Timing, exponent
+from s2lic.eval.bench.run import Request, cases, run, run_case, square
 
 PICTURE = Image.new("RGB", (30, 20))
 
@@ -69,7 +69,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         timed = outcome(case.side, 1e-3 * case.pixels if case.codec == "elic" else 1e-6)
         return Outcome(case, timed.measured)
 
-    monkeypatch.setattr(speed, "run_case", answer)
+    monkeypatch.setattr(bench_run, "run_case", answer)
     return found
 
 
@@ -120,7 +120,7 @@ def test_a_case_that_fails_gives_its_reason(file: Path) -> None:
 
 
 def test_a_signal_is_named_as_the_reason() -> None:
-    assert speed._why(-9, "") == "ended by SIGKILL"
+    assert bench_run._why(-9, "") == "ended by SIGKILL"
 
 
 BLOCK = """
@@ -139,3 +139,18 @@ def test_the_peak_sees_what_was_freed_again() -> None:
     done = subprocess.run([sys.executable, "-c", BLOCK], capture_output=True, text=True, check=True)
     before, held, most = map(int, done.stdout.split())
     assert min(held, most) >= before + 2**25  # the block has 2^26 bytes
+
+
+def test_device_and_batch_are_for_our_codec_alone() -> None:
+    request = Request((64,), (1,), ("s2lic-e0", "avif"), device="cuda", batch=16)
+    assert [(case.codec, case.device, case.batch) for case in request.cases()] == [
+        ("s2lic", "cuda", 16), ("s2lic-e0", "cuda", 16), ("avif", "cpu", 1),
+    ]  # fmt: skip
+    assert request.cases()[0].label == "s2lic, 16 at once on cuda"
+
+
+def test_the_command_asks_the_same_and_names_no_weights() -> None:
+    usual = Request((256, 512), (1, 2), (), model="/home/me/own.safetensors")
+    words = "s2lic bench speed --sizes 256,512 --threads 1,2 --peers none --repeats 3 --limit 90 --minutes 12"
+    assert usual.command == words
+    assert Request((256, 512), (1, 2), (), device="cuda", batch=16).command == f"{words} --device cuda --batch 16"

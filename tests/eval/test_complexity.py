@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2lic.errors import UnknownConfigError
-from s2lic.eval.macs import cost
+from s2lic.eval.complexity import cost
 from s2lic.model import build, config
 from s2lic.transform.blocks import block_names, block_row, create_block
 from s2lic.transform.window import Grid, mask

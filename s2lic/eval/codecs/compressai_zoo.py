@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from s2lic.errors import QualityRangeError, UsageError, WeightsError
-from s2lic.eval.codecs.row import CodecRow, Coder, Scale
+from s2lic.eval.codecs.base import CodecRow, Coder, Scale
 from s2lic.files import read_bytes
 
 STRIDE = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from s2lic.eval import codecs
-from s2lic.eval.codecs.ours import PACKAGE, code_hash
+from s2lic.eval.codecs.s2lic_codec import PACKAGE, code_hash
 from tests.frozen import MODEL
 
 

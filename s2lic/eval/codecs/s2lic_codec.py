@@ -10,7 +10,7 @@ from PIL import Image
 
 from s2lic.defaults import check_effort
 from s2lic.errors import UsageError
-from s2lic.eval.codecs.row import CodecRow, Coder, Scale
+from s2lic.eval.codecs.base import CodecRow, Coder, Scale
 
 PACKAGE = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ import numpy as np
 from PIL import Image
 
 from s2lic.errors import UsageError
-from s2lic.eval.bench.case import Case, Measured, Outcome, Timing
+from s2lic.eval.bench.page import save
+from s2lic.eval.bench.records import Case, Measured, Outcome, Record, Timing, record
 from s2lic.eval.bench.subjects import SUBJECTS
+from s2lic.files import make_folder
+from s2lic.images.load import open_image
 from s2lic.images.save import encode_image
 
 OURS = "s2lic"  # what the names of our own codec begin with
@@ -108,23 +111,6 @@ def run_case(case: Case, picture: Path, model: str | None) -> Outcome:
     return Outcome(case, _measured(json.loads(done.stdout.splitlines()[-1])))
 
 
-def exponent(outcomes: Iterable[Outcome], cost: Callable[[Measured], float]) -> float | None:
-    """The slope of log cost over log pixels by least squares: 1 where cost is in proportion; None below two sizes."""
-    rows = [(o.case.pixels, cost(o.measured)) for o in outcomes if o.measured is not None]
-    if len({pixels for pixels, _ in rows}) < 2:
-        return None
-    pixels, costs = np.log(np.array(rows)).T
-    return float(np.polyfit(pixels, costs, 1)[0])
-
-
-def series(outcomes: Iterable[Outcome]) -> dict[tuple[str, int], list[Outcome]]:
-    """Outcomes by codec and threads, in their order."""
-    found: dict[tuple[str, int], list[Outcome]] = {}
-    for outcome in outcomes:
-        found.setdefault((outcome.case.codec, outcome.case.threads), []).append(outcome)
-    return found
-
-
 def square(picture: Image.Image, side: int) -> Image.Image:
     """The middle of the picture, mirrored at its edges as often as it takes: detail is alike at every size."""
     short = [max(0, side - length) for length in (picture.height, picture.width)]
@@ -150,3 +136,56 @@ def _why(code: int, stderr: str) -> str:
         return f"ended by {signal.Signals(-code).name}"
     lines = stderr.strip().splitlines()
     return lines[-1] if lines else f"exit code {code}"
+
+
+Told = Callable[[int, int, Outcome], None]  # hears of each outcome: how many of how many there are with it
+
+
+@dataclass(frozen=True)
+class Request:
+    """Our codec, with what weights and how, beside `peers`: each on square pictures of all sides and all threads.
+
+    Ours runs on `device`, and codes `batch` pictures at once.
+    """
+
+    sides: tuple[int, ...]
+    threads: tuple[int, ...]
+    peers: tuple[str, ...]
+    repeats: int = 3
+    limit_s: float = 90.0
+    minutes: float = 12.0
+    model: str | None = None
+    device: str = "cpu"
+    batch: int = 1
+
+    def cases(self) -> list[Case]:
+        """Raises UsageError."""
+        codecs, own = (OURS, *self.peers), (self.device, self.batch)
+        return cases(codecs, self.sides, self.threads, self.repeats, self.limit_s, *own)
+
+    @property
+    def command(self) -> str:
+        """As another could give it, who has other weights."""
+        sides, threads = (",".join(map(str, numbers)) for numbers in (self.sides, self.threads))
+        words = f"s2lic bench speed --sizes {sides} --threads {threads} --peers {','.join(self.peers) or 'none'}"
+        own = f" --device {self.device}" if self.device != "cpu" else ""
+        own += f" --batch {self.batch}" if self.batch > 1 else ""
+        return f"{words} --repeats {self.repeats} --limit {self.limit_s:g} --minutes {self.minutes:g}{own}"
+
+
+def bench(request: Request, picture: str, out: Path | None, told: Told) -> Record:
+    """Run every case on a picture, and leave the record in a folder if one is given.
+
+    Raises UsageError, what opening the picture raises, OutputUnwritableError, ExtraMissingError.
+    """
+    todo, image, outcomes = request.cases(), open_image(picture), list[Outcome]()
+    if out is not None:
+        make_folder(out)
+    load = os.getloadavg()[0]
+    for outcome in run(todo, image, request.model, 60 * request.minutes):
+        outcomes.append(outcome)
+        told(len(outcomes), len(todo), outcome)
+    found = record(sorted(outcomes, key=lambda outcome: todo.index(outcome.case)), request.command, load)
+    if out is not None:
+        save(found, out)
+    return found

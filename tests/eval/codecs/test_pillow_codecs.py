@@ -11,7 +11,7 @@ from PIL import Image, features
 
 from s2lic.errors import ExtraMissingError, QualityRangeError, UsageError
 from s2lic.eval import codecs
-from s2lic.eval.codecs.row import CodecRow
+from s2lic.eval.codecs.base import CodecRow
 from s2lic.eval.metrics import psnr
 
 PORTRAIT = Path(__file__).parents[2] / "pictures/portrait.png"

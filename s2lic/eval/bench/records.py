@@ -1,0 +1,125 @@
+"""A case of the benchmark, what comes out of it, and the record of them all, as rows of data that travel as JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from s2lic.eval.page import machine, today
+
+STAGES = ("transform", "entropy nets", "search", "rANS", "container", "rest")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One codec on one square picture, `batch` times at once; `limit_s` bounds the whole process, start included."""
+
+    codec: str
+    side: int
+    threads: int
+    repeats: int
+    limit_s: float
+    device: str = "cpu"
+    batch: int = 1
+
+    @property
+    def pixels(self) -> int:
+        """Of one picture."""
+        return self.side**2
+
+    @property
+    def label(self) -> str:
+        """The codec, and what is unusual in how it runs."""
+        together = f", {self.batch} at once" if self.batch > 1 else ""
+        return f"{self.codec}{together}" + (f" on {self.device}" if self.device != "cpu" else "")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians over the runs, in seconds: the whole call for all of a batch, and each stage's part of it by itself."""
+
+    seconds: float
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`coded_bytes` is of one picture.
+
+    `rest_bytes` is the memory in use before the first picture, `peak_bytes` the most there ever was.
+    """
+
+    encode: Timing
+    decode: Timing
+    runs: int
+    coded_bytes: int
+    rest_bytes: int
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case with its measurement, or with the reason why there is none."""
+
+    case: Case
+    measured: Measured | None
+    problem: str = ""
+
+
+BUSY = 0.5
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was measured by which command, where and when; `load` is what else ran as it began."""
+
+    date: str
+    command: str
+    machine: str
+    processors: int
+    load: float
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def busy(self) -> bool:
+        """Whether other work took half a processor or more: times are then too long."""
+        return self.load >= BUSY
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "exponents": [_law(*found) for found in series(self.outcomes).items()]}
+
+
+def record(outcomes: list[Outcome], command: str, load: float) -> Record:
+    """The outcomes with date and machine; `load` is the load average before the first of them."""
+    return Record(today(), command, machine(), os.cpu_count() or 1, load, tuple(outcomes))
+
+
+def _law(of: tuple[str, int], outcomes: list[Outcome]) -> dict[str, Any]:
+    encode, decode = exponents(outcomes)
+    return {"codec": of[0], "threads": of[1], "encode": encode, "decode": decode}
+
+
+def exponent(outcomes: Iterable[Outcome], cost: Callable[[Measured], float]) -> float | None:
+    """The slope of log cost over log pixels by least squares: 1 where cost is in proportion; None below two sizes."""
+    rows = [(o.case.pixels, cost(o.measured)) for o in outcomes if o.measured is not None]
+    if len({pixels for pixels, _ in rows}) < 2:
+        return None
+    pixels, costs = np.log(np.array(rows)).T
+    return float(np.polyfit(pixels, costs, 1)[0])
+
+
+def series(outcomes: Iterable[Outcome]) -> dict[tuple[str, int], list[Outcome]]:
+    """Outcomes by codec and threads, in their order."""
+    found: dict[tuple[str, int], list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault((outcome.case.codec, outcome.case.threads), []).append(outcome)
+    return found
+
+
+def exponents(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
+    """Of encode and decode seconds over pixels."""
+    return exponent(outcomes, lambda m: m.encode.seconds), exponent(outcomes, lambda m: m.decode.seconds)
