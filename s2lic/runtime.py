@@ -1,4 +1,4 @@
-"""What the process takes of the machine: torch's threads, worker pools, freed memory, bfloat16."""
+"""What the process takes of the machine: its devices, torch's threads, worker pools, freed memory, bfloat16."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
 from threading import Lock, Thread
 from typing import TypeVar
+
+from s2lic.errors import DeviceMissingError
 
 _LOCK = Lock()
 
@@ -100,3 +103,24 @@ def keep_freed_memory() -> bool:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     return mallopt is not None and mallopt(MMAP_THRESHOLD, MAPPED) == 1 and mallopt(TRIM_THRESHOLD, KEPT) == 1
+
+
+class DeviceName(str, Enum):
+    """What `--device` takes."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def pick_device(name: DeviceName) -> str:
+    """What torch calls the device to compute on. Raises DeviceMissingError."""
+    if name is DeviceName.cpu:
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name is DeviceName.cuda:
+        raise DeviceMissingError("there is no CUDA device here; leave --device out for the CPU")
+    return "cpu"

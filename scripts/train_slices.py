@@ -19,9 +19,8 @@ from typing import Annotated, Any
 
 import typer
 
-from s2lic.cli.open_codec import pick_device
-from s2lic.cli.options import DeviceName
 from s2lic.cli.signals import stopping
+from s2lic.runtime import DeviceName, pick_device
 from s2lic.train import checkpoint
 from s2lic.train.checkpoint import INDEX, read_parts, slim, widen, write_parts
 from s2lic.train.data import Photos, Resident, Source

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 import s2lic
-from s2lic.cli import blocks
 from s2lic.cli.bench import speed
-from s2lic.cli.calibrate import calibrate
 from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
@@ -18,6 +16,7 @@ from s2lic.cli.eval import eval  # noqa: A004 the command's name
 from s2lic.cli.examples import EXIT_CODES, epilog
 from s2lic.cli.explain import explain
 from s2lic.cli.info import info
+from s2lic.cli.lab import COMMANDS as LAB
 from s2lic.cli.models import models
 from s2lic.cli.reporting import reporting
 from s2lic.cli.signals import unwinding
@@ -26,14 +25,12 @@ from s2lic.cli.weights import COMMANDS as WEIGHTS
 from s2lic.runtime import keep_freed_memory
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
-COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train, calibrate)
+COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train)
 GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
     "bench": ("Measure this machine.", (speed,)),
-    "blocks": ("List, compare and try the blocks of a transform.", blocks.COMMANDS),
+    "lab": ("Research: list, compare and try the blocks of a transform.", LAB),
     "weights": ("List, verify, export and fit trained weights.", WEIGHTS),
 }
-# What a group does when none of its commands is named.
-ALONE: dict[str, Callable[..., None]] = {"blocks": blocks.ALONE}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,10 +46,7 @@ def application() -> typer.Typer:
     app.callback()(_root)
     for name, (text, commands) in GROUPS.items():
         group = _app(commands, name)
-        if name in ALONE:
-            group.callback(invoke_without_command=True, epilog=epilog(name))(reporting(ALONE[name]))
-        else:
-            group.callback()(_group)
+        group.callback()(_group)
         app.add_typer(group, name=name, help=text)
     return app
 
@@ -60,7 +54,7 @@ def application() -> typer.Typer:
 def _app(commands: Sequence[Callable[..., None]], group: str = "") -> typer.Typer:
     # Plain text keeps rich, and its start-up time, out of help and usage errors.
     app = typer.Typer(
-        no_args_is_help=group not in ALONE,
+        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

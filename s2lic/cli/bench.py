@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.open_codec import pick_device
-from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet, counts
+from s2lic.cli.options import Device, Json, Model, Quiet, counts
 from s2lic.cli.streams import print_json, print_note
+from s2lic.runtime import DeviceName, pick_device
 
 if TYPE_CHECKING:
     from s2lic.eval.bench.records import Outcome

@@ -16,7 +16,6 @@ from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
 from s2lic.cli.open_codec import model_file, shared_codec
 from s2lic.cli.options import (
     Device,
-    DeviceName,
     Force,
     Inputs,
     Jobs,
@@ -36,6 +35,7 @@ from s2lic.cli.streams import CODED, check_target, is_whole_picture, print_note,
 from s2lic.container.boxes import Limits, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import OutputFormatError, UsageError
+from s2lic.runtime import DeviceName
 
 if TYPE_CHECKING:
     from PIL import Image

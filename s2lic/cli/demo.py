@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from s2lic.cli.open_codec import open_codec
-from s2lic.cli.options import Device, DeviceName, Force, Json, Model, Quiet, decimals
+from s2lic.cli.options import Device, Force, Json, Model, Quiet, decimals
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import UsageError
+from s2lic.runtime import DeviceName
 
 Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="A picture. [default: a sample photograph]")]
 Folder = Annotated[Path, typer.Option("--out", help="The folder for files and pictures.")]

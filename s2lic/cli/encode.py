@@ -14,7 +14,6 @@ from s2lic.cli.open_codec import model_file, shared_codec
 from s2lic.cli.options import (
     Cond,
     Device,
-    DeviceName,
     Force,
     Inputs,
     Jobs,
@@ -33,6 +32,7 @@ from s2lic.cli.pipeline import Stages
 from s2lic.cli.streams import check_target, is_whole_file, print_note, stdin, write_output
 from s2lic.container.boxes import read_header
 from s2lic.defaults import DEFAULT_MAX_PIXELS, EFFORT, EFFORT_MAX, EFFORT_TILED, SIDE, SIDE_MAX, SIDE_MIN
+from s2lic.runtime import DeviceName
 
 Quality = Annotated[
     float | None,

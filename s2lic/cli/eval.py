@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2lic.cli.jobs import Wanted, find_inputs
-from s2lic.cli.open_codec import pick_device
-from s2lic.cli.options import Device, DeviceName, Json, Model, Quiet, Recursive, decimals
+from s2lic.cli.options import Device, Json, Model, Quiet, Recursive, decimals
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import IncompleteEvaluationError, UsageError
+from s2lic.runtime import DeviceName, pick_device
 
 if TYPE_CHECKING:
     from s2lic.eval.records import Evaluation

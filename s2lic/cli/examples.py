@@ -36,22 +36,22 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic models", "a table"),
         ("s2lic models --json", "with the cost of each part"),
     ),
-    "blocks": (
-        ("s2lic blocks", "a table"),
-        ("s2lic blocks --json", "for programs"),
+    "lab blocks": (
+        ("s2lic lab blocks", "a table"),
+        ("s2lic lab blocks --json", "for programs"),
     ),
-    "blocks bench": (
-        ("s2lic blocks bench", "all masks at stride 8, in some minutes"),
-        ("s2lic blocks bench --masks window --ranks 1 --backward", "both passes, as training needs"),
-        ("s2lic blocks bench --masks window,halo --resolutions kodak,uhd --strides 2,4,8", "where windows must win"),
+    "lab bench": (
+        ("s2lic lab bench", "all masks at stride 8, in some minutes"),
+        ("s2lic lab bench --masks window --ranks 1 --backward", "both passes, as training needs"),
+        ("s2lic lab bench --masks window,halo --resolutions kodak,uhd --strides 2,4,8", "where windows must win"),
     ),
-    "blocks mqar": (
-        ("s2lic blocks mqar", "an attention beside convolutions"),
-        ("s2lic blocks mqar --blocks halo,routing --form sequence --steps 600", "others, and a harder task"),
+    "lab mqar": (
+        ("s2lic lab mqar", "an attention beside convolutions"),
+        ("s2lic lab mqar --blocks halo,routing --form sequence --steps 600", "others, and a harder task"),
     ),
-    "blocks place": (
-        ("s2lic blocks place --data photos", "one eca gate in nano"),
-        ("s2lic blocks place --data photos --gate little_attention --most 2 --steps 100", "pairs too, trained longer"),
+    "lab place": (
+        ("s2lic lab place --data photos", "one eca gate in nano"),
+        ("s2lic lab place --data photos --gate little_attention --most 2 --steps 100", "pairs too, trained longer"),
     ),
     "eval": (
         ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "beside other codecs and published figures"),
@@ -66,9 +66,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic train --data photos --config small --block swinv2,halo,halo --gate eca", "of other blocks"),
         ("s2lic train --data scans --config small --adapter --init own.safetensors", "only adapters, for scans"),
     ),
-    "calibrate": (
-        ("s2lic calibrate own.safetensors --data photos -o act.safetensors", "heads of a model with attention"),
-        ("s2lic calibrate own.safetensors --data photos -o act.safetensors -q 30", "judged at another quality"),
+    "lab calibrate": (
+        ("s2lic lab calibrate own.safetensors --data photos -o act.safetensors", "heads of a model with attention"),
+        ("s2lic lab calibrate own.safetensors --data photos -o act.safetensors -q 30", "judged at another quality"),
     ),
     "weights list": (
         ("s2lic weights list", "a table"),

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s2lic.cli.options import DeviceName
 from s2lic.defaults import DEFAULT_MAX_PIXELS
-from s2lic.errors import DeviceMissingError
 from s2lic.progress import Done, unheard
-from s2lic.runtime import share_cores
+from s2lic.runtime import DeviceName, pick_device, share_cores
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec
@@ -65,16 +63,3 @@ def shared_codec(
 def model_file(model: str | None) -> str | None:
     """The weights file that `--model` names, if it names no shipped weights."""
     return model if model is not None and Path(model).suffix == ".safetensors" else None
-
-
-def pick_device(name: DeviceName) -> str:
-    """What torch calls the device to compute on. Raises DeviceMissingError."""
-    if name is DeviceName.cpu:
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if name is DeviceName.cuda:
-        raise DeviceMissingError("there is no CUDA device here; leave --device out for the CPU")
-    return "cpu"

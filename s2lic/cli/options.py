@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -11,6 +10,7 @@ import typer
 
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import UsageError
+from s2lic.runtime import DeviceName
 
 Number = TypeVar("Number", int, float)
 
@@ -82,14 +82,6 @@ MaxPixels = Annotated[
         help="Refuse larger pictures, which take 4 to 12 bytes a pixel.",
     ),
 ]
-
-
-class DeviceName(str, Enum):
-    """What `--device` takes."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 # A GPU pays for itself on many or large pictures; for one, starting it takes longer than coding.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from s2lic.cli.batch import Facts, Outcome, Work, attempt
 from s2lic.cli.jobs import Job
-from s2lic.cli.options import DeviceName
 from s2lic.errors import S2licError
 from s2lic.progress import Done
+from s2lic.runtime import DeviceName
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.open_codec import pick_device
-from s2lic.cli.options import Device, DeviceName, Json, Quiet
+from s2lic.cli.options import Device, Json, Quiet
 from s2lic.cli.progress import stderr_is_watched
 from s2lic.cli.signals import stopping
 from s2lic.cli.streams import print_json, print_note
 from s2lic.cli.weights.place import check_weights
 from s2lic.errors import ExtraMissingError, UsageError
+from s2lic.runtime import DeviceName, pick_device
 from s2lic.transform.config import STRIDE
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 import typer
 from PIL import Image
 
-from s2lic.cli import ALONE, COMMANDS, GROUPS, application
+from s2lic.cli import COMMANDS, GROUPS, application
 from s2lic.cli.examples import EXAMPLES
 
 from .conftest import Result
@@ -26,10 +26,10 @@ LONG = (
     "train",
     "explain",
     "bench speed",
-    "blocks bench",
-    "blocks mqar",
-    "blocks place",
-    "calibrate",
+    "lab bench",
+    "lab mqar",
+    "lab place",
+    "lab calibrate",
     "weights verify",
     "weights export",
     "weights fit",
@@ -37,7 +37,7 @@ LONG = (
 SLOW = "saliency"  # needs a codec that is one
 
 GROUPED = [f"{group} {command.__name__}" for group, (_, commands) in GROUPS.items() for command in commands]
-NAMES = [command.__name__ for command in COMMANDS] + list(ALONE) + GROUPED
+NAMES = [command.__name__ for command in COMMANDS] + GROUPED
 
 
 def split(line: str) -> tuple[list[str], bytes]:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from s2lic.cli.open_codec import shared_codec
-from s2lic.cli.options import DeviceName
 from s2lic.progress import unheard
+from s2lic.runtime import DeviceName
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from s2lic.codec import Codec
 from s2lic.container.boxes import unpack
 from s2lic.entropy.quality import quality_lambda
 from s2lic.errors import BlockChoiceError
-from s2lic.eval.calibrate import wrapped
+from s2lic.lab.calibrate import wrapped
 from s2lic.train.per_image import adapted
 from tests.cli.conftest import Result, run
 from tests.frozen import MODEL, codec, picture

@@ -22,13 +22,13 @@ TOOLS = {
         ToolRow(
             "attnbench",
             "Bu et al. 2026, Long-Context Attention Benchmark, arXiv 2510.17896",
-            "s2lic blocks bench",
+            "s2lic lab bench",
             "checks and times attention under a codec's masks",
         ),
         ToolRow(
             "diag_mqar",
             "Arora et al. 2024, Zoology, arXiv 2312.04927",
-            "s2lic blocks mqar",
+            "s2lic lab mqar",
             "asks which blocks can look things up",
         ),
         ToolRow(
@@ -40,7 +40,7 @@ TOOLS = {
         ToolRow(
             "place_attention",
             "Eisenbach et al. 2023, A Little Bit Attention, arXiv 2302.14574",
-            "s2lic blocks place",
+            "s2lic lab place",
             "searches where a gate pays for its time",
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from s2lic.eval.place import LIGHT, share
+from s2lic.lab.gate_placement import LIGHT, share
 from s2lic.transform.blocks import create_block
 from s2lic.transform.group import Layer
 from tests.references.blocks import draw, made

@@ -1,0 +1,11 @@
+"""`s2lic lab`: research commands, which list, compare and try the blocks of a transform."""
+
+from __future__ import annotations
+
+from s2lic.cli.lab.bench import bench
+from s2lic.cli.lab.blocks import blocks
+from s2lic.cli.lab.calibrate import calibrate
+from s2lic.cli.lab.mqar import mqar
+from s2lic.cli.lab.place import place
+
+COMMANDS = (blocks, bench, mqar, place, calibrate)

@@ -1,0 +1,1 @@
+"""Research: everything that studies blocks and that the codec does not need."""
