@@ -38,3 +38,18 @@ def test_no_module_imports_from_a_room_above_its_own() -> None:
     assert set(own.values()) == set(rows)
     above = [(path.name, other) for path in own for other in imported(path) if rows[other] < rows[own[path]]]
     assert above == []
+
+
+def test_no_two_rooms_import_from_each_other() -> None:
+    arrows = set[tuple[str, str]]()
+    for path in PACKAGE.rglob("*/*.py"):
+        own = room(path.relative_to(PACKAGE).parts[0])
+        arrows |= {(own, other) for other in imported(path) if other != own}
+    assert [arrow for arrow in arrows if arrow[::-1] in arrows] == []
+
+
+def test_the_rooms_stand_in_the_order_of_the_layers() -> None:
+    order = ("cli/", "lab/", "eval/", "train/", "codec.py", "coding/", "weights/", "model.py", "entropy/", "transform/")
+    order += ("kernels/", "images/", "files.py", "runtime.py", "progress.py", "errors.py")
+    rows = rooms()
+    assert [rows[name] for name in order] == list(range(len(order)))
