@@ -51,10 +51,13 @@ CONFIGS = {
         ),
         Config(
             "small",
-            TransformRow((96, 128, 160), (1, 2, 3), (3, 4, 5), 320, 8, 2, 2, 8),
+            TransformRow(
+                (32, 64, 96), (0, 5, 12), (1, 2, 3), 256, 8, 2, 2, 8,
+                ("bottleneck", "bottleneck", "6*bottleneck/4*residual_pair/2*swinv2"),
+            ),
             _entropy(
-                320, (16, 16, 32, 64, 192), hyper=160, side=128, context=128, attention=64,
-                head_width=32, local=96, hidden=384, lrp=192,
+                256, (16, 16, 32, 64, 128), hyper=160, side=64, context=128, attention=32,
+                head_width=16, local=96, hidden=384, lrp=192,
             ),
         ),
         Config(

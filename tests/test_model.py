@@ -19,7 +19,7 @@ from tests.references.weights import shaken
 
 SIDE = 256
 # kMAC a pixel to decode, of which the entropy model may take so much.
-BUDGETS = {"tiny": (20, 6), "nano": (20, 6), "small": (150, 20)}
+BUDGETS = {"tiny": (20, 6), "nano": (20, 6), "small": (40, 8)}
 
 
 def draw(*shape: int) -> Tensor:
@@ -56,10 +56,10 @@ def test_the_cost_of_the_linear_path_is_counted_right() -> None:
     assert counter.get_total_flops() == 2 * 768 * 256 * 6
 
 
-def test_small_has_at_most_10_million_parameters() -> None:
+def test_small_has_at_most_12_million_parameters() -> None:
     with torch.device("meta"):
         model = S2LIC(config("small"))
-    assert sum(p.numel() for p in model.parameters()) <= 10_000_000
+    assert sum(p.numel() for p in model.parameters()) <= 12_000_000
 
 
 @pytest.mark.parametrize("name", ["nano", "small"])

@@ -17,9 +17,10 @@ from s2lic.weights.store import PRIOR_PREFIX
 
 @dataclass(frozen=True)
 class Stage:
-    """Parameters whose names fit one of the patterns `learning` move.
+    """The parameters whose names match one of the patterns `learning` are trained; all others stay as they are.
 
-    g_s alone sees latents rounded as a decoder does, and costs a third of a step.
+    entropy: the entropy networks with LRP, without the gains; the loss still goes through the frozen g_s, so that LRP
+    learns what g_s needs. A step costs about two thirds. g_s: a third, on latents rounded as a decoder sees them.
     """
 
     name: str
@@ -30,6 +31,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         Stage("all", ("*",)),
+        Stage("entropy", ("entropy.h_a.*", "entropy.h_s.*", "entropy.prior.*", "entropy.walk.*")),
         Stage("gains", ("entropy.gains.*",)),
         Stage("g_s", ("g_s.*",)),
         Stage("adapter", ("*.adapter.*",)),

@@ -60,11 +60,12 @@ def residual_group(row: TransformRow, stage: int, beside: int = 0) -> ResidualGr
 
 def block(row: TransformRow, stage: int, index: int) -> nn.Module:
     """Block number `index` of a stage: a mixer with its MLP as a layer, or a block that is both."""
-    dim, found = row.widths[stage], block_row(row.blocks[stage])
+    dim, key = row.widths[stage], row.keys(stage)[index]
+    found = block_row(key)
     place = {"shift": row.window // 2 * (index % 2)} if found.shifted else {}
     place |= {"step": index} if found.numbered else {}
     wrap = row.wrap if found.kind == "mixer" and _wraps(row, stage, index) else ""
-    made = create_block(row.blocks[stage], dim, row.heads[stage], row.window, wrap, **place)
+    made = create_block(key, dim, row.heads[stage], row.window, wrap, **place)
     if found.kind == "mixer_mlp":
         return made
     return Layer(dim, made, create_block(row.mlp, dim, ratio=row.mlp_ratio))

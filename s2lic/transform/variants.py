@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from s2lic.errors import BlockChoiceError, UnknownConfigError
 from s2lic.transform.blocks.registry import block_row, check_wrap, options_of
-from s2lic.transform.config import TransformRow
+from s2lic.transform.config import TransformRow, is_sequence, sequence
 
 MIXERS = ("mixer", "mixer_mlp")
 WORDS = ("block", "mlp", "gate", "wrap", "cond")
@@ -31,6 +31,7 @@ class Choice:
         chosen = replace(
             row,
             blocks=row.blocks if self.blocks is None else _stages(self.blocks),
+            depths=row.depths if self.blocks is None else _depths(self.blocks, row.depths),
             mlp=row.mlp if self.mlp is None else self.mlp,
             gate=row.gate if self.gate is None else self.gate,
             wrap=row.wrap if self.wrap is None else self.wrap,
@@ -64,7 +65,7 @@ def suffix(base: TransformRow, chosen: TransformRow) -> str:
 
 def conditioned(row: TransformRow) -> bool:
     """Whether g_a and g_s depend on more than the picture."""
-    return any(block_row(key).needs_cond for key in (*row.blocks, row.mlp, row.gate) if key)
+    return any(block_row(key).needs_cond for key in (*row.all_keys, row.mlp, row.gate) if key)
 
 
 def takes_wrapper(row: TransformRow) -> bool:
@@ -84,9 +85,21 @@ def _stages(blocks: tuple[str, ...]) -> tuple[str, str, str]:
     return blocks[0], blocks[1], blocks[2]
 
 
+def _depths(blocks: tuple[str, ...], depths: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The depths that sequences give, and those of the row where a single key stands."""
+    first, second, third = (
+        len(sequence(named)) if is_sequence(named) else depth
+        for named, depth in zip(_stages(blocks), depths, strict=True)
+    )
+    return first, second, third
+
+
 def _check(row: TransformRow) -> None:
-    for key in row.blocks:
+    for key in row.all_keys:
         _require(key, MIXERS)
+    for stage, depth in enumerate(row.depths):
+        if len(row.keys(stage)) != depth:
+            raise BlockChoiceError(f"'{row.blocks[stage]}' names {len(row.keys(stage))} blocks for a stage of {depth}")
     _require(row.mlp, ("mlp",))
     if row.gate:
         _require(row.gate, ("gate",))
@@ -105,7 +118,7 @@ def _check_wrap(row: TransformRow) -> None:
 
 def _wrapped(row: TransformRow) -> list[str]:
     """The blocks that a wrapper would stand around."""
-    present = [key for key, depth in zip(row.blocks, row.depths, strict=True) if depth]
+    present = [key for stage in range(3) for key in row.keys(stage)]
     return [key for key in present if block_row(key).kind == "mixer"] or present
 
 

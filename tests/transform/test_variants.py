@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from torch import nn
 
@@ -131,3 +133,24 @@ def test_a_group_is_built_of_what_was_chosen() -> None:
     assert all(isinstance(block.attn, Halo) and isinstance(block.mlp, Mlp) for block in group.blocks)
     assert [type(gate).__name__ for gate in group.gates] == ["Eca"] * NANO.transform.depths[2]
     assert not [name for name in residual_group(NANO.transform, 2).state_dict() if name.startswith("gates")]
+
+
+def test_a_stage_may_name_its_blocks_one_by_one() -> None:
+    row = variant(NANO, ("bottleneck", "bottleneck", "2*bottleneck/residual_pair/swinv2"))
+    assert row.transform.keys(2) == ("bottleneck", "bottleneck", "residual_pair", "swinv2")
+    assert row.transform.depths == (0, 3, 4)
+    assert row.name == "nano+block=bottleneck,bottleneck,2*bottleneck/residual_pair/swinv2"
+    assert config(row.name) == row
+    kinds = [type(block).__name__ for block in residual_group(row.transform, 2).blocks]
+    assert kinds == ["Bottleneck", "Bottleneck", "ResidualPair", "Layer"]
+
+
+def test_a_stage_of_another_depth_than_its_sequence_is_refused() -> None:
+    row = replace(NANO.transform, blocks=("bottleneck", "bottleneck", "2*bottleneck/swinv2"))
+    with pytest.raises(BlockChoiceError, match="names 3 blocks for a stage of 6"):
+        Choice(gate="eca").apply(row)
+
+
+def test_a_count_that_is_no_number_is_no_key() -> None:
+    with pytest.raises(UnknownBlockError, match=r"no block 'x\*swinv2'"):
+        variant(NANO, ("x*swinv2",))

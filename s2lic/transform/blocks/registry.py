@@ -27,6 +27,7 @@ from s2lic.transform.blocks.mlp import Mlp
 from s2lic.transform.blocks.p_adapter import PAdapter
 from s2lic.transform.blocks.pointer_copy import PointerCopy
 from s2lic.transform.blocks.recycled import Recycled
+from s2lic.transform.blocks.residual_pair import ResidualPair
 from s2lic.transform.blocks.routing import Routing
 from s2lic.transform.blocks.seer_gate import SeerGate
 from s2lic.transform.blocks.sentence_gate import SentenceGate
@@ -79,6 +80,10 @@ ROWS = {
         BlockRow(
             "bottleneck", "He et al. 2022, ELIC, arXiv 2203.10886", "mixer_mlp", "smooth", "3x3",
             Bottleneck,
+        ),
+        BlockRow(
+            "residual_pair", "Lim et al. 2017, EDSR, arXiv 1707.02921", "mixer_mlp", "smooth", "5x5",
+            ResidualPair,
         ),
         BlockRow(
             "eca", "Wang et al. 2020, ECA-Net, arXiv 1910.03151", "gate", "smooth", "channels, mean of the map",

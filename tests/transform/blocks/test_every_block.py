@@ -21,6 +21,7 @@ WINDOW_ATTENTION = 4 * DIM**2 + 3 * DIM + HEADS + (3 * BIAS + HEADS * BIAS)
 PARAMETERS = {
     "swinv2": WINDOW_ATTENTION,
     "bottleneck": DIM**2 + 9 * DIM**2 // 4 + 2 * DIM,
+    "residual_pair": 18 * DIM**2 + 2 * DIM,
     "eca": 3,
     "sentence_gate": 2 * WIDTH**2 + 2 * WIDTH * DIM + 6 * WIDTH + DIM,
     "little_attention": DIM**2 // 8,
