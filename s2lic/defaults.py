@@ -9,6 +9,10 @@ EFFORT, EFFORT_TILED, EFFORT_MAX = 5, 0, 9
 
 DEFAULT_QUALITY = 50.0
 
+# What the weights of a set were trained for: pictures that look like the original, or a high PSNR.
+TUNES = ("visual", "psnr")
+DEFAULT_TUNE = "visual"
+
 DEFAULT_MAX_PIXELS = 2**26
 
 # The side of the tiles of a large picture: what a reader is ready to hold in memory at once, and what leaves room for a

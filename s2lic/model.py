@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from s2lic.defaults import TUNES
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import embedding
@@ -19,11 +21,24 @@ from s2lic.transform.variants import Choice, conditioned, parse, suffix
 
 @dataclass(frozen=True)
 class Config:
-    """One model: its name, its transform and its entropy model."""
+    """One model: its name, its transform and its entropy model.
+
+    The name tells what differs from a row of CONFIGS: other blocks, and a tune other than PSNR.
+    """
 
     name: str
     transform: TransformRow
     entropy: EntropyRow
+
+    @property
+    def tune(self) -> str:
+        """What the weights are trained for, a word of TUNES."""
+        return _tune_of(self.name.split("+")[1:])
+
+    @property
+    def model(self) -> str:
+        """The name without the tune."""
+        return self.name.removesuffix(f"+tune={self.tune}")
 
 
 def _entropy(latent: int, slices: tuple[int, ...], **sizes: int) -> EntropyRow:
@@ -77,7 +92,16 @@ def config(name: str) -> Config:
     base, *words = name.split("+")
     if base not in CONFIGS:
         raise UnknownConfigError(f"no configuration '{base}'; there are {', '.join(CONFIGS)}")
-    return _chosen(CONFIGS[base], parse(words)) if words else CONFIGS[base]
+    choice = parse(word for word in words if not word.startswith("tune="))
+    return _chosen(CONFIGS[base], choice, _tune_of(words)) if words else CONFIGS[base]
+
+
+def _tune_of(words: Iterable[str]) -> str:
+    """The tune among the words of a name. Raises UnknownConfigError."""
+    found = next((word.removeprefix("tune=") for word in words if word.startswith("tune=")), "psnr")
+    if found not in TUNES:
+        raise UnknownConfigError(f"no tune '{found}'; there are {', '.join(TUNES)}")
+    return found
 
 
 def variant(
@@ -87,20 +111,30 @@ def variant(
     gate: str | None = None,
     wrap: str | None = None,
     cond: int | None = None,
+    tune: str | None = None,
 ) -> Config:
-    """The row with other blocks in g_a and g_s, named after them: `nano+block=swinv2,halo,halo+gate=eca`.
+    """The row with other blocks in g_a and g_s or another tune, named `nano+block=swinv2,halo,halo+tune=visual`.
 
-    blocks: a key for all stages, or one each for strides 2, 4, 8. The entropy model takes no blocks: a hard one may
-    pick otherwise on another machine, and no choice can stand in the decoder's way to the symbols.
+    The entropy model takes no blocks: a hard one may select differently on another machine, and the decoder would then
+    lose the rest of the stream.
 
-    Raises UnknownBlockError and BlockChoiceError.
+    Args:
+        row: the configuration to start from.
+        blocks: a key for all stages, or one each for strides 2, 4 and 8.
+        mlp, gate, wrap: keys of blocks; None keeps those of the row, an empty string removes a gate or wrapper.
+        cond: how many numbers g_a takes with each picture.
+        tune: what the weights are trained for.
+
+    Raises:
+        UnknownBlockError, BlockChoiceError, UnknownConfigError.
     """
-    return _chosen(row, Choice(blocks, mlp, gate, wrap, cond))
+    return _chosen(row, Choice(blocks, mlp, gate, wrap, cond), row.tune if tune is None else tune)
 
 
-def _chosen(row: Config, choice: Choice) -> Config:
+def _chosen(row: Config, choice: Choice, tune: str) -> Config:
     base, transform = CONFIGS[row.name.split("+")[0]], choice.apply(row.transform)
-    return replace(row, name=base.name + suffix(base.transform, transform), transform=transform)
+    name = base.name + suffix(base.transform, transform)
+    return replace(row, name=name if tune == "psnr" else f"{name}+tune={tune}", transform=transform)
 
 
 class S2LIC(nn.Module):

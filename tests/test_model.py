@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import UnknownConfigError, UsageError
-from s2lic.model import CONFIGS, S2LIC, Config, build, config
+from s2lic.model import CONFIGS, S2LIC, Config, build, config, variant
 from s2lic.train.export import gaussian_scales
 from s2lic.transform.config import STRIDE
 from s2lic.weights.store import export
@@ -54,6 +54,17 @@ def test_the_cost_of_the_linear_path_is_counted_right() -> None:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         linear(torch.zeros(1, 256, 2, 3))
     assert counter.get_total_flops() == 2 * 768 * 256 * 6
+
+
+def test_the_tune_is_part_of_the_name_and_of_nothing_else() -> None:
+    row = variant(CONFIGS["nano"], gate="eca", tune="visual")
+    assert row.name == "nano+gate=eca+tune=visual"
+    assert (row.tune, row.model) == ("visual", "nano+gate=eca")
+    assert config(row.name) == row
+    assert variant(row, tune="psnr") == variant(CONFIGS["nano"], gate="eca")
+    assert variant(row, gate="").tune == "visual"
+    with pytest.raises(UnknownConfigError, match="no tune 'loud'; there are visual, psnr"):
+        config("nano+tune=loud")
 
 
 def test_small_has_at_most_12_million_parameters() -> None:

@@ -61,7 +61,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "train": (
         ("s2lic train --data photos --minutes 60 --out run", "begin"),
-        ("s2lic train --data photos --minutes 90 --out run --resume", "go on"),
+        ("s2lic train --resume --out run --minutes 90", "continue it, for 90 minutes in all"),
+        ("s2lic train --data photos --tune visual --init own.safetensors", "for the eye instead of PSNR"),
+        ("s2lic train --data photos --config small --grow nano.safetensors", "a larger model from a smaller one"),
         ("s2lic train --data photos --out run --export own.safetensors", "and write weights"),
         ("s2lic train --data photos --config small --block swinv2,halo,halo --gate eca", "of other blocks"),
         ("s2lic train --data scans --config small --adapter --init own.safetensors", "only adapters, for scans"),

@@ -7,6 +7,7 @@ import importlib.util
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,9 @@ from s2lic.transform.config import STRIDE
 if TYPE_CHECKING:
     from s2lic.train.log import Watcher
     from s2lic.train.plan import Plan
+
+
+VISUAL_CROP_MIN = 176
 
 
 class OptimiserName(str, Enum):
@@ -46,12 +50,21 @@ class StageName(str, Enum):
     """What `--stage` takes."""
 
     all = "all"
+    entropy = "entropy"
     g_s = "g_s"
     gains = "gains"
 
 
-Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")]
+class TuneName(str, Enum):
+    """What `--tune` takes."""
+
+    visual = "visual"
+    psnr = "psnr"
+
+
+Data = Annotated[list[Path] | None, typer.Option("--data", help="A folder of pictures; may be given again.")]
 Config = Annotated[str, typer.Option("--config", help="The model's configuration: nano, small, base.")]
+Tune = Annotated[TuneName, typer.Option("--tune", help="Train for PSNR, or for pictures that look like the original.")]
 Block = Annotated[
     str | None,
     typer.Option("--block", help="Blocks of g_a and g_s: one key, or one each for strides 2, 4, 8."),
@@ -67,14 +80,20 @@ Adapter = Annotated[
     bool, typer.Option("--adapter", help="Adapt the codec of --init to these pictures: only its adapters learn.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. [default: runs/CONFIG]")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in its folder, if one is there.")]
-Init = Annotated[Path | None, typer.Option("--init", help="Weights to begin with, as far as they fit.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue the run in --out with its own options, except those given here.")
+]
+Init = Annotated[Path | None, typer.Option("--init", help="Start from these weights, as far as they fit.")]
+Grow = Annotated[
+    Path | None,
+    typer.Option("--grow", help="Start from the weights of a smaller configuration, so that nothing is lost."),
+]
 Minutes = Annotated[
     float | None,
     typer.Option("--minutes", min=0, help="How long, earlier parts included. [default: 60, without --steps]"),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", min=0, help="How many steps, earlier ones included.")]
-Stage = Annotated[StageName, typer.Option("--stage", help="What learns: all, g_s alone, or the gains of each quality.")]
+Stage = Annotated[StageName, typer.Option("--stage", help="What is trained: all, or one part while the rest stays.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops a step, of all processes together.")]
 Crop = Annotated[int, typer.Option("--crop", min=64, help="Their side in pixels, a multiple of 16.")]
 Rate = Annotated[float, typer.Option("--lr", help="The peak learning rate.")]
@@ -92,8 +111,10 @@ Export = Annotated[Path | None, typer.Option("--export", help="Write the average
 
 
 def train(
-    data: Data,
+    context: typer.Context,
+    data: Data = None,
     config: Config = "nano",
+    tune: Tune = TuneName.psnr,
     block: Block = None,
     mlp: Mlp = None,
     gate: Gate = None,
@@ -103,6 +124,7 @@ def train(
     out: Out = None,
     resume: Resume = False,
     init: Init = None,
+    grow: Grow = None,
     minutes: Minutes = None,
     steps: Steps = None,
     stage: Stage = StageName.all,
@@ -121,11 +143,11 @@ def train(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train a model, or go on with a run, on the CPU or a GPU; under torchrun, on several."""
+    """Train a model or resume a run, on the CPU or a GPU; under torchrun, on several."""
     from s2lic.train.plan import Plan
 
     wrap, learning = _adapting(wrap, stage) if adapter else (wrap, stage.value)
-    name = _name(config, block, mlp, gate, wrap, cond)
+    name = _name(config, tune.value, block, mlp, gate, wrap, cond)
     plan = Plan(
         config=name,
         out=out or Path("runs") / name,
@@ -142,9 +164,14 @@ def train(
         bf16=bf16,
         compiled=compiled,
         init=init,
+        grow=grow,
+        data=tuple(data or ()),
     )
-    _check(plan, export, resume)
-    facts = _run(plan, data, pick_device(device), threads, quiet)
+    _check_place(plan.out, resume)
+    if resume:
+        plan = _resumed(plan, {name for name in context.params if _is_given(context, name)})
+    _check(plan, export)
+    facts = _run(plan, pick_device(device), threads, quiet)
     if facts is not None:
         _tell(plan, facts, export, quiet, as_json)
 
@@ -156,30 +183,55 @@ def _adapting(wrap: str | None, stage: StageName) -> tuple[str, str]:
     return "p_adapter", "adapter"
 
 
-def _name(config: str, block: str | None, mlp: str | None, gate: str | None, wrap: str | None, cond: int | None) -> str:
-    """The configuration's name with the choice of blocks. Raises UnknownBlockError, BlockChoiceError and more."""
-    if not (block or mlp or gate or wrap or cond):
+def _name(
+    config: str, tune: str, block: str | None, mlp: str | None, gate: str | None, wrap: str | None, cond: int | None
+) -> str:
+    """The configuration's name with its tune and its blocks. Raises UnknownBlockError, BlockChoiceError and more."""
+    if not (block or mlp or gate or wrap or cond or tune != "psnr"):
         return config
     from s2lic.model import config as row_of
     from s2lic.model import variant
 
-    return variant(row_of(config), tuple(block.split(",")) if block else None, mlp, gate, wrap, cond).name
+    chosen = tuple(block.split(",")) if block else None
+    return variant(row_of(config), chosen, mlp, gate, wrap, cond, None if tune == "psnr" else tune).name
 
 
-def _check(plan: Plan, export: Path | None, resume: bool) -> None:
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _resumed(plan: Plan, given: set[str]) -> Plan:
+    """The stored plan of the run in `plan.out`, with the values of the options that were given."""
+    from s2lic.train.plan import Plan
+
+    changed = {name: getattr(plan, name) for name in given if hasattr(plan, name)} | {"out": plan.out}
+    return replace(Plan.load(plan.out), **{name: value for name, value in changed.items() if name != "config"})
+
+
+def _check_place(out: Path, resume: bool) -> None:
+    """Raises UsageError if there is a run and none was expected, or the other way round."""
+    if (out / "last.pt").exists() != resume:
+        raise UsageError(
+            f"there is no run in {out}: leave out --resume, or give the run's --out"
+            if resume
+            else f"there is a run in {out}: continue it with --resume, or start another one with --out FOLDER"
+        )
+
+
+def _check(plan: Plan, export: Path | None) -> None:
     """Refuse what would fail after hours, or in torch. Raises UsageError and more."""
+    if not plan.data:
+        raise UsageError("there are no pictures to train on: give a folder with --data")
     if plan.crop % STRIDE:
         raise UsageError(f"--crop takes multiples of {STRIDE}, not {plan.crop}")
+    if plan.config.endswith("+tune=visual") and plan.crop < VISUAL_CROP_MIN:
+        raise UsageError(f"--tune visual needs --crop {VISUAL_CROP_MIN} or more: MS-SSIM halves a crop four times")
     if not 0 < plan.lr < math.inf:
         raise UsageError(f"--lr takes a rate above 0, not {plan.lr}")
-    if (plan.out / "last.pt").exists() != resume:
-        raise UsageError(
-            f"no run is in {plan.out}: leave out --resume, or give the --out that it was begun with"
-            if resume
-            else f"a run is in {plan.out}: --resume goes on with it, another --out begins a new one"
-        )
     if export is not None:
-        check_weights(export, force=True, read=[plan.init])
+        check_weights(export, force=True, read=[plan.init, plan.grow])
     if plan.optimiser == OptimiserName.soap.value:
         try:
             importlib.import_module("pytorch_optimizer")
@@ -189,11 +241,11 @@ def _check(plan: Plan, export: Path | None, resume: bool) -> None:
             ) from error
 
 
-def _run(plan: Plan, data: list[Path], device: str, threads: int | None, quiet: bool) -> dict[str, object] | None:
+def _run(plan: Plan, device: str, threads: int | None, quiet: bool) -> dict[str, object] | None:
     """The training itself, from the start or from the checkpoint in the run's folder; its facts, on the first rank."""
-    from s2lic.train.loop import begun
+    from s2lic.train.loop import open_run
 
-    with begun(plan, data, device, threads) as run:
+    with open_run(plan, device, threads) as run:
         quiet = quiet or not run.ranks.first
         print_note(f"from step {run.step}, minute {run.minutes:.1f}; the log is {plan.out}/log.csv", quiet)
         with stopping(run.stop), watching(plan, quiet) as watch:

@@ -17,7 +17,7 @@ from s2lic.files import make_folder, read_bytes, write_atomically
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-COLUMNS = ("step", "minutes", "lr", "loss", "bpp", "z_bpp", "psnr", "steps_per_second", "skipped")
+COLUMNS = ("step", "minutes", "lr", "loss", "bpp", "z_bpp", "distortion", "psnr", "steps_per_second", "skipped")
 PLOTTED = ("loss", "bpp", "psnr")
 SMOOTHED_OVER = 20
 

@@ -22,6 +22,7 @@ from s2lic.model import S2LIC, build, config
 from s2lic.train import checkpoint, log
 from s2lic.train.data import Photos, Prefetch, Resident, Source
 from s2lic.train.distributed import Ranks, joined
+from s2lic.train.grow import grow
 from s2lic.train.init import head_start, warm_start
 from s2lic.train.loss import rd_loss
 from s2lic.train.optimiser import learning_rate, optimiser
@@ -101,6 +102,8 @@ class Run:
 
     def _start(self) -> None:
         head_start(self.model, self.photos, self.plan.seed)
+        if self.plan.grow is not None:
+            grow(self.model, self.plan.grow, self.photos, self.plan.seed)
         if self.plan.init is not None:
             warm_start(self.model, self.plan.init, self.photos, self.plan.seed)
         if self.plan.stage == ADAPTER_STAGE:
@@ -214,7 +217,7 @@ class Run:
         beside = None if known is None else known.to(ranks.device)
         with torch.autocast(ranks.device.type, torch.bfloat16, enabled=plan.reduces(ranks.device.type)):
             out = self.network(x, levels, beside)
-        return rd_loss({k: v.float() for k, v in out.items()}, x, levels)
+        return rd_loss({k: v.float() for k, v in out.items()}, x, levels, self.model.row.tune)
 
     def _levels(self, count: int) -> Tensor:
         """The qualities of a batch, spread evenly over the range in random order."""
@@ -236,14 +239,16 @@ class Run:
 
 
 @contextmanager
-def begun(plan: Plan, folders: list[Path], device: str, threads: int | None) -> Iterator[Run]:
-    """A run on the pictures in folders, from its start or its checkpoint, among the ranks as long as this lasts.
+def open_run(plan: Plan, device: str, threads: int | None) -> Iterator[Run]:
+    """A run from its start or its checkpoint, among the ranks as long as this lasts; its plan is stored in its folder.
 
     Raises what `joined`, `Photos.load` and `Run` raise, and OutputPlaceError.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     with joined(device, plan.batch) as ranks:
-        photos = Photos.load(folders, plan.crop, config(plan.config).transform.cond)
+        photos = Photos.load(list(plan.data), plan.crop, config(plan.config).transform.cond)
         make_folder(plan.out)  # not before the rest is known to be there
+        if ranks.first:
+            plan.save()
         yield Run(plan, Resident.of(photos, ranks.device) if device == "cuda" else photos, ranks)

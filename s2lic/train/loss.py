@@ -25,8 +25,6 @@ class Mix:
 
 
 MIXES = {"psnr": Mix(1.0), "visual": Mix(0.02, ms_ssim=0.5 * 1250, ssimulacra2=0.5 * 1.7)}
-# MS-SSIM halves a picture four times and then blurs it with 11 taps.
-MS_SSIM_SIDE_MIN = 161
 
 
 def rd_loss(out: dict[str, Tensor], x: Tensor, levels: Tensor, tune: str = "psnr") -> dict[str, Tensor]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from s2lic.errors import UsageError
+from s2lic.errors import InputMissingError, UsageError, WeightsError
+from s2lic.files import read_bytes, write_atomically
 from s2lic.runtime import multiplies_bf16
+
+FILE = "plan.json"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run. It ends after `minutes` or `steps`, whichever is given and comes first; earlier parts count.
+    """One run on the pictures in the folders `data`; its folder `out` keeps the plan, so that a run can be resumed.
 
-    `batch` is that of all ranks together. `decay_from` is the part of the run after which the rate falls.
-    Where `bf16` is None it is on for a GPU, and for a CPU that multiplies bfloat16 itself.
+    It ends after `minutes` or `steps`, whichever is given and comes first; the time and steps before a resume count.
+    `batch` is that of all processes together. The learning rate falls after the share `decay_from` of the run. Where
+    `bf16` is None it is on for a GPU and for a CPU that multiplies bfloat16. `init` is a weights file to start from as
+    far as it fits, `grow` one of a smaller configuration.
     """
 
     config: str
@@ -34,12 +41,37 @@ class Plan:
     bf16: bool | None = None
     compiled: bool = False
     init: Path | None = None
+    grow: Path | None = None
     log_every: int = 20
     save_every: int = 250
+    data: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
             raise UsageError("a run needs an end: give --minutes or --steps")
+        if self.init is not None and self.grow is not None:
+            raise UsageError("--init and --grow both name the weights to start from; give one of them")
+
+    @staticmethod
+    def load(folder: Path) -> Plan:
+        """The plan of the run in a folder, which may have been moved there.
+
+        Raises:
+            WeightsError: the folder has no plan, or a damaged one.
+        """
+        path = folder / FILE
+        try:
+            found: dict[str, Any] = json.loads(read_bytes(path))
+            paths = {name: found[name] and Path(found[name]) for name in ("init", "grow")}
+            return Plan(**{**found, **paths, "out": folder, "data": tuple(map(Path, found["data"]))})
+        except (InputMissingError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(f"{path} cannot be read as a run's plan; start a new run in another --out") from error
+
+    def save(self) -> None:
+        """Writes the plan into the run's folder. Raises OutputPlaceError and OutputUnwritableError."""
+        values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        values["data"] = [str(folder.resolve()) for folder in self.data]
+        write_atomically(self.out / FILE, f"{json.dumps(values, indent=1)}\n".encode(), force=True)
 
     def reduces(self, device: str) -> bool:
         """Whether forward and backward run in bfloat16 on a device of that type, "cpu" or another."""

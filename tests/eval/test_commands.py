@@ -100,8 +100,8 @@ def test_training_leaves_a_checkpoint_and_weights_that_code(
     assert (out / "last.pt").is_file()
     assert load(weights).model.row == config("tiny")
     assert train(photos, "--out", out, "--minutes", NO_TIME) == 2
-    assert "--resume goes on with it" in capsys.readouterr().err
-    assert train(photos, "--out", out, "--resume", "--minutes", 0) == 0
+    assert "continue it with --resume" in capsys.readouterr().err
+    assert run("train", "--out", out, "--resume", "--minutes", 0) == 0
     assert "from step 1" in capsys.readouterr().err
     assert train(photos, "--out", out, "--resume", "--minutes", 0, "--json", "--quiet") == 0
     said = capsys.readouterr()
@@ -169,6 +169,8 @@ def test_training_with_soap_names_the_extra_it_needs(
         (("--init", "own.safetensors", "--export", "./own.safetensors"), 2, "is an input itself"),
         (("--lr", "nan"), 2, "a rate above 0"),
         (("--resume",), 2, "leave out --resume"),
+        (("--tune", "visual", "--crop", 160), 2, "--tune visual needs --crop 176 or more"),
+        (("--grow", "nano.safetensors"), 2, "nothing grows into 'tiny'"),
         (("--data", "nowhere"), 2, "no folder nowhere"),
     ],
     ids=[
@@ -184,6 +186,8 @@ def test_training_with_soap_names_the_extra_it_needs(
         "onto-init",
         "rate",
         "resume",
+        "visual-crop",
+        "grow",
         "data",
     ],
 )

@@ -131,9 +131,9 @@ def test_every_step_draws_qualities_of_its_own_from_the_whole_range(
     drawn: list[float] = []
     true_loss = loop.rd_loss
 
-    def spy(out: dict[str, Tensor], x: Tensor, levels: Tensor) -> dict[str, Tensor]:
+    def spy(out: dict[str, Tensor], x: Tensor, levels: Tensor, tune: str) -> dict[str, Tensor]:
         drawn.extend(levels.tolist())
-        return true_loss(out, x, levels)
+        return true_loss(out, x, levels, tune)
 
     monkeypatch.setattr(loop, "rd_loss", spy)
     run = begin(crop=16)
@@ -148,8 +148,8 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on every loss is not a number."""
     true_loss = loop.rd_loss
 
-    def bad(out: dict[str, Tensor], x: Tensor, levels: Tensor) -> dict[str, Tensor]:
-        parts = true_loss(out, x, levels)
+    def bad(out: dict[str, Tensor], x: Tensor, levels: Tensor, tune: str) -> dict[str, Tensor]:
+        parts = true_loss(out, x, levels, tune)
         return {**parts, "loss": parts["loss"] * torch.nan}
 
     monkeypatch.setattr(loop, "rd_loss", bad)
@@ -301,9 +301,9 @@ def test_the_qualities_of_a_batch_are_spread_evenly_over_the_range(
     drawn: list[Tensor] = []
     true_loss = loop.rd_loss
 
-    def spy(out: dict[str, Tensor], x: Tensor, levels: Tensor) -> dict[str, Tensor]:
+    def spy(out: dict[str, Tensor], x: Tensor, levels: Tensor, tune: str) -> dict[str, Tensor]:
         drawn.append(levels)
-        return true_loss(out, x, levels)
+        return true_loss(out, x, levels, tune)
 
     monkeypatch.setattr(loop, "rd_loss", spy)
     begin(batch=4, crop=16).advance(RATE)

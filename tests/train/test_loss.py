@@ -6,9 +6,12 @@ import math
 
 import pytest
 import torch
+from pytorch_msssim import ms_ssim
 from torch import Tensor
 
-from s2lic.train.loss import rd_loss
+from s2lic.coding.ssimulacra2 import distance
+from s2lic.defaults import TUNES
+from s2lic.train.loss import MIXES, rd_loss
 
 LEVELS = torch.tensor([0.0, 5000.0, 10_000.0])
 MIDDLE = math.sqrt(0.0015 * 0.18)
@@ -38,6 +41,26 @@ def test_the_loss_is_bits_a_pixel_plus_lambda_255_squared_mse_weighted_by_the_ro
         bpp = (out["y_bits"][i].item() + out["z_bits"][i].item()) / 20
         expected += (MIDDLE / lam) ** 0.5 * (bpp + lam * 65025 * mse) / 3
     assert rd_loss(out, x, LEVELS)["loss"].item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_visual_loss_mixes_ms_ssim_ssimulacra2_and_mse() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(3, 3, 176, 192, generator=generator)
+    x_hat = (x + 0.05 * torch.randn(x.shape, generator=generator)).requires_grad_()
+    bits = {name: torch.zeros(3) for name in ("y_bits", "z_bits")}
+    loss = rd_loss({"x_hat": x_hat, "block_loss": torch.zeros(()), **bits}, x, LEVELS, "visual")["loss"]
+    structure, distance_ = ms_ssim(x_hat, x, data_range=1.0, size_average=False), distance(x, x_hat)
+    mse = (x_hat - x).pow(2).mean((1, 2, 3))
+    d = 0.5 * 1250 * (1 - structure) + 0.5 * 1.7 * distance_ + 0.02 * 255**2 * mse
+    expected = sum((MIDDLE / lam) ** 0.5 * lam * d[i].item() / 3 for i, lam in enumerate(LAMBDAS))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert x_hat.grad is not None
+    assert x_hat.grad.isfinite().all()
+
+
+def test_every_tune_has_a_mix_of_its_own() -> None:
+    assert set(MIXES) == set(TUNES)
 
 
 def test_the_parts_are_means_over_the_batch(batch: tuple[dict[str, Tensor], Tensor]) -> None:
