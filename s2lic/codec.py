@@ -35,12 +35,19 @@ from s2lic.weights.store import Weights, load, load_shipped
 class Codec:
     """Encodes and decodes many pictures with one model in memory.
 
-    `model` is the name of shipped weights or the path of a weights file; a file that names other shipped
-    weights is decoded with those. A picture of more than 2 tile^2 pixels is cut into tiles of about that side, of 256
-    to 2048 pixels in any case; `jobs` of them are in hand at once, and `done` hears how many of how many are through,
-    from the first again where a target takes several trials. `precision` is that of g_a and g_s, "float32" or
-    "bf16"; "auto" is float32 but for g_s on a CPU that multiplies bfloat16 itself. Symbols never depend on it; a
-    sample of a picture does by a level or two.
+    Args:
+        model: the name of shipped weights, or the path of a weights file. A file that names other shipped weights is
+            decoded with those.
+        tune: which set of a named model: "visual" for pictures that look like the original, "psnr" for a high PSNR.
+            Without it, visual where it ships.
+        device: "cpu", "cuda" or another device of torch.
+        precision: that of g_a and g_s, "float32" or "bf16"; "auto" is float32 except for g_s on a CPU that multiplies
+            bfloat16. Symbols never depend on it; a sample of a picture does by a level or two.
+        max_pixels: larger pictures are refused; None sets no limit.
+        tile: the side of tiles in pixels, 256 to 2048. A picture of more than 2 tile^2 pixels is coded in tiles.
+        jobs: how many tiles are coded at once.
+        done: called with the number of finished tiles and of all; it starts again where a target takes several trials.
+
     Raises UsageError, DeviceMissingError, UnknownConfigError, InputMissingError, WeightsError.
     """
 
@@ -52,10 +59,11 @@ class Codec:
         max_pixels: int | None = DEFAULT_MAX_PIXELS,
         tile: int = SIDE,
         jobs: int = 1,
+        tune: str | None = None,
         done: Done = unheard,
     ) -> None:
         found = _checked(device, tile, jobs)
-        self.networks = Networks(_open_weights(model, device), found, precision)
+        self.networks = Networks(_open_weights(model, device, tune), found, precision)
         self.max_pixels, self.tile, self.jobs, self.done = max_pixels, tile, jobs, done
         self._by_id = {self.weights.model_id: self.networks}
 
@@ -214,11 +222,13 @@ def _checked(device: str, tile: int, jobs: int) -> torch.device:
     return found
 
 
-def _open_weights(model: str | Path, device: str) -> Weights:
+def _open_weights(model: str | Path, device: str, tune: str | None) -> Weights:
     path = Path(model)
-    if path.suffix == ".safetensors":
-        return load(path, device)
-    return load_shipped(manifest.by_config(str(model)), device)
+    if path.suffix != ".safetensors":
+        return load_shipped(manifest.by_config(str(model), tune), device)
+    if tune is not None:
+        raise UsageError(f"{path} has a tune of its own; leave out tune, or give the name of a model")
+    return load(path, device)
 
 
 def _bytes(data: object) -> bytes:

@@ -11,7 +11,6 @@ DEFAULT_QUALITY = 50.0
 
 # What the weights of a set were trained for: pictures that look like the original, or a high PSNR.
 TUNES = ("visual", "psnr")
-DEFAULT_TUNE = "visual"
 
 DEFAULT_MAX_PIXELS = 2**26
 

@@ -66,7 +66,7 @@ def ship(file: Path, facts: dict[str, Any]) -> WeightsRow:
     if len(data) > MAX_BYTES:
         raise WeightsError(f"{file} has {len(data)} bytes, and a set has at most {MAX_BYTES}")
     sha256 = hashlib.sha256(data).hexdigest()
-    row = WeightsRow(config, f"{config}.safetensors", sha256, since(sha256), **facts)
+    row = WeightsRow(config, f"{config.replace('+tune=', '-')}.safetensors", sha256, since(sha256), **facts)
     card = row.path.with_suffix(".md")
     text = with_facts(read_bytes(card).decode(), row)
     rows = [*(other for other in manifest.rows() if other.config != config), row]

@@ -159,7 +159,7 @@ def test_a_quality_becomes_the_nearest_hundredth(quality: float, level: int) -> 
 
 
 def test_the_functions_of_the_package_are_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest, "by_config", lambda name: dataclasses.replace(SHIPPED, config=name))
+    monkeypatch.setattr(manifest, "by_config", lambda name, tune: dataclasses.replace(SHIPPED, config=name))
     data = s2lic.encode(picture("shapes"), 40)
     assert data == codec("auto").encode(picture("shapes"), 40)
     assert s2lic.decode(data).tobytes() == codec("auto").decode(data).tobytes()

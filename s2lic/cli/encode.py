@@ -26,6 +26,7 @@ from s2lic.cli.options import (
     Recursive,
     SkipExisting,
     Strip,
+    Tune,
     Verbose,
 )
 from s2lic.cli.pipeline import Stages
@@ -91,6 +92,7 @@ def encode(
     strip: Strip = False,
     strict: Strict = False,
     model: Model = None,
+    tune: Tune = None,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     tile: Tile = None,
@@ -109,7 +111,7 @@ def encode(
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     read = (map_file(roi), cond, model_file(model))
     batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json, read)
-    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile)
+    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile, tune=tune and tune.value)
 
     stages = Encoding(max_pixels, strict, strip, force, skip_existing, quiet)
     work = Stages(stages.begin, wish.code, stages.end).work(codec, device)

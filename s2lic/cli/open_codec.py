@@ -23,12 +23,15 @@ def open_codec(
     tile: int | None = None,
     precision: str | None = None,
     done: Done = unheard,
+    tune: str | None = None,
 ) -> Codec:
-    """The codec of that model, tile and precision, else of the default ones. Raises DeviceMissingError."""
+    """The codec of that model, tune, tile and precision, else of the default ones. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
     options: dict[str, Any] = {"device": pick_device(device), "max_pixels": max_pixels, "jobs": jobs, "done": done}
-    options |= {name: value for name, value in (("tile", tile), ("precision", precision)) if value is not None}
+    options |= {
+        name: value for name, value in (("tile", tile), ("precision", precision), ("tune", tune)) if value is not None
+    }
     return Codec(**options) if model is None else Codec(model, **options)
 
 
@@ -40,6 +43,7 @@ def shared_codec(
     files: int,
     tile: int | None = None,
     precision: str | None = None,
+    tune: str | None = None,
 ) -> Callable[[Done], Codec]:
     """A codec that is opened when it is first asked for, and once, whatever thread asks.
 
@@ -52,7 +56,7 @@ def shared_codec(
         with lock:
             if not opened:
                 jobs = threads if files == 1 else 1
-                opened.append(open_codec(device, model, max_pixels, jobs, tile, precision, done))
+                opened.append(open_codec(device, model, max_pixels, jobs, tile, precision, done, tune))
                 if min(threads, files) > 1:
                     share_cores(min(threads, files))
         return opened[0]

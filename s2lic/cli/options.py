@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -11,6 +12,14 @@ import typer
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import UsageError
 from s2lic.runtime import DeviceName
+
+
+class TuneName(str, Enum):
+    """What `--tune` takes: the words of TUNES."""
+
+    visual = "visual"
+    psnr = "psnr"
+
 
 Number = TypeVar("Number", int, float)
 
@@ -56,6 +65,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Model = Annotated[
     str | None,
     typer.Option("--model", help="Shipped weights by name, or a weights file. [default: nano]"),
+]
+Tune = Annotated[
+    TuneName | None,
+    typer.Option("--tune", help="Which weights: for the eye, or for PSNR. [default: visual where it ships]"),
 ]
 Cond = Annotated[
     Path | None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.options import Device, Json, Quiet
+from s2lic.cli.options import Device, Json, Quiet, TuneName
 from s2lic.cli.progress import stderr_is_watched
 from s2lic.cli.signals import stopping
 from s2lic.cli.streams import print_json, print_note
@@ -53,13 +53,6 @@ class StageName(str, Enum):
     entropy = "entropy"
     g_s = "g_s"
     gains = "gains"
-
-
-class TuneName(str, Enum):
-    """What `--tune` takes."""
-
-    visual = "visual"
-    psnr = "psnr"
 
 
 Data = Annotated[list[Path] | None, typer.Option("--data", help="A folder of pictures; may be given again.")]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 
+from s2lic.defaults import TUNES
 from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelError, WeightsError
 
 TABLE_PREFIX = "tables."
@@ -59,6 +60,16 @@ class WeightsRow:
     data: str = ""
 
     @property
+    def model(self) -> str:
+        """The configuration without its tune: what `--model` takes."""
+        return self.config.partition("+tune=")[0]
+
+    @property
+    def tune(self) -> str:
+        """What the set was trained for, a word of TUNES."""
+        return self.config.partition("+tune=")[2] or "psnr"
+
+    @property
     def model_id(self) -> bytes:
         """What files name their model by: the first 8 bytes of the weights' SHA-256."""
         return bytes.fromhex(self.sha256)[:ID_BYTES]
@@ -98,13 +109,20 @@ def _read(name: str, row: type[Row]) -> tuple[Row, ...]:
         raise WeightsError(f"the weights' {name} is damaged: {error}; reinstall s2lic") from error
 
 
-def by_config(name: str) -> WeightsRow:
-    """The set of a configuration. Raises UnknownConfigError."""
-    for row in rows():
-        if row.config == name:
-            return row
-    shipped = ", ".join(row.config for row in rows())
-    raise UnknownConfigError(f"no weights ship for '{name}'; there are {shipped}, or give a .safetensors file")
+def by_config(name: str, tune: str | None = None) -> WeightsRow:
+    """The set of a model for a tune; without one, the first of TUNES that ships for the model.
+
+    Raises:
+        UnknownConfigError: no such set ships.
+    """
+    tunes = TUNES if tune is None else (tune,)
+    found = {row.tune: row for row in rows() if row.model == name}
+    for wanted in tunes:
+        if wanted in found:
+            return found[wanted]
+    shipped = ", ".join(f"{row.model} ({row.tune})" for row in rows())
+    asked = f"'{name}'" if tune is None else f"'{name}' tuned for {tune}"
+    raise UnknownConfigError(f"no weights ship for {asked}; there are {shipped}, or give a .safetensors file")
 
 
 def by_id(model_id: bytes) -> WeightsRow:

@@ -31,8 +31,22 @@ def test_a_row_is_found_by_name_and_by_id(folder: Path) -> None:
     assert row.training == {"steps": 5}
 
 
+def test_the_visual_set_of_a_model_comes_first(folder: Path) -> None:
+    rows = [{"config": name, "file": f"{name}.st", "sha256": "ab" * 32} for name in ("one", "one+tune=visual", "two")]
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    found = [manifest.by_config(*words) for words in (("one",), ("one", "visual"), ("one", "psnr"), ("two",))]
+    assert [(row.model, row.tune) for row in found] == [
+        ("one", "visual"),
+        ("one", "visual"),
+        ("one", "psnr"),
+        ("two", "psnr"),
+    ]
+    with pytest.raises(UnknownConfigError, match="no weights ship for 'two' tuned for visual; there are one"):
+        manifest.by_config("two", "visual")
+
+
 def test_an_unknown_name_lists_what_ships(folder: Path) -> None:
-    with pytest.raises(UnknownConfigError, match="there are one"):
+    with pytest.raises(UnknownConfigError, match=r"there are one \(psnr\)"):
         manifest.by_config("two")
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Facts = dict[str, Any]
 
 AT = "32"  # dB
-TABLE_HEAD = f"config  model id             MB  M params  minutes    steps  val {AT} dB  Kodak {AT} dB  BD-rate vtm"
+TABLE_HEAD = (
+    f"model  tune    model id             MB  M params  minutes    steps  val {AT} dB  Kodak {AT} dB  BD-rate vtm"
+)
 
 
 def list(as_json: Json = False) -> None:  # noqa: A001 the command's name
@@ -37,13 +39,20 @@ def list(as_json: Json = False) -> None:  # noqa: A001 the command's name
 def _facts(row: WeightsRow) -> Facts:
     from s2lic.weights.manifest import file_facts
 
-    return {**asdict(row), "model_id": row.model_id.hex(), **asdict(file_facts(row.path))}
+    return {
+        **asdict(row),
+        "model": row.model,
+        "tune": row.tune,
+        "model_id": row.model_id.hex(),
+        **asdict(file_facts(row.path)),
+    }
 
 
 def _line(facts: Facts) -> str:
     training, val, kodak = facts["training"], facts["rd"].get("val"), facts["rd"].get("kodak")
     cells = (
-        f"{facts['config']:6}  {facts['model_id']} {facts['bytes'] / 1e6:6.2f}  {facts['parameters'] / 1e6:8.2f}",
+        f"{facts['model']:6} {facts['tune']:6}  {facts['model_id']}",
+        f"{facts['bytes'] / 1e6:5.2f}  {facts['parameters'] / 1e6:8.2f}",
         f"{training.get('minutes', '-'):>7}  {training.get('steps', '-'):>7}",
         f"{_figure(val, 'bpp_at_db', AT):>9}  {_figure(kodak, 'bpp_at_db', AT):>11}",
         f"{_figure(kodak, 'bd_rate_percent', 'vtm'):>11}",

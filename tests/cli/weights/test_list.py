@@ -24,7 +24,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> None:
     training, rd = {"minutes": 3, "steps": 40}, {"val": None, "kodak": figures}
     shipped = (
         WeightsRow("tiny", str(MODEL), "ab" * 32, "0.1", training, rd, "none"),
-        WeightsRow("bare", str(MODEL), "cd" * 32),
+        WeightsRow("bare+tune=visual", str(MODEL), "cd" * 32),
     )
     monkeypatch.setattr(manifest, "rows", lambda: shipped)
     monkeypatch.setattr(manifest, "retired", lambda: (RetiredRow("tiny", "ef" * 8, "0.0.9", "12" * 20),))
@@ -33,9 +33,9 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_set_is_a_line_and_an_older_one_says_what_reads_it(run: Run) -> None:
     lines = run("weights", "list").out.decode().splitlines()
-    assert lines[0].split()[:3] == ["config", "model", "id"]
-    assert lines[1].split() == ["tiny", "ab" * 8, "0.20", "0.07", "3", "40", "-", "0.45", "12.5"]
-    assert lines[2].split() == ["bare", "cd" * 8, "0.20", "0.07", *"-----"]
+    assert lines[0].split()[:3] == ["model", "tune", "model"]
+    assert lines[1].split() == ["tiny", "psnr", "ab" * 8, "0.20", "0.07", "3", "40", "-", "0.45", "12.5"]
+    assert lines[2].split() == ["bare", "visual", "cd" * 8, "0.20", "0.07", *"-----"]
     assert lines[3] == f"no longer: {'ef' * 8}, an older set of 'tiny', which s2lic 0.0.9 at commit {'12' * 20} reads"
     assert len({len(line) for line in lines[:3]}) == 1
 
