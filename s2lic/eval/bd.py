@@ -18,36 +18,49 @@ from typing import Any
 import numpy as np
 
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.metrics import MS_SSIM_SIDE
-from s2lic.eval.records import MS_SSIM, PSNR, Comparison, Curve, Point
+from s2lic.eval.metrics import MS_SSIM_SIDE, SSIMULACRA2_SIDE
+from s2lic.eval.records import MS_SSIM, PSNR, SSIMULACRA2, Comparison, Curve, Point
 
 POINTS_MIN = 6
 # Why measured points may lack a metric.
-WHY_NONE = {MS_SSIM: f", for which every picture needs {MS_SSIM_SIDE} pixels a side"}
+WHY_NONE = {
+    MS_SSIM: f", for which every picture needs {MS_SSIM_SIDE} pixels a side",
+    SSIMULACRA2: f", for which every picture needs {SSIMULACRA2_SIDE} pixels a side",
+}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A scale in dB that curves are compared on, and the interval they are compared over."""
+    """A scale that curves are compared on, and the interval they are compared over.
+
+    `key` is the attribute of a point. `published`: whether published curves have it.
+    """
 
     name: str
     label: str
+    key: str
+    unit: str
     low: float
     high: float
+    published: bool = True
 
     def of(self, point: Point) -> float:
         """The point's level; not a number where it was not measured."""
-        level = point.psnr if self.name == PSNR else point.msssim_db
+        level: float | None = getattr(point, self.key)
         return math.nan if level is None else level
 
 
 # VTM's MS-SSIM runs from 10.9 to 19.5 dB where its PSNR runs from 28.5 to 37.5; published WebP begins at 11.3.
-METRICS = (Metric(PSNR, "PSNR", 28.5, 37.5), Metric(MS_SSIM, "MS-SSIM", 11.5, 19.5))
+METRICS = (
+    Metric(PSNR, "PSNR", "psnr", "dB", 28.5, 37.5),
+    Metric(MS_SSIM, "MS-SSIM", "msssim_db", "dB", 11.5, 19.5),
+    Metric(SSIMULACRA2, "SSIMULACRA2", "ssimulacra2", "points", 30.0, 75.0, published=False),
+)
 
 
 def intervals() -> str:
     """What curves are compared over, in words."""
-    return " and ".join(f"{metric.low:g} to {metric.high:g} dB of {metric.label}" for metric in METRICS)
+    return ", ".join(f"{metric.low:g} to {metric.high:g} {metric.unit} of {metric.label}" for metric in METRICS)
 
 
 def compare(curve: Curve, baseline: Curve, metric: Metric) -> Comparison:
@@ -79,8 +92,8 @@ def first_fall(curve: Curve, metric: Metric) -> str:
     for before, after in pairwise(curve.points):
         if not (after.bpp > before.bpp and metric.of(after) > metric.of(before)):
             return (
-                f"from {before.bpp:.4f} bpp, {metric.of(before):.3f} dB to {after.bpp:.4f} bpp, "
-                f"{metric.of(after):.3f} dB"
+                f"from {before.bpp:.4f} bpp, {metric.of(before):.3f} {metric.unit} to {after.bpp:.4f} bpp, "
+                f"{metric.of(after):.3f} {metric.unit}"
             )
     return ""
 
@@ -121,7 +134,8 @@ def _uncovered(curve: Curve, metric: Metric, low: float, high: float) -> str:
     first, last = _ends(curve, metric)
     if first <= low < high <= last:
         return ""
-    return f"its points run from {first:.2f} to {last:.2f} dB and do not cover all of {low:.4g} to {high:.4g} dB"
+    points = f"its points run from {first:.2f} to {last:.2f} {metric.unit}"
+    return f"{points} and do not cover all of {low:.4g} to {high:.4g} {metric.unit}"
 
 
 def _gain(curve: Curve, baseline: Curve, metric: Metric, low: float, high: float) -> float | None:

@@ -44,7 +44,12 @@ def comparisons(
     by_name = {curve.codec: curve for curve in (*measured, *beside)}
     rows = [*measured, *(beside if kodak else [])]
     pairs = [(curve, by_name[name]) for name in baselines for curve in rows if curve.codec != name]
-    return [_compare(curve, baseline, metric, pictures, kodak) for curve, baseline in pairs for metric in METRICS]
+    return [
+        _compare(curve, baseline, metric, pictures, kodak)
+        for curve, baseline in pairs
+        for metric in METRICS
+        if metric.published or not (curve.published or baseline.published)
+    ]
 
 
 def _compare(curve: Curve, baseline: Curve, metric: Metric, pictures: Set[str], kodak: bool) -> Comparison:
@@ -63,6 +68,7 @@ def _mean(samples: Sequence[Sample]) -> Point:
         bpp=fmean(sample.bpp for sample in samples),
         psnr=fmean(sample.psnr for sample in samples),
         msssim=_unless_none(fmean, [sample.msssim for sample in samples]),
+        ssimulacra2=_unless_none(fmean, [sample.ssimulacra2 for sample in samples]),
         quality=samples[0].quality,
         encode_s=median(sample.encode_s for sample in samples),
         decode_s=median(sample.decode_s for sample in samples),

@@ -15,7 +15,7 @@ from s2lic.errors import CodecFailedError, S2licError
 from s2lic.eval import codecs
 from s2lic.eval.codecs.base import Coder
 from s2lic.eval.memory import with_peak
-from s2lic.eval.metrics import ms_ssim, psnr
+from s2lic.eval.metrics import ms_ssim, psnr, ssimulacra2
 from s2lic.eval.pictures import open_rgb
 from s2lic.eval.records import Failure, Picture, Sample
 from s2lic.eval.store import Place
@@ -101,6 +101,7 @@ def _measure(task: Task, image: Image.Image, quality: float) -> Sample:
         bpp=8 * len(written) / (image.width * image.height),
         psnr=psnr(image, decoded),
         msssim=ms_ssim(image, decoded),
+        ssimulacra2=ssimulacra2(image, decoded),
         encode_s=encode_s,
         decode_s=decode_s,
         encode_mib=encode_mib,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from s2lic.errors import ExtraMissingError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 # Four halvings of an 11-tap window need more than 160 pixels.
 MS_SSIM_SIDE = 161
+# Five halvings to at least 8 pixels.
+SSIMULACRA2_SIDE = 225
 
 
 def psnr(a: Image.Image, b: Image.Image) -> float:
@@ -27,14 +33,30 @@ def ms_ssim(a: Image.Image, b: Image.Image) -> float | None:
     """
     if min(a.size) < MS_SSIM_SIDE:
         return None
-    import torch
-
     try:
         import pytorch_msssim
     except ImportError as error:
         raise ExtraMissingError("MS-SSIM needs pytorch_msssim; install it with: pip install pytorch-msssim") from error
-    x, y = (torch.from_numpy(np.array(i.convert("RGB"), np.float32)).permute(2, 0, 1)[None] for i in (a, b))
-    return float(pytorch_msssim.ms_ssim(x, y, data_range=255))
+    return float(pytorch_msssim.ms_ssim(as_batch(a), as_batch(b), data_range=255))
+
+
+def ssimulacra2(a: Image.Image, b: Image.Image) -> float | None:
+    """The score of SSIMULACRA2 2.1, 100 for equal pictures; None where a side has under 225 pixels, too few for it."""
+    if min(a.size) < SSIMULACRA2_SIDE:
+        return None
+    import torch
+
+    from s2lic.coding.ssimulacra2 import score
+
+    with torch.inference_mode():
+        return float(score(*(as_batch(image) / 255 for image in (a, b))))
+
+
+def as_batch(image: Image.Image) -> Tensor:
+    """RGB samples 0..255 as float32, (1, 3, H, W)."""
+    import torch
+
+    return torch.from_numpy(np.array(image.convert("RGB"), np.float32)).permute(2, 0, 1)[None]
 
 
 def decibels(similarity: float) -> float:

@@ -1,4 +1,4 @@
-"""The picture of rate-distortion curves: PSNR and MS-SSIM, each curve named at its end, the low rates enlarged."""
+"""The picture of rate-distortion curves, a panel per metric: each curve named at its end, the low rates enlarged."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BPP_MAX = 2.0
 # Where codecs are told apart: the rates of everyday photographs.
 ZOOM = (0.15, 0.55)
 INSET = (0.5, 0.06, 0.47, 0.35)
-# How far below the best curve a panel and its inset reach, in dB.
-DEPTH, INSET_DEPTH = 19.0, 6.5
+# How far below the best curve a panel and its inset reach, as a share of the metric's interval.
+DEPTH, INSET_DEPTH = 2.1, 0.72
 LABEL_STEP = 0.045
 
 
@@ -43,7 +43,7 @@ def rd_figure(found: Evaluation) -> Figure:
         raise ExtraMissingError("plots need matplotlib; install it with: pip install matplotlib") from error
     everything = (*found.published, *found.curves)
     curves = [curve for curve in everything if first(curve, everything)]
-    figure = Figure(figsize=(14, 6.2), layout="constrained")
+    figure = Figure(figsize=(7 * len(METRICS), 6.2), layout="constrained")
     for axes, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
         _panel(axes, metric, [curve for curve in curves if _drawn(curve, metric)[0]], everything)
     figure.suptitle(_title(found))
@@ -58,7 +58,7 @@ def _title(found: Evaluation) -> str:
 
 def _panel(axes: Axes, metric: Metric, curves: Sequence[Curve], everything: tuple[Curve, ...]) -> None:
     axes.set(xlim=(0, BPP_MAX), ylim=_range(metric, curves, (0, BPP_MAX), DEPTH))
-    axes.set(xlabel="bits a pixel", ylabel=f"{metric.label} dB (RGB)")
+    axes.set(xlabel="bits a pixel", ylabel=f"{metric.label}, {metric.unit} (RGB)")
     _draw(axes, metric, curves)
     _name(axes, metric, curves, everything)
     inset = axes.inset_axes(INSET, xlim=ZOOM, ylim=_range(metric, curves, ZOOM, INSET_DEPTH))
@@ -92,6 +92,7 @@ def _drawn(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
 
 def _range(metric: Metric, curves: Sequence[Curve], rates: tuple[float, float], depth: float) -> tuple[float, float]:
     """The levels of all curves between two rates, as far as `depth` below the best, with a little air."""
+    depth *= metric.high - metric.low
     levels = [level for curve in curves for level in _within(*_drawn(curve, metric), *rates)]
     low, high = (min(levels), max(levels)) if levels else (metric.low, metric.high)
     low = max(low, high - depth)

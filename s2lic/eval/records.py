@@ -7,8 +7,9 @@ A folder that `save` wrote, and `load` reads back:
     results/CODEC.json    a measured curve in the shape of CompressAI's result files, for its plotting tools
     files/CODEC/...       the coded files; `Sample.file` is their path from the folder
 
-Rates are bits a pixel of the written file, PSNR is in dB on 8-bit RGB, MS-SSIM lies in 0..1 (its dB are a property),
-times are seconds, memory is MiB beyond what the process held before. None: not measured, or not defined.
+Rates are bits per pixel of the written file, PSNR is in dB on 8-bit RGB, MS-SSIM lies in 0..1 (its dB are a property),
+SSIMULACRA2 is in points up to 100. Times are seconds, memory is MiB beyond what the process held before. None: not
+measured, or not defined.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from s2lic.eval.metrics import decibels
 from s2lic.files import make_folder, read_bytes, write_atomically
 
 RECORD, SAMPLES, RESULTS, FILES = "evaluation.json", "samples.csv", "results", "files"
-PSNR, MS_SSIM = "psnr", "ms-ssim"
+PSNR, MS_SSIM, SSIMULACRA2 = "psnr", "ms-ssim", "ssimulacra2"
 PUBLISHED = "published:"  # in front of a curve's name
 
 
@@ -53,6 +54,7 @@ class Sample:
     bpp: float
     psnr: float
     msssim: float | None
+    ssimulacra2: float | None
     encode_s: float
     decode_s: float
     encode_mib: float | None
@@ -71,6 +73,7 @@ class Point:
     bpp: float
     psnr: float
     msssim: float | None = None
+    ssimulacra2: float | None = None
     quality: float | None = None
     encode_s: float | None = None
     decode_s: float | None = None
@@ -103,7 +106,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A curve against a baseline by one metric (`psnr` or `ms-ssim`), over [low, high] dB of that metric.
+    """A curve against a baseline by one metric (`psnr`, `ms-ssim` or `ssimulacra2`), over [low, high] of it.
 
     `rate_percent` is the mean difference in rate at equal dB (less is better), `gain_db` the mean difference in dB
     at equal rate (more is better). They count where there is no `reason`. With one the curves are not comparable: the

@@ -15,13 +15,16 @@ from s2lic.eval.bd import METRICS, Metric, bpp_at, compare, first_fall
 from s2lic.eval.published import curve
 from s2lic.eval.records import Curve, Point
 
-PSNR, MS_SSIM = METRICS
+PSNR, MS_SSIM, _ = METRICS
 
 
 def straight(scale: float = 1.0, count: int = 7, low: float = 28.0, high: float = 38.0) -> Curve:
-    """log bpp as a straight line over dB, on which any interpolation is exact; MS-SSIM is 17 dB less."""
+    """log bpp as a straight line over dB, on which any interpolation is exact.
+
+    MS-SSIM is 17 dB less, and SSIMULACRA2 has 5 points per dB.
+    """
     levels = np.linspace(low, high, count).tolist()
-    points = [Point(scale * 2 ** ((db - 28) / 4), db, 1 - 10 ** ((17 - db) / 10)) for db in levels]
+    points = [Point(scale * 2 ** ((db - 28) / 4), db, 1 - 10 ** ((17 - db) / 10), 5 * (db - 23)) for db in levels]
     return Curve("line", "a line", "a formula", tuple(points), ("one",))
 
 
@@ -46,7 +49,7 @@ def test_the_rates_of_webp_are_those_the_goal_was_set_by() -> None:
 def test_four_fifths_of_the_rate_are_minus_20_percent_and_the_slope_times_their_logarithm_in_db(metric: Metric) -> None:
     found = compare(straight(0.8), straight(count=6), metric)
     assert found.rate_percent == pytest.approx(-20)
-    assert found.gain_db == pytest.approx(4 * math.log2(1 / 0.8))
+    assert found.gain_db == pytest.approx(4 * math.log2(1 / 0.8) * (5 if metric.unit == "points" else 1))
     assert (found.low, found.high, found.reason) == (metric.low, metric.high, "")
 
 

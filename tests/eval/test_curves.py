@@ -10,7 +10,9 @@ from s2lic.eval.records import Sample
 
 
 def sample(picture: str, quality: float, bpp: float, msssim: float | None = 0.9, mib: float | None = 1.0) -> Sample:
-    return Sample("jpeg", quality, picture, 100, bpp, 10 * bpp, msssim, bpp, 2 * bpp, mib, mib, "file", "a machine")
+    return Sample(
+        "jpeg", quality, picture, 100, bpp, 10 * bpp, msssim, None, bpp, 2 * bpp, mib, mib, "file", "a machine"
+    )
 
 
 def test_a_point_is_the_mean_of_values_the_median_of_times_and_the_most_memory() -> None:

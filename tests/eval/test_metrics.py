@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.metrics import decibels, ms_ssim, psnr
+from s2lic.eval.metrics import decibels, ms_ssim, psnr, ssimulacra2
 
 
 def noise(height: int, width: int) -> Image.Image:
@@ -56,3 +56,17 @@ def test_ms_ssim_names_the_package_it_needs(monkeypatch: pytest.MonkeyPatch) -> 
 def test_decibels_stretch_the_scale_towards_one() -> None:
     assert decibels(0.99) == pytest.approx(20)
     assert decibels(1.0) == math.inf
+
+
+def test_ssimulacra2_is_100_for_equal_pictures_and_falls_with_noise() -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(96, 160, (240, 250, 3), dtype=np.uint8))
+    noisy = Image.fromarray((np.asarray(image) + rng.integers(-9, 10, (240, 250, 3))).astype(np.uint8))
+    assert ssimulacra2(image, image) == pytest.approx(100, abs=0.3)
+    found = ssimulacra2(image, noisy)
+    assert found is not None
+    assert found < 95
+
+
+def test_ssimulacra2_is_not_defined_for_small_pictures() -> None:
+    assert ssimulacra2(*[Image.new("RGB", (224, 400))] * 2) is None

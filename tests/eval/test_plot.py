@@ -29,14 +29,14 @@ def evaluation(*curves: Curve) -> Evaluation:
 
 
 def test_every_measured_curve_is_drawn_and_named_and_few_of_the_published() -> None:
-    psnr, msssim = rd_figure(evaluation(OURS, JPEG, VTM, HM)).axes
+    psnr, msssim, _ = rd_figure(evaluation(OURS, JPEG, VTM, HM)).axes
     assert {words.get_text() for words in psnr.texts} == {"VTM", "s2lic", "JPEG"}
     assert {words.get_text() for words in msssim.texts} == {"s2lic", "JPEG"}  # VTM has no MS-SSIM here
     assert [len(line.get_xdata()) for line in psnr.lines] == [3, 3, 3]
 
 
 def test_published_curves_are_dashed_and_their_marks_hollow() -> None:
-    psnr, _ = rd_figure(evaluation(OURS, VTM)).axes
+    psnr, *_ = rd_figure(evaluation(OURS, VTM)).axes
     published, measured = psnr.lines
     assert (published.is_dashed(), measured.is_dashed()) == (True, False)
     assert published.get_markerfacecolor() == "white"
@@ -44,7 +44,7 @@ def test_published_curves_are_dashed_and_their_marks_hollow() -> None:
 
 
 def test_a_curve_that_leaves_the_plot_is_named_where_it_leaves() -> None:
-    psnr, _ = rd_figure(evaluation(OURS)).axes
+    psnr, *_ = rd_figure(evaluation(OURS)).axes
     at_edge = 32.0 + (42.0 - 32.0) * (BPP_MAX - 0.5) / (3.0 - 0.5)
     assert psnr.texts[0].xy == (BPP_MAX, pytest.approx(at_edge))
     assert psnr.get_ylim()[1] > at_edge
@@ -52,7 +52,7 @@ def test_a_curve_that_leaves_the_plot_is_named_where_it_leaves() -> None:
 
 def test_labels_never_cover_one_another() -> None:
     twins = [Curve(f"codec{i}", f"codec {i}", "a test", JPEG.points) for i in range(6)]
-    psnr, _ = rd_figure(evaluation(*twins)).axes
+    psnr, *_ = rd_figure(evaluation(*twins)).axes
     heights = [words.xyann[1] for words in psnr.texts]
     assert np.diff(heights).min() >= LABEL_STEP - 1e-9
 
@@ -63,7 +63,7 @@ def test_spread_moves_what_is_too_near_to_both_sides_and_nothing_else() -> None:
 
 def test_the_inset_shows_everyday_rates_and_no_curve_far_below_the_best() -> None:
     worse = Curve("webp", "WebP", "a test", tuple(Point(p.bpp, p.psnr - 30, p.msssim) for p in OURS.points))
-    psnr, _ = rd_figure(evaluation(OURS, worse)).axes
+    psnr, *_ = rd_figure(evaluation(OURS, worse)).axes
     (inset,) = psnr.child_axes
     assert inset.get_xlim() == ZOOM
     low, high = inset.get_ylim()

@@ -15,9 +15,11 @@ from s2lic.errors import EvaluationError, InputMissingError, OutputPlaceError
 from s2lic.eval.records import Comparison, Curve, Evaluation, Failure, Picture, Point, Sample, load, save
 
 SAMPLE = Sample(
-    "jpeg", 50.0, "one", 1000, 0.5, 30.25, 0.9, 0.125, 0.25, 1.5, None, "files/jpeg/one-q50.jpg", "a machine"
+    "jpeg", 50.0, "one", 1000, 0.5, 30.25, 0.9, 55.5, 0.125, 0.25, 1.5, None, "files/jpeg/one-q50.jpg", "a machine"
 )
-CURVE = Curve("jpeg", "JPEG", "a test", (Point(0.5, 30.25, 0.9, 50.0, 0.125, 0.25), Point(2.0, 40.0, 0.99)), ("one",))
+CURVE = Curve(
+    "jpeg", "JPEG", "a test", (Point(0.5, 30.25, 0.9, 55.5, 50.0, 0.125, 0.25), Point(2.0, 40.0, 0.99)), ("one",)
+)
 VTM = Curve("published:vtm", "VTM", "somewhere", (Point(0.1, 28.0, 0.9), Point(0.2, 30.0, 0.95)))
 EVALUATION = Evaluation(
     date="2026-01-31",

@@ -160,6 +160,7 @@ def test_a_measured_baseline_is_compared_with(photos: list[Path], tmp_path: Path
     assert [(row.codec, row.baseline, row.metric) for row in found.comparisons] == [
         ("webp", "jpeg", "psnr"),
         ("webp", "jpeg", "ms-ssim"),
+        ("webp", "jpeg", "ssimulacra2"),
         ("jpeg", "published:vtm", "psnr"),
         ("jpeg", "published:vtm", "ms-ssim"),
         ("webp", "published:vtm", "psnr"),

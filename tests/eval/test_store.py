@@ -11,7 +11,7 @@ from s2lic.eval import store
 from s2lic.eval.records import Picture, Sample
 from s2lic.eval.store import Place
 
-SAMPLE = Sample("jpeg", 50.0, "one", 4, 0.5, 30.25, 0.9, 0.125, 0.25, 1.5, None, "one.jpg", "a machine")
+SAMPLE = Sample("jpeg", 50.0, "one", 4, 0.5, 30.25, 0.9, 55.5, 0.125, 0.25, 1.5, None, "one.jpg", "a machine")
 
 
 def test_a_sample_where_no_folder_can_be_is_an_error_by_name(tmp_path: Path) -> None:

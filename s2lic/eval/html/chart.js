@@ -27,7 +27,7 @@ function mark(curve, x, y) {
   return drawn("path", { class: "mark", d: MARKS[curve.marker], transform: `translate(${x} ${y})`, "stroke-dasharray": "none" });
 }
 
-// The dB of a point by the metric chosen, or null where it has none that can be drawn.
+// The level of a point by the metric chosen, or null where it has none that can be drawn.
 function level(point) {
   const value = number(point[byId("metric").value]);
   return Number.isFinite(value) ? value : null;
@@ -37,7 +37,7 @@ function visiblePoints(curve, reach) {
   return curve.points.filter((point) => point.bpp <= reach && level(point) !== null);
 }
 
-// [bpp, dB] along the curve, as far as the right edge where it goes beyond.
+// [bpp, level] along the curve, as far as the right edge where it goes beyond.
 function outline(curve, reach) {
   const drawable = curve.points.filter((point) => level(point) !== null);
   const inside = drawable.filter((point) => point.bpp <= reach);
@@ -89,7 +89,7 @@ function makeScale(curves, reach, frame) {
 
 function pointWords(curve, point) {
   const quality = point.quality === null ? "" : `, quality ${point.quality}`;
-  return `${curve.label}${quality}: ${text(point.bpp, 3)} bpp, ${text(level(point), 2)} dB`;
+  return `${curve.label}${quality}: ${text(point.bpp, 3)} bpp, ${text(level(point), 2)} ${data.metrics.find(({ key }) => key === byId("metric").value).unit}`;
 }
 
 function drawCurve(curve, scale) {

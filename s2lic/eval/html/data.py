@@ -11,8 +11,6 @@ from s2lic.eval.bd import METRICS, Metric
 from s2lic.eval.html.views import CROP, View
 from s2lic.eval.metrics import decibels
 from s2lic.eval.records import (
-    MS_SSIM,
-    PSNR,
     PUBLISHED,
     Comparison,
     Curve,
@@ -23,7 +21,6 @@ from s2lic.eval.records import (
 )
 from s2lic.eval.styles import INK, first, label, style
 
-KEYS = {PSNR: "psnr", MS_SSIM: "msssim_db"}
 DASH = "6 4"
 LOOK = (
     f"The middle {CROP[0]} x {CROP[1]} pixels at most, without further loss; rates and dB are of the whole picture. "
@@ -62,8 +59,8 @@ def _pictures(evaluation: Evaluation) -> str:
 
 def _metric(metric: Metric) -> dict[str, Any]:
     """`key` is the attribute of a point; [low, high] dB is what a BD-rate asks for."""
-    facts = {"metric": metric.name, "key": KEYS[metric.name], "name": metric.label, "label": f"{metric.label} dB"}
-    return {**facts, "low": metric.low, "high": metric.high}
+    facts = {"metric": metric.name, "key": metric.key, "name": metric.label, "label": f"{metric.label} {metric.unit}"}
+    return {**facts, "unit": metric.unit, "low": metric.low, "high": metric.high}
 
 
 def _curve(curve: Curve, beside: tuple[Curve, ...]) -> dict[str, Any]:
@@ -82,7 +79,11 @@ def _curve(curve: Curve, beside: tuple[Curve, ...]) -> dict[str, Any]:
 
 
 def _point(point: Point) -> dict[str, Any]:
-    return {"quality": point.quality, "bpp": point.bpp, "psnr": point.psnr, "msssim_db": point.msssim_db}
+    return {
+        "quality": point.quality,
+        "bpp": point.bpp,
+        **{metric.key: getattr(point, metric.key) for metric in METRICS},
+    }
 
 
 def _comparison(row: Comparison, labels: dict[str, str]) -> dict[str, Any]:

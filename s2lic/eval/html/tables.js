@@ -12,6 +12,7 @@ const COLUMNS = [
   figures("psnr", "PSNR dB", 2),
   figures("msssim", "MS-SSIM", 4),
   figures("msssim_db", "MS-SSIM dB", 2),
+  figures("ssimulacra2", "SSIMULACRA2", 2),
   figures("encode_s", "encode s", 3),
   figures("decode_s", "decode s", 3),
   figures("encode_mib", "encode MiB", 0),
@@ -71,10 +72,10 @@ function figureColumn(metric, key, head, write) {
 }
 
 function bdNote(row) {
-  return data.metrics.flatMap(({ metric, name, low, high }) => {
+  return data.metrics.flatMap(({ metric, name, unit, low, high }) => {
     const found = row[metric];
     if (!found || (found.rate_percent === null && !row.strong)) return [];
-    const interval = `${text(found.low, 2)} to ${text(found.high, 2)} dB`;
+    const interval = `${text(found.low, 2)} to ${text(found.high, 2)} ${unit}`;
     const part = found.rate_percent === null ? "" : `; in brackets over what both cover, ${interval}`;
     if (found.reason) return [`${name} not comparable: ${found.reason}${part}.`];
     return found.low === low && found.high === high ? [] : [`${name} over ${interval}.`];
@@ -94,9 +95,9 @@ function bdRows() {
 
 const bdColumns = [
   words("codec", "codec"),
-  ...data.metrics.flatMap(({ metric, name }) => [
+  ...data.metrics.flatMap(({ metric, name, unit }) => [
     figureColumn(metric, "rate_percent", `rate, equal ${name}`, (value) => `${signed(value, 1)} %`),
-    figureColumn(metric, "gain_db", `${name}, equal rate`, (value) => `${signed(value, 2)} dB`),
+    figureColumn(metric, "gain_db", `${name}, equal rate`, (value) => `${signed(value, 2)} ${unit}`),
   ]),
   { ...words("note", "notes"), cell: (row) => element("td", { class: "reason" }, row.note) },
 ];

@@ -77,7 +77,9 @@ def _samples(name: str) -> list[Sample]:
             bpp, level = 8 * size / (original.width * original.height), psnr(original, decoded)
             similarity = None if which == "shapes" else 1 - 10 ** (-level / 20)
             file = f"files/{name}/{which}-q{quality:g}"
-            found.append(Sample(name, quality, which, size, bpp, level, similarity, 0.25, 0.5, 1.0, None, file, "here"))
+            found.append(
+                Sample(name, quality, which, size, bpp, level, similarity, None, 0.25, 0.5, 1.0, None, file, "here")
+            )
     return found
 
 
