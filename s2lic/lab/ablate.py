@@ -41,7 +41,7 @@ PLAN: dict[str, Any] = {"batch": 4, "crop": 128, "warmup": 20}
 QUALITIES = (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
 VAL_SIDE = 160
 # Models of a few minutes have points here; lower down not all of them.
-COMPARED = Metric(PSNR, "PSNR", 30.0, 36.0)
+COMPARED = Metric(PSNR, "PSNR", "psnr", "dB", 30.0, 36.0)
 MARK = "ablations"
 HEAD = ("row", "what differs", "steps", "kMAC/px to decode", "entropy model, CPU-s/Mpx", "loss", "BD-rate")
 

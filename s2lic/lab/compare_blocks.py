@@ -79,7 +79,7 @@ def against(row: Row, baseline: Row, folder: str) -> str:
     ours, theirs = row.curve(folder), baseline.curve(folder)
     low = max(curve.points[0].psnr for curve in (ours, theirs))
     high = min(curve.points[-1].psnr for curve in (ours, theirs))
-    found = compare(ours, theirs, Metric(PSNR, "PSNR", low, high))
+    found = compare(ours, theirs, Metric(PSNR, "PSNR", "psnr", "dB", low, high))
     if found.rate_percent is None:
         return found.reason
     return f"{found.rate_percent:+.1f} % ({low:.1f} to {high:.1f} dB)"
