@@ -65,11 +65,10 @@ def markdown() -> str:
     return _table(HEAD, [row.cells() for row in all_facts()], numbers=2)
 
 
-def overview() -> str:
-    """The table as README.md has it: blocks without their costs, and the tools."""
-    rows = [row.cells()[:5] for row in all_facts()]
-    rows += [(f"`{row.key}`", row.paper, row.kind, "", f"`{row.command}`") for row in TOOLS.values()]
-    return _table((*HEAD[:4], "output sees, or command"), rows)
+def tools() -> str:
+    """The table of tools as docs/blocks.md has it."""
+    rows = [(f"`{row.key}`", row.paper, f"`{row.command}`") for row in TOOLS.values()]
+    return _table(("key", "paper", "command"), rows)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], numbers: int = 0) -> str:
