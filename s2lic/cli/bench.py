@@ -45,7 +45,7 @@ def speed(
     """Time encoding and decoding by stage, over sizes and threads, beside other codecs."""
     from s2lic.eval.bench.page import describe
     from s2lic.eval.bench.run import Request, bench
-    from s2lic.eval.demo import sample_photograph
+    from s2lic.eval.demo import SAMPLE
 
     request = Request(
         sides=tuple(counts("--sizes", sizes)),
@@ -62,7 +62,7 @@ def speed(
     def tell(count: int, of: int, outcome: Outcome) -> None:
         print_note(f"{count}/{of}  {_line(outcome)}", quiet)
 
-    found = bench(request, source or sample_photograph(), out, tell)
+    found = bench(request, source or str(SAMPLE), out, tell)
     if as_json:
         print_json(found.to_json())
     elif not quiet:

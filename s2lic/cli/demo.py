@@ -31,11 +31,11 @@ def demo(
 ) -> None:
     """Encode and decode a photograph at several qualities; print a table, write a picture."""
     steps = _qualities(qualities)
-    from s2lic.eval.demo import TABLE_HEAD, prepare, run, sample_photograph
+    from s2lic.eval.demo import SAMPLE, TABLE_HEAD, prepare, run
     from s2lic.eval.metrics import MS_SSIM_SIDE
     from s2lic.eval.pictures import open_rgb
 
-    image = open_rgb(source or sample_photograph())
+    image = open_rgb(source or str(SAMPLE))
     prepare(out, steps, force)
     if min(image.size) < MS_SSIM_SIDE:
         print_note(f"s2lic: note: MS-SSIM takes pictures of {MS_SSIM_SIDE} pixels a side or more", quiet)
@@ -43,7 +43,7 @@ def demo(
     if as_json:
         print_json([row.facts() for row in rows])
         return
-    head = (f"{image.width} x {image.height} pixels, beside JPEG of about equal size", TABLE_HEAD)
+    head = (f"{image.width} x {image.height} pixels; AVIF and JPEG at about the same size", TABLE_HEAD)
     for line in chain(head, rows):
         if not quiet:
             typer.echo(line)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from s2lic.errors import ExtraMissingError
 from s2lic.eval import demo
+from s2lic.eval.codecs.base import CodecRow
+from s2lic.eval.codecs.pillow_codecs import JPEG
 
 from .conftest import Result
 
@@ -29,7 +30,7 @@ def test_each_quality_is_a_row_and_two_files(run: Run, photo: Path) -> None:
     assert {path.name for path in Path("shown").iterdir()} == names
     assert int(rows[0][1]) == Path("shown/q10.s2lic").stat().st_size
     with Image.open("shown/side-by-side.png") as view:
-        assert view.size == (3 * 40, 2 * (24 + 20))
+        assert view.size == (4 * 40, 2 * (24 + demo.CAPTION))
 
 
 @pytest.mark.usefixtures("fake_codec")
@@ -38,6 +39,7 @@ def test_the_rows_are_json_for_programs(run: Run, photo: Path) -> None:
     assert [row["quality"] for row in rows] == [10, 90]
     assert rows[0]["bytes"] == Path("demo/q10.s2lic").stat().st_size
     assert rows[0]["ms_ssim"] is None  # the picture is too small for it
+    assert all(rows[1][f"{peer}_{what}"] for peer in ("avif", "jpeg") for what in ("bytes", "psnr"))
 
 
 @pytest.mark.usefixtures("fake_codec")
@@ -60,10 +62,11 @@ def test_quiet_leaves_the_files_alone_to_speak(run: Run, photo: Path) -> None:
 
 
 @pytest.mark.usefixtures("fake_codec")
-def test_the_sample_photograph_is_shown_by_default(run: Run) -> None:
+def test_the_sample_photograph_is_shown_by_default(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "PEERS", (JPEG,))  # AVIF takes seconds here, and is tested on smaller pictures
     result = run("demo", "--qualities", "50")
     assert result.code == 0
-    assert result.out.startswith(b"512 x 600 pixels")
+    assert result.out.startswith(b"768 x 512 pixels")
     ms_ssim = float(result.out.decode().splitlines()[2].split()[4])
     assert 0.9 < ms_ssim < 1
 
@@ -75,16 +78,25 @@ def test_psnr_is_the_formula() -> None:
     assert demo.psnr(black, black) == math.inf
 
 
-def test_the_jpeg_beside_it_is_not_larger_where_it_can_be() -> None:
-    noise = Image.effect_noise((64, 64), 40)
-    assert demo.jpeg_of_size(noise, 2000).size <= 2000
-    assert demo.jpeg_of_size(noise, 1).size > 1
+@pytest.mark.parametrize("row", demo.PEERS, ids=lambda row: row.name)
+def test_the_peers_are_of_the_nearest_size(row: CodecRow) -> None:
+    noise = Image.effect_noise((40, 40), 40)
+    coder = row.open({})
+    sizes = [len(coder.encode(noise, quality)) for quality in range(int(row.scale.low), int(row.scale.high) + 1)]
+    for wanted in (1, 1000, 10**6):
+        assert abs(demo.of_size(row, noise, wanted).size - wanted) == min(abs(size - wanted) for size in sizes)
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.cbook", None)
-    with pytest.raises(ExtraMissingError, match="pip install matplotlib"):
-        demo.sample_photograph()
+def test_a_pillow_without_avif_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "check", lambda feature: feature != "avif")
+    with pytest.raises(ExtraMissingError, match="without libavif"):
+        demo.of_size(demo.PEERS[0], Image.new("RGB", (64, 64)), 100)
+
+
+def test_the_sample_is_packaged_with_its_licence() -> None:
+    assert "CC0" in demo.SAMPLE.with_suffix(".txt").read_text()
+    with Image.open(demo.SAMPLE) as image:
+        assert (image.size, image.mode) == ((768, 512), "RGB")
 
 
 def test_a_file_where_the_folder_should_be_is_refused(run: Run, photo: Path) -> None:
