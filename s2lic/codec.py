@@ -152,8 +152,9 @@ class Codec:
         return decode_all([self.open(data) for data in files], self.jobs, self.done)
 
     def open(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Opened:
-        """The parts of a file, before any symbol is decoded. Raises a BitstreamError, CropRangeError, or UsageError for
-        what is no bytes.
+        """The parts of a file, before any symbol is decoded.
+
+        Raises a BitstreamError, CropRangeError, or UsageError for anything but bytes.
         """
         container = unpack(_bytes(data), Limits(self.max_pixels))
         header = container.header

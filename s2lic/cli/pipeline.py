@@ -36,7 +36,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Stages(Generic[Item, Result]):
-    """`begin` reads and checks, and gives facts if nothing is left to do; `code` takes what several files began with;
+    """The three steps of a file: read, code, write.
+
+    `begin` reads and checks, and gives facts if nothing is left to do; `code` takes what several files began with;
     `end` writes one result, made in so many seconds.
     """
 

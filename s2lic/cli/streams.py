@@ -71,10 +71,12 @@ def say(line: str) -> None:
 
 
 def print_json(result: Mapping[str, object] | Sequence[Mapping[str, object]]) -> None:
+    """Print a result as JSON on stdout."""
     say(json.dumps(result, indent=2))
 
 
 def print_note(line: str, quiet: bool) -> None:
+    """Print one line on stderr, unless `quiet`."""
     if not quiet:
         # A bar that shows takes the place of sys.stderr to keep lines above it; without `file`, echo writes past that.
         typer.echo(one_line(line), file=sys.stderr, err=True)

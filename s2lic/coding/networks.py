@@ -44,7 +44,9 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Networks:
-    """`precision` is that of g_a and g_s, "float32" or "bf16"; "auto" is float32 but for g_s on a CPU that multiplies
+    """g_a, g_s and the entropy model of one set of weights, on a device.
+
+    `precision` is that of g_a and g_s, "float32" or "bf16"; "auto" is float32 but for g_s on a CPU that multiplies
     bfloat16 itself. Symbols never depend on it. Levels are qualities of 0..10000. Raises UsageError for another.
     """
 

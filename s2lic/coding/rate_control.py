@@ -52,7 +52,8 @@ class Trial:
 def target_of(bpp: float | None, size: int | None, psnr: float | None, pixels: tuple[int, int]) -> Target | None:
     """The one target that is given, if any; `pixels` is (width, height).
 
-    Raises UsageError for several, or for none that a file could meet."""
+    Raises UsageError for several, or for none that a file could meet.
+    """
     given = [value for value in (bpp, size, psnr) if value is not None]
     if not given:
         return None

@@ -49,8 +49,9 @@ class Roi:
 
 
 def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
-    """Means over the cells of a picture of `size`: black is level 0, mid-grey 4, white 7; the mask is
-    stretched to it.
+    """Means over the cells of a picture of `size`: black is level 0, mid-grey 4, white 7.
+
+    The mask is stretched to the picture.
     """
     grey = mask.convert("L")
     if grey.size != size:

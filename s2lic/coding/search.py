@@ -139,10 +139,9 @@ def pulled_back(change: Tensor, x_hat: Tensor, y_hat: Tensor) -> Tensor:
 
 
 def worth(levels: Tensor, fineness: Tensor | None, x: Tensor) -> Tensor:
-    """Bits that a squared error of one sample of x (1, 3, H, W) is worth, lambda 255^2 / 3; f^2 as much where steps
-    are f times finer.
+    """Bits that a squared error of one sample of x (1, 3, H, W) is worth, lambda 255^2 / 3.
 
-    fineness: (1, h, w) of all places of y under x.
+    It is f^2 as much where steps are f times finer. fineness: (1, h, w) of all places of y under x.
     """
     plain = (quality_lambda(levels) * 255**2 / 3).to(x).reshape(1, 1, 1, 1)
     if fineness is None:

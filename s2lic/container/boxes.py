@@ -44,8 +44,10 @@ _CHECKSUM_BYTES = 4
 
 @dataclass(frozen=True)
 class Container:
-    """A whole file: the header, the rANS words, the lists of exceptions and of tiles, the boxes of `EXTRAS` by name,
-    and the map of regions.
+    """The parts of a file.
+
+    They are the header, the rANS words, the lists of exceptions and of tiles, the boxes of `EXTRAS` by name, and the
+    map of regions.
     """
 
     header: Header

@@ -135,8 +135,9 @@ def crop_box(crop: tuple[int, int, int, int], whole: Box) -> Box:
 
 
 def layout_of(width: int, height: int, side: int = SIDE) -> Layout:
-    """One stream while that takes no more memory than two tiles of `side` pixels squared, or than a reader has for one
-    stream, then tiles of about `side`.
+    """One stream for a small picture, else tiles of about `side` pixels.
+
+    A picture is small if it has no more pixels than two tiles, or than a reader takes in one stream.
     """
     if width * height <= min(2 * side**2, STREAM_PIXELS):
         return one_stream(width, height)

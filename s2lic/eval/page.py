@@ -24,6 +24,7 @@ def machine(at_a_time: int = 1) -> str:
 
 
 def today() -> str:
+    """The date as YYYY-MM-DD."""
     return dt.date.today().isoformat()
 
 

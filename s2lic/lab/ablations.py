@@ -76,18 +76,22 @@ def no_attention(model: S2LIC) -> None:
 
 
 def no_global(model: S2LIC) -> None:
+    """AC without AG."""
     _contexts(model, lambda acgc, _: acgc.local)  # type: ignore[arg-type,return-value]
 
 
 def no_local(model: S2LIC) -> None:
+    """AG without AC."""
     _contexts(model, lambda acgc, _: acgc.globally)  # type: ignore[arg-type,return-value]
 
 
 def no_context(model: S2LIC) -> None:
+    """Neither AC nor AG."""
     _contexts(model, lambda _, part: Nothing(part.channels))
 
 
 def no_dense(model: S2LIC) -> None:
+    """No dense blocks."""
     model.g_a.dense = model.g_s.dense = nn.Identity()  # type: ignore[assignment]
 
 

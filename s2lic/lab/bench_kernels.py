@@ -96,10 +96,12 @@ def gradients(op: Op, inputs: tuple[Any, ...]) -> Run:
 
 
 def is_real(x: object) -> bool:
+    """Whether it is a tensor of floating-point numbers."""
     return isinstance(x, Tensor) and x.is_floating_point()
 
 
 def as_tuple(out: Any) -> tuple[Any, ...]:
+    """A single output as a tuple of one."""
     return out if isinstance(out, tuple) else (out,)
 
 

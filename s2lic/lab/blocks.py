@@ -57,6 +57,7 @@ def _cost(key: str) -> tuple[int, int]:
 
 
 def all_facts() -> list[BlockFacts]:
+    """The facts of every block, in the order of the table."""
     return [facts(key) for key in block_names()]
 
 

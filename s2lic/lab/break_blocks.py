@@ -118,6 +118,7 @@ def caught(root: Path, row: Break) -> bool:
 
 
 def main() -> int:
+    """Break each mechanism in a copy of the sources; returns 1 if a test did not notice."""
     with tempfile.TemporaryDirectory() as folder:
         root, skip = Path(folder), shutil.ignore_patterns("__pycache__")
         for name in ("s2lic", "tests"):

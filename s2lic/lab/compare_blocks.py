@@ -119,6 +119,7 @@ def _numbers(row: Row) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Train and measure the blocks that are asked for, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--blocks", type=lambda text: text.split(","), default=mixers())

@@ -155,6 +155,7 @@ def ours(config: str, x: Tensor, precision: str) -> list[Subject]:
 
 
 def theirs(name: str, x: Tensor, precision: str) -> list[Subject]:
+    """The training step of one of CompressAI's models in one precision."""
     one = x[:1]
     step, small = Theirs(name, x, PRECISIONS[precision]), Theirs(name, one, PRECISIONS[precision])
     small()  # the first step of a kind also loads what later ones find
@@ -171,6 +172,7 @@ def seconds(subjects: list[Subject]) -> dict[tuple[str, str], float]:
 
 
 def head(unit: str) -> tuple[str, ...]:
+    """The head of the table of steps."""
     return ("step", "kMAC/px", f"float32, {unit}", f"bf16, {unit}", "float32, GMAC/s", "bf16, GMAC/s")
 
 

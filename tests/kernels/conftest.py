@@ -39,6 +39,12 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return None if runs else True
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path in INNER:
+            item.add_marker("gpu")
+
+
 @pytest.fixture
 def device() -> torch.device:
     return torch.device("cpu" if interpreted() else "cuda")

@@ -11,8 +11,7 @@ from s2lic.files import check_output
 
 
 def check_weights(path: Path, force: bool, read: Iterable[Path | None]) -> None:
-    """Refuse early a name that `--model` would not take for a file, one of a file that is read, or one that cannot be
-    written.
+    """Refuse early a name that is no weights file's, that is an input's, or that cannot be written.
 
     Raises OutputFormatError, UsageError, OutputExistsError, OutputPlaceError.
     """

@@ -75,6 +75,7 @@ def forward_kernel(
     FACTOR: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr,
     DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr,
 ):  # fmt: skip
+    """One program per head and block of queries; writes `out` and the logarithm of each softmax sum."""
     head, places, channels = tl.program_id(0).to(tl.int64), height * width, heads * d
     picture, first = head // heads, (head % heads) * d
     n = tl.program_id(1) * QUERIES + tl.arange(0, QUERIES)

@@ -44,6 +44,7 @@ def listed(index, seen, head, first, listing, m, SEEN: tl.constexpr, KEYS: tl.co
 
 @triton.jit
 def logits_of(queries, keys, exists, shown, DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr):
+    """Logits (QUERIES, KEYS): hidden keys get `HIDDEN`, keys beyond the end -inf."""
     logits = tl.where(shown[None, :], dot(queries, tl.trans(keys), DOT, HOW, SUM), HIDDEN)
     return tl.where(exists[None, :], logits, float("-inf"))
 
@@ -54,6 +55,7 @@ def forward_kernel(
     FACTOR: tl.constexpr, SEEN: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr,
     DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr,
 ):  # fmt: skip
+    """One program per head and cell of queries; writes `out` and the logarithm of each softmax sum."""
     program = tl.program_id(0).to(tl.int64)
     head, cell = program // cells, program % cells
     index += (head // heads) * index_b + (head % heads) * index_h + cell * listing
@@ -158,6 +160,7 @@ def grid(q: Tensor) -> tuple[int, int]:
 
 
 def queries_of(q: Tensor) -> int:
+    """How many queries one program takes."""
     return min(QUERIES, max(int(triton.next_power_of_2(q.shape[3])), SIDE_MIN))
 
 
@@ -168,6 +171,7 @@ def sizes(q: Tensor, k: Tensor, index: Tensor) -> tuple[int, ...]:
 
 
 def heads_step(index: Tensor) -> int:
+    """The step in `index` from head to head; 0 if all heads share a list."""
     return 0 if index.shape[1] == 1 else index.stride(1)
 
 

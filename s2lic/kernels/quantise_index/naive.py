@@ -70,15 +70,18 @@ def sound(sigma: Tensor) -> Tensor:
 
 
 def check_dtype(sigma: Tensor) -> None:
+    """Raises UsageError unless the scales are float64."""
     if sigma.dtype != torch.float64:
         raise UsageError(f"scales choose their rows in float64, not {sigma.dtype}")
 
 
 def check_scales(unsound: bool) -> None:
+    """Raises ArithmeticFaultError if a scale is unsound."""
     if unsound:
         raise ArithmeticFaultError("the network gave a scale that is not finite and positive")
 
 
 def check_symbols(beyond: bool) -> None:
+    """Raises ArithmeticFaultError if a symbol is beyond 16 bits."""
     if beyond:
         raise ArithmeticFaultError("a symbol does not fit 16 bits: the network gave far too much")

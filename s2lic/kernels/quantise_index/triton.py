@@ -63,6 +63,7 @@ def rows_kernel(
 def symbols_kernel(
     residual, symbols, beyond, count, places, channels, stride_b, stride_p, stride_c, BLOCK: tl.constexpr
 ):  # fmt: skip
+    """Round `residual` to int16 `symbols`; an entry of `beyond` becomes 1 if a symbol of its block does not fit."""
     block = tl.program_id(0).to(tl.int64)
     at = block * BLOCK + tl.arange(0, BLOCK)
     inside = at < count

@@ -86,6 +86,7 @@ def forward_kernel(
     TOKENS: tl.constexpr, WIDTH: tl.constexpr, MASKED: tl.constexpr, SIGMOID: tl.constexpr,
     DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr,
 ):  # fmt: skip
+    """One program per window and head; writes `out`."""
     window, head = (tl.program_id(0) // heads).to(tl.int64), tl.program_id(0) % heads
     at, inside = tokens_at(q, window, head, q_w, q_h, q_n, n, d, TOKENS, WIDTH)
     queries, _ = unit(tl.load(at, mask=inside, other=0.0).to(SUM))

@@ -25,8 +25,10 @@ TEMPERATURE = 1 / 0.24
 
 @lru_cache(maxsize=64)
 def offsets(size: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The distinct offsets along an axis from places to middles of pooled cells, log-spaced; which of them each of
-    (size, cells) has. Cells are those of torch's adaptive pooling."""
+    """The distinct offsets along an axis from places to middles of pooled cells, log-spaced.
+
+    Also which of them each of (size, cells) has. Cells are those of torch's adaptive pooling.
+    """
     middles = [(i * size // cells + -(-(i + 1) * size // cells) - 1) / 2 for i in range(cells)]
     apart = np.subtract.outer(np.arange(size), middles)
     distinct, index = np.unique(apart, return_inverse=True)

@@ -25,6 +25,8 @@ COLUMN = (
 
 BD_ROWS = "#bd-table tbody tr"
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def browser(evaluation: Evaluation, views: list[View], out: Path) -> Iterator[Chrome]:
