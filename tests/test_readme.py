@@ -13,6 +13,19 @@ from tests.pages import blocks, run, waves
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+# The rows of the table of results, and those of docs/results.md that they are taken from.
+RESULTS = {
+    "*S2LIC, the paper*": "S2LIC (paper), published",
+    "*mbt2018-mean*": "mbt2018-mean, published",
+    "**s2lic `nano`**": "**s2lic**",
+    "AVIF (libavif, speed 4)": "**AVIF**",
+    "HEIC (x265)": "**HEIC**",
+    "JPEG 2000": "**JPEG 2000**",
+    "WebP": "**WebP**",
+    "JPEG XL": "**JPEG XL**",
+    "JPEG": "**JPEG**",
+}
+HEADS = ("BD-rate by PSNR", "BD-rate by MS-SSIM", "Bits")
 USE = README.partition("\n## Use\n")[2].partition("\n## ")[0]
 
 
@@ -66,16 +79,26 @@ def test_the_readme_has_at_most_900_words() -> None:
 
 def test_the_results_are_those_of_the_shipped_weights() -> None:
     shipped = manifest.by_config(manifest.DEFAULT_MODEL)
+    kodak = shipped.rd["kodak"]
+    figures = [f"{kodak['bpp_at_db'][level]:.3f}" for level in ("30", "34")]
     assert f"`{shipped.model_id.hex()}`" in README
-    rate = shipped.rd["kodak"]
-    assert [f"{rate['bpp_at_db'][level]:.3f}" for level in ("30", "34")] == our_cells()[:2]
-    assert our_cells()[2] == f"{rate['bd_rate_percent']['vtm']:+.1f} %"
+    assert cells(README, "**s2lic `nano`**")[:3] == [*figures, f"{kodak['bd_rate_percent']['vtm']:+.1f} %"]
 
 
-def our_cells() -> list[str]:
-    """The figures of the row of `nano` in the table of results."""
-    (row,) = re.findall(r"^\| \*\*s2lic `nano`\*\* \| (.*) \|$", README, re.MULTILINE)
-    return row.split(" | ")
+@pytest.mark.parametrize(("label", "codec"), RESULTS.items())
+def test_a_row_of_the_results_is_that_of_their_page(label: str, codec: str) -> None:
+    parts = re.split(r"^## ", (ROOT / "docs" / "results.md").read_text(), flags=re.MULTILINE)
+    psnr, ms_ssim, rates = (next(part for part in parts if part.startswith(head)) for head in HEADS)
+    at_30, at_34, by_psnr, by_ms_ssim = cells(README, label)
+    assert [at_30, at_34] == [cells(rates, codec)[1], cells(rates, codec)[3]]
+    assert cells(psnr, codec)[0].startswith(by_psnr)
+    assert by_ms_ssim == (cells(ms_ssim, codec)[0] if codec in ms_ssim else "not published")
+
+
+def cells(page: str, label: str) -> list[str]:
+    """The cells behind the first of the row that begins with `label`."""
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {label} |")]
+    return [cell.strip() for cell in row.strip("|").split("|")[1:]]
 
 
 def test_links_to_files_of_the_repository_lead_somewhere() -> None:
