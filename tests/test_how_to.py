@@ -28,6 +28,7 @@ def folder_with_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("name", PAGES)
+@pytest.mark.slow
 def test_the_examples_of_a_page_run_in_its_order(name: str) -> None:
     found = [(language, code) for language, code in blocks((FOLDER / name).read_text()) if language != "text"]
     assert found

@@ -22,6 +22,8 @@ from s2lic.kernels.precision import precision  # noqa: E402
 from s2lic.kernels.quantise_index import triton as quantise_index  # noqa: E402
 from s2lic.kernels.window_attention import triton as window_attention  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 MODULES = (deformable_attention, listed_attention, quantise_index, window_attention)
 CUDA = [GPUTarget("cuda", 80, 32), GPUTarget("cuda", 90, 32)]
 

@@ -11,6 +11,8 @@ import torch
 
 from tests.kernels.conftest import HERE, INNER
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton has no wheels for this system")
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels run on the GPU instead")

@@ -41,6 +41,7 @@ def views(name: str) -> Tensor:
 
 
 @pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.slow
 def test_what_one_setting_encodes_every_other_decodes_alike(name: str) -> None:
     report, settings = Report(), all_settings()
     compare(MODEL, views(name), LEVELS, [(setting, settings) for setting in settings], report)
@@ -149,6 +150,7 @@ def test_noise_on_every_layer_moves_no_symbol(stage: Stage, seed: int) -> None:
     assert 0 < (y_hat - expected).abs().max() < 1e-9
 
 
+@pytest.mark.slow
 def test_a_folder_is_checked_and_one_without_pictures_is_an_error(tmp_path: Path) -> None:
     words = [sys.executable, str(SCRIPT), str(tmp_path), "--model", str(MODEL), "--qualities", "50"]
     env = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}

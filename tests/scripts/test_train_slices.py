@@ -16,6 +16,8 @@ from PIL import Image
 
 from s2lic.train.checkpoint import read_parts
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

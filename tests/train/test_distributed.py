@@ -56,6 +56,7 @@ def course(out: Path, world: int) -> list[float]:
     return losses
 
 
+@pytest.mark.slow
 def test_two_processes_follow_the_loss_of_one_with_the_whole_batch(tmp_path: Path) -> None:
     alone, shared = course(tmp_path / "one", 1), course(tmp_path / "two", 2)
     assert len(alone) == STEPS
