@@ -1,4 +1,9 @@
-"""What a configuration costs: parameters and multiply-accumulates a pixel, part by part."""
+"""What a configuration costs: parameters and multiply-accumulates a pixel, part by part.
+
+Torch's flop counter counts matrix products and convolutions. Gathers, sorts, FFTs and element-wise work cost nothing.
+It does not see into Triton kernels, so everything is counted on CPU or fake tensors, where each operation of `kernels`
+runs its plain torch version.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +60,8 @@ def cost(config: str) -> Cost:
 
 
 def count(make: Callable[[], S2LIC]) -> Cost:
-    """Counted on one picture of 768 x 512 by torch's flop counter, which sees products and convolutions only."""
-    with _without_data():
+    """The cost of the model that `make` builds, on one picture of 768 x 512."""
+    with without_data():
         model = make().eval()
         flops = _flops(model)
     parts = {part: model.get_submodule(path) for part, path in PARTS.items()}
@@ -76,13 +81,21 @@ def _flops(model: S2LIC) -> dict[str, int]:
     return {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
 
 
+def macs(forward: Callable[[], object]) -> int:
+    """Multiply-accumulates of one call, half of its floating-point operations."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        forward()
+    return counter.get_total_flops() // 2
+
+
 def _parameters(part: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in part.parameters())
 
 
 @contextmanager
-def _without_data() -> Iterator[None]:
-    """Tensors that have shapes only. Window masks are cached by size, and these must not stay in the cache."""
+def without_data() -> Iterator[None]:
+    """Makes all tensors fake: shapes without data. The cache of window masks is cleared, so that no fake mask stays."""
     mask.cache_clear()
     try:
         with FakeTensorMode():

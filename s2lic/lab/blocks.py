@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import torch
 
+from s2lic.eval.complexity import macs, without_data
 from s2lic.transform.blocks import block_names, block_row, create_block
 from s2lic.transform.blocks.registry import WRAPPED
 from s2lic.transform.blocks.tools import TOOLS
+from s2lic.transform.context import CONDITION_WIDTH, Context, apply
 
 # Stride 8 of a picture of 768 x 512, at the width of the published model.
 DIM, HEADS, HEIGHT, WIDTH = 192, 8, 64, 96
@@ -42,18 +45,20 @@ class BlockFacts:
 
 def facts(key: str) -> BlockFacts:
     """The facts of one block; of a wrapper, what it adds. Raises UnknownBlockError."""
-    row, (count, macs) = block_row(key), _cost(key)
+    row, (parameters, products) = block_row(key), _cost(key)
     if row.kind == "wrapper":
-        count, macs = count - _cost(WRAPPED)[0], macs - _cost(WRAPPED)[1]
+        parameters, products = parameters - _cost(WRAPPED)[0], products - _cost(WRAPPED)[1]
     shown = (row.key, row.paper, row.kind, row.selection, row.field, row.needs_cond, row.whole_map)
-    return BlockFacts(*shown, count, macs / HEIGHT / WIDTH / 1000, row.options)
+    return BlockFacts(*shown, parameters, products / HEIGHT / WIDTH / 1000, row.options)
 
 
+@cache
 def _cost(key: str) -> tuple[int, int]:
-    with torch.device("meta"):
-        net = create_block(key, DIM, HEADS)
-    macs: int = net.macs(HEIGHT, WIDTH)  # type: ignore[operator]
-    return sum(p.numel() for p in net.parameters()), macs
+    """Parameters, and multiply-accumulates of one map."""
+    with without_data():
+        net = create_block(key, DIM, HEADS).eval()
+        x, context = torch.zeros(1, DIM, HEIGHT, WIDTH), Context(condition=torch.zeros(1, CONDITION_WIDTH))
+        return sum(p.numel() for p in net.parameters()), macs(lambda: apply(net, x, context))
 
 
 def all_facts() -> list[BlockFacts]:

@@ -25,8 +25,8 @@ from typing import Annotated
 import torch
 import typer
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from s2lic.eval.complexity import macs
 from s2lic.eval.page import machine, put_into_page, table
 from s2lic.files import write_atomically
 from s2lic.runtime import DeviceName, pick_device
@@ -138,10 +138,7 @@ def now(device: torch.device) -> float:
 
 def kmac(forward: Callable[[], object], pixels: int) -> float:
     """Thousand multiply-accumulates a pixel of a forward pass."""
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        forward()
-    return counter.get_total_flops() / 2 / 1000 / pixels
+    return macs(forward) / 1000 / pixels
 
 
 def ours(config: str, x: Tensor, precision: str) -> list[Subject]:

@@ -73,9 +73,3 @@ class Boundary(nn.Module):
         alike = F.cosine_similarity(before, after, dim=-1).unsqueeze(-1)
         features = torch.cat([before, after, (before - after).abs(), before * after, alike], dim=-1)
         return self.fc2(F.relu(self.fc1(features))).squeeze(-1)  # type: ignore[no-any-return]
-
-    def macs(self, count: int) -> int:
-        """Of so many tokens; keys are projected once, not for every gap that they are beside."""
-        mixing = 2 * SPAN * self.proj.weight.numel() + 2 * (2 * SPAN) ** 2 * self.dim
-        layers = self.fc1.weight.numel() + self.fc2.weight.numel()
-        return self.qkv.weight.numel() * count + (mixing + layers) * (count - 1)

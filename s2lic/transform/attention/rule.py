@@ -29,10 +29,6 @@ class Rule(nn.Module, ABC):
         out: Tensor = self(*cosines(q, k, scale), v, masked(bias, mask))
         return out
 
-    def macs(self, windows: int, queries: int, keys: int, dim: int) -> int:
-        """Of all windows with so many queries and keys each."""
-        return 2 * windows * queries * keys * dim
-
 
 class Softmax(Rule):
     """softmax(q k + bias) v."""

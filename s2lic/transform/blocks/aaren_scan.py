@@ -67,10 +67,6 @@ class AarenScan(nn.Module):
             out[:, part] = _along(logits[:, part], v[:, part], direction // 2 == 1, direction % 2 == 1)
         return out
 
-    def macs(self, height: int, width: int) -> int:
-        """Of the projections and logits; the states themselves are element-wise."""
-        return (3 * self.proj.weight.numel() + self.query.numel()) * height * width
-
 
 def _along(logits: Tensor, v: Tensor, columns: bool, back: bool) -> Tensor:
     if columns:

@@ -54,10 +54,6 @@ class FarBias(nn.Module):
         pairs = table[row[:, None, :, None], col[None, :, None, :]]  # (H, W, rows, cols, heads)
         return pairs.permute(4, 0, 1, 2, 3).flatten(3).flatten(1, 2)  # type: ignore[no-any-return]
 
-    def macs(self, height: int, width: int, pool: tuple[int, int]) -> int:
-        distinct = len(offsets(height, pool[0])[0]) * len(offsets(width, pool[1])[0])
-        return distinct * (self.fc1.weight.numel() + self.fc2.weight.numel())
-
 
 class AggAttention(nn.Module):
     """Cosine attention to 3x3 neighbours and to at most 8x8 pooled cells of the map, (B, C, H, W).
@@ -119,11 +115,6 @@ class AggAttention(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         """(B, n, ..., C) -> (B, heads, n, ..., d)."""
         return x.unflatten(-1, (self.heads, -1)).movedim(-2, 1)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        pool = min(POOL, height), min(POOL, width)
-        a_place = 5 * self.dim**2 + 2 * (NEAR + math.prod(pool)) * self.dim + NEAR * self.dim
-        return a_place * height * width + 2 * self.dim**2 * math.prod(pool) + self.far_bias.macs(height, width, pool)
 
 
 def _pool(x: Tensor) -> tuple[int, int]:

@@ -45,10 +45,6 @@ class LongFilter(nn.Module):
             out = fft_convolution(x.to(self.decay.dtype), self.kernel(x.shape[2], x.shape[3]))
         return out + self.bias[:, None, None]
 
-    def macs(self, height: int, width: int) -> int:
-        """Of the kernel; the transforms are not products of matrices."""
-        return (2 * height - 1) * (2 * width - 1) * (self.fc1.weight.numel() + self.fc2.weight.numel())
-
 
 class BaseConv(nn.Module):
     """(W x + b1) * (h conv x + b2) on (B, C, H, W): a product of two linear maps, and no other nonlinearity.
@@ -63,9 +59,3 @@ class BaseConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) * self.conv(x)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        mixing = self.linear.weight.numel() * height * width
-        if isinstance(self.conv, LongFilter):
-            return mixing + self.conv.macs(height, width)
-        return mixing + self.conv.weight.numel() * height * width

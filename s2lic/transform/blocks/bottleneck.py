@@ -23,6 +23,3 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.widen(F.gelu(self.spread(F.gelu(self.narrow(x))))).add_(x)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        return sum(conv.weight.numel() for conv in (self.narrow, self.spread, self.widen)) * height * width

@@ -25,7 +25,3 @@ class ConvGlu(nn.Module):
         gate, value = self.fc1(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).chunk(2, dim=1)
         gated: Tensor = F.gelu(self.conv(gate)) * value
         return self.fc2(gated.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        weights = self.fc1.weight.numel() + self.conv.weight.numel() + self.fc2.weight.numel()
-        return weights * height * width

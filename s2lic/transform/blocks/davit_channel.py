@@ -51,7 +51,3 @@ class DavitChannel(nn.Module):
             if self.log_scale is None:
                 return channel_attention(q, k / math.sqrt(k.shape[-1]), v)
             return channel_attention(q, F.normalize(k, dim=-2) * self.log_scale.exp(), F.normalize(v, dim=-2))
-
-    def macs(self, height: int, width: int) -> int:
-        positions = 0 if self.before is None else 18 * self.dim
-        return (4 * self.dim**2 + 2 * self.dim**2 // self.heads + positions) * height * width

@@ -42,12 +42,6 @@ class DavitWindow(nn.Module):
         out = merge(self.proj(join_heads(out)), grid).permute(0, 3, 1, 2)
         return out if self.after is None else out + self.after(out)  # type: ignore[no-any-return]
 
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map, the padding's among them."""
-        tokens, n = math.prod(Grid(height, width, self.window, 0).padded), self.window**2
-        positions = 0 if self.before is None else 18 * self.dim * height * width
-        return 4 * self.dim**2 * tokens + self.rule.macs(tokens // n, n, n, self.dim) + positions
-
 
 class DavitDual(nn.Module):
     """The change that x + window(x), then + channel(of that), makes to x, (B, C, H, W)."""
@@ -68,6 +62,3 @@ class DavitDual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         near = self.near(x)
         return near + self.channel(x + near)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        return self.near.macs(height, width) + self.channel.macs(height, width)

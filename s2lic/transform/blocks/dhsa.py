@@ -140,12 +140,3 @@ class Dhsa(nn.Module):
         by_token = by_token.masked_fill(own, -torch.inf)
         found = best(by_token, count)
         return found.masked_fill(by_token.gather(2, found) == -torch.inf, -1)
-
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map, with the last block's padding."""
-        places = height * width
-        blocks = -(-places // BLOCK)
-        keys = BLOCK + min(self.budget, max(0, places - (places - 1) % BLOCK - 1))
-        choice = blocks * -(-places // CHUNK) * self.dim
-        boundary = 0 if self.boundary is None else self.boundary.macs(places)
-        return 4 * self.dim**2 * places + 2 * blocks * BLOCK * keys * self.dim + choice + boundary

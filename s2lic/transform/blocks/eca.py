@@ -31,6 +31,3 @@ class Eca(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.gate(x)
-
-    def macs(self, height: int, width: int) -> int:
-        return self.dim * self.conv.weight.numel()

@@ -32,7 +32,3 @@ class GatedCnn(nn.Module):
             mixed = self.conv(mixed.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         gated = F.gelu(gate) * torch.cat([plain, mixed], dim=-1)
         return x + self.fc2(gated).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        weights = self.fc1.weight.numel() + 49 * self.sizes[2] + self.fc2.weight.numel()
-        return weights * height * width

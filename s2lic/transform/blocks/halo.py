@@ -73,10 +73,3 @@ class Halo(nn.Module):
     @staticmethod
     def _looked_up(logits: Tensor, index: Tensor) -> Tensor:
         return logits.gather(-1, index.expand(*logits.shape[:-1], -1))
-
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map: keys and values before they are repeated, queries of padding among the rest."""
-        tokens, n = math.prod(Grid(height, width, self.window, 0).padded), self.window**2
-        a_query = self.dim**2 + 2 * (2 * self.reach - 1) * self.dim
-        attention = self.rule.macs(tokens // n, n, self.reach**2, self.dim)
-        return 3 * self.dim**2 * height * width + a_query * tokens + attention

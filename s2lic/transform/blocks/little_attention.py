@@ -24,6 +24,3 @@ class LittleAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * 2 * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3))))))[:, :, None, None]
-
-    def macs(self, height: int, width: int) -> int:
-        return self.fc1.weight.numel() + self.fc2.weight.numel()

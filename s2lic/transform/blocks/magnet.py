@@ -32,9 +32,6 @@ class Magnets(Rule):
         magnets = q @ F.normalize(self.keys, dim=-1).transpose(-2, -1) + BIAS_MAX / 2
         return magnet_attention(q @ k.transpose(-2, -1) + bias, magnets, v)
 
-    def macs(self, windows: int, queries: int, keys: int, dim: int) -> int:
-        return super().macs(windows, queries, keys, dim) + windows * queries * self.keys.shape[1] * dim
-
 
 def magnet(dim: int, heads: int, window: int, shift: int = 0, count: int = MAGNETS) -> WindowAttention:
     """SwinV2's windows and cosines with `count` magnets a head, (B, C, H, W)."""

@@ -16,6 +16,3 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(F.gelu(self.fc1(x.permute(0, 2, 3, 1)))).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        return 2 * self.fc1.weight.numel() * height * width

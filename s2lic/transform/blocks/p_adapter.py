@@ -61,8 +61,3 @@ class PAdapter(Rule):
             moved = p_laplacian(weights.to(p.dtype), queries.to(p.dtype), values.to(p.dtype), p, mu)
         change = own.up(F.gelu(own.gate(join_heads(out))) * join_heads(moved))
         return out + split_heads(change, self.heads)
-
-    def macs(self, windows: int, queries: int, keys: int, dim: int) -> int:
-        hidden = self.adapter.down.out_features
-        layers = windows * (3 * queries + keys) * dim * hidden
-        return super().macs(windows, queries, keys, dim + hidden) + layers

@@ -75,11 +75,3 @@ class PointerCopy(nn.Module):
 
     def _pooled(self, height: int, width: int) -> tuple[int, int]:
         return min(self.pool, height), min(self.pool, width)
-
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map as it is coded; the tangents, places * candidates * width of them, are none."""
-        padded, (rows, cols) = Grid(height, width, self.window, 0).padded, self._pooled(height, width)
-        places, hidden = padded[0] * padded[1], self.pointer.score.in_features
-        asked = places + places // self.window**2 * rows * cols
-        pairs = places * (self.window**2 + rows * cols)
-        return (places + asked) * self.dim * hidden + pairs * hidden + self.dim**2 * height * width

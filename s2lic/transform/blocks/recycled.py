@@ -110,11 +110,3 @@ class Recycled(nn.Module):
         kept[INDEX] = kept[INDEX].index_copy(0, rows, index)
         kept[QUERIES] = kept[QUERIES].index_copy(0, rows, q[rows])
         return out.index_copy(0, rows, fresh)
-
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map, the padding's among them: of a full step, or of one that reuses what was kept."""
-        places, size = height * width, self.window**2
-        padded = Grid(height, width, self.window, 0).padded
-        others = places_outside(Grid(height, width, self.window, 0))
-        keys = places if self.planned_full else size + min(self.keys, others)
-        return 4 * self.dim**2 * places + 2 * padded[0] * padded[1] * keys * self.dim

@@ -208,7 +208,7 @@ def options_of(key: str) -> dict[str, object]:
 
 
 def create_block(key: str, dim: int, heads: int = 1, window: int = 8, wrap: str = "", **options: object) -> nn.Module:
-    """A module from (B, dim, H, W) to the same shape, for any H and W, with `macs(H, W)`.
+    """A module from (B, dim, H, W) to the same shape, for any H and W.
 
     A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. `wrap` is the wrapper of a
     mixer with softmax attention; a wrapper alone comes around `swinv2`. Options stand in the key, those of the row, or

@@ -21,6 +21,3 @@ class ResidualPair(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.second(F.gelu(self.first(x))).add_(x)  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        return (self.first.weight.numel() + self.second.weight.numel()) * height * width

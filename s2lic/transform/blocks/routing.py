@@ -130,11 +130,3 @@ class Routing(nn.Module):
             self.centroids.copy_(moved(self.centroids, tokens, self.decay))
         if context is not None:
             context.losses.append(COMMITMENT * (tokens - target).square().mean())
-
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map; a cluster has its full number of tokens at every size."""
-        places, width_of_cluster = height * width, -(-height * width // self.clusters)
-        padded = Grid(height, width, self.window, 0).padded
-        local = padded[0] * padded[1] * self.window**2 * self.dim
-        routed = places * self.clusters * self.dim + self.clusters * width_of_cluster**2 * self.dim
-        return 4 * self.dim**2 * places + local + routed

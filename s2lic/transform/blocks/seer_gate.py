@@ -114,12 +114,3 @@ class SeerGate(nn.Module):
         targets = tile_targets(tiles.to(scores.dtype), seen)
         apart = torch.special.xlogy(targets, targets) - targets * torch.log_softmax(scores, dim=-1)
         return apart.sum(-1).mean()  # type: ignore[no-any-return]
-
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map as it is coded, the padding's among them."""
-        padded = Grid(height, width, self.window, 0).padded
-        places, size = padded[0] * padded[1], self.window**2
-        cells = places // size
-        keys = min(self.top, cells) * size
-        gate = cells * (self.q_gate.numel() + self.k_gate.numel()) + cells**2 * self.q_gate.shape[2] * self.heads
-        return 3 * self.dim**2 * height * width + self.dim**2 * places + 2 * keys * self.dim * places + gate

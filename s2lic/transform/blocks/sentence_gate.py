@@ -56,7 +56,3 @@ class SentenceGate(nn.Module):
         """(B, E) -> (B, C), 1 on average."""
         logits = self.fc2(F.relu(self.norm(self.fc1(known))))
         return torch.softmax(logits, dim=1) * logits.shape[1] if self.softmax else 2 * torch.sigmoid(logits)
-
-    def macs(self, height: int, width: int) -> int:
-        """Those of a picture, whatever its size."""
-        return self.fc1.weight.numel() + self.fc2.weight.numel()

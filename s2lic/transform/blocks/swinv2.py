@@ -49,9 +49,6 @@ class PositionBias(nn.Module):
         table = self.fc2(F.relu(self.fc1(self.offsets.to(self.fc1.weight.dtype))))
         return BIAS_MAX * torch.sigmoid(table.flatten(0, 1)[self.index].permute(2, 0, 1))
 
-    def macs(self) -> int:
-        return self.offsets.shape[0] ** 2 * (self.fc1.weight.numel() + self.fc2.weight.numel())
-
 
 class WindowAttention(nn.Module):
     """Multi-head cosine attention inside windows; (B, C, H, W) -> the same at any H, W.
@@ -83,8 +80,3 @@ class WindowAttention(nn.Module):
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         q, k, v = F.linear(tokens, self.qkv.weight, bias).chunk(3, dim=-1)
         return split_heads(q, self.heads), split_heads(k, self.heads), split_heads(v, self.heads)
-
-    def macs(self, height: int, width: int) -> int:
-        """Products of one map, the padding's and those of the position bias among them."""
-        tokens, n = math.prod(Grid(height, width, self.window, self.shift).padded), self.window**2
-        return 4 * self.dim**2 * tokens + self.rule.macs(tokens // n, n, n, self.dim) + self.bias.macs()

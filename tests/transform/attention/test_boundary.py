@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from s2lic.transform.attention.boundary import LOGIT_MIN, Boundary, focal_loss, labels
 from s2lic.transform.blocks.dhsa import LEARNED_APART, Dhsa
@@ -89,15 +88,11 @@ def test_the_loss_weighs_cross_entropy_by_the_square_of_the_disagreement() -> No
 
 @every_size
 @torch.no_grad()
-def test_a_block_with_learned_boundaries_keeps_the_shape_repeats_itself_and_counts_its_products(
-    height: int, width: int
-) -> None:
+def test_a_block_with_learned_boundaries_keeps_the_shape_and_repeats_itself(height: int, width: int) -> None:
     net, x = dhsa(budget=40), draw(2, 16, height, width)
-    with FlopCounterMode(display=False) as counter:
-        out = net(x)
+    out = net(x)
     assert out.shape == x.shape
     assert torch.equal(net(x), out)
-    assert 2 * 2 * net.macs(height, width) == counter.get_total_flops()
     torch.testing.assert_close(net(torch.cat([-x[:1], x[1:]]))[1], out[1], rtol=0, atol=1e-10)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from s2lic.eval.complexity import macs
 from s2lic.transform.blocks.base_conv import LongFilter, fft_convolution
 from tests.references.blocks import box, draw, felt, made
 
@@ -52,4 +53,4 @@ def test_a_long_filter_is_the_same_at_every_size_of_the_map() -> None:
 @torch.no_grad()
 def test_macs_of_the_long_one_are_those_of_its_filter() -> None:
     net = made("base_conv", long=True)
-    assert net.macs(5, 7) == 16 * 16 * 35 + 9 * 13 * (2 * 16 + 16 * 16)
+    assert macs(lambda: net(draw(1, 16, 5, 7))) == 16 * 16 * 35 + 9 * 13 * (2 * 16 + 16 * 16)

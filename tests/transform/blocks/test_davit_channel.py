@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from s2lic.eval.complexity import macs
 from s2lic.transform.blocks.davit_channel import channel_attention
 from tests.references.blocks import draw, made, permuted
 
@@ -52,4 +53,4 @@ def test_attention_equals_loops_over_channels() -> None:
 
 def test_macs_grow_with_the_map_and_no_faster() -> None:
     net = made("davit_channel")
-    assert net.macs(20, 30) == 600 * net.macs(1, 1)
+    assert macs(lambda: net(draw(1, 16, 20, 30))) == 600 * macs(lambda: net(draw(1, 16, 1, 1)))

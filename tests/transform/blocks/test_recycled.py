@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from s2lic.eval.complexity import macs
 from s2lic.transform.attention.heads import split_heads
 from s2lic.transform.blocks.recycled import INDEX, Recycled, own_places
 from s2lic.transform.config import TransformRow
@@ -126,6 +127,7 @@ def test_between_them_a_picture_refreshes_when_its_own_queries_have_turned() -> 
 
 @torch.no_grad()
 def test_a_later_step_costs_its_list_and_not_the_map() -> None:
-    later = recycled(step=1, keys=20)
-    assert later.macs(13, 9) == 4 * 16**2 * 117 + 2 * 16 * 12 * (16 + 20) * 16
-    assert recycled().macs(13, 9) == 4 * 16**2 * 117 + 2 * 16 * 12 * 117 * 16
+    x, context = draw(1, 16, 13, 9), Context()
+    first, later = recycled(keys=20), recycled(step=1, keys=20)
+    assert macs(lambda: first(x, context)) == 4 * 16**2 * 117 + 2 * 16 * 12 * 117 * 16
+    assert macs(lambda: later(x, context)) == 4 * 16**2 * 117 + 2 * 16 * 12 * (16 + 20) * 16
