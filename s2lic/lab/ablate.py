@@ -92,7 +92,7 @@ class Trial(Run):
             while (done := plan.progress(self.step, self.minutes)) < 1:
                 self.advance(learning_rate(plan.lr, self.step, done, plan.warmup, plan.decay_from, plan.decay))
                 self.minutes = (time.process_time() - began) / 60
-        self.model.load_state_dict(self.average.weights)
+        self.model.load_state_dict(self.average.module.state_dict())
 
 
 def made(row: Ablation, seed: int = 0) -> S2LIC:

@@ -38,7 +38,7 @@ def stations(run: Ours) -> list[Station]:
         Station("backward", torch.Tensor, "backward"),
         Station("clipping", torch.nn.utils, "clip_grad_norm_"),
         Station("SOAP and AdamW", run.optimiser, "step"),
-        Station("averaging the weights", run.average, "update"),
+        Station("averaging the weights", run.average, "update_parameters"),
         Station("loss and rest", run, "advance"),
     ]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError, WeightsError
 from s2lic.files import make_folder, write_atomically
@@ -20,22 +21,24 @@ from s2lic.files import make_folder, write_atomically
 EMA_DECAY = 0.995  # an average over about the last 1 / (1 - 0.995) = 200 steps
 
 
-class Average:
-    """Exponential moving average of a model's weights, short at the start so that it forgets the start."""
+def averaged(model: nn.Module) -> AveragedModel:
+    """A copy of the model whose weights and buffers are moving averages of those of `model`.
 
-    def __init__(self, model: nn.Module) -> None:
-        self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+    `update_parameters(model)` moves it. The average is short at the start, so that it forgets the start.
+    """
+    return AveragedModel(model, multi_avg_fn=_move, use_buffers=True)
 
-    def load(self, weights: dict[str, Tensor]) -> None:
-        """Goes on from these, on the devices and in the types of its own."""
-        self.weights = {k: v.to(self.weights[k]) for k, v in weights.items()}
 
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Moves towards the model's weights as they are after so many steps."""
-        keep = min(EMA_DECAY, (1 + step) / (10 + step))
-        now = model.state_dict()
-        torch._foreach_lerp_(list(self.weights.values()), [now[k] for k in self.weights], 1 - keep)
+def resume_average(average: AveragedModel, weights: dict[str, Tensor], updates: int) -> None:
+    """Goes on from `weights`, which are the average of so many updates."""
+    average.module.load_state_dict(weights)
+    average.n_averaged.fill_(updates)
+
+
+def _move(average: list[Tensor], now: list[Tensor], updates: Tensor | int) -> None:
+    if average[0].is_floating_point():  # tables of indices are constants
+        count = int(updates)
+        get_ema_multi_avg_fn(min(EMA_DECAY, (2 + count) / (11 + count)))(average, now, updates)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ class Run:
         self.model.entropy.uniform_like = ranks.uniform_like
         freeze(self.model, stage(plan.stage))
         self.optimiser = optimiser(plan.optimiser, self.model, plan.lr)
-        self.average = checkpoint.Average(self.model)
+        self.average = checkpoint.averaged(self.model)
         if self.path.exists():
             self._resume()
         self.network = self._network()
@@ -124,7 +124,7 @@ class Run:
 
     def _take_over(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        self.average.load(state["average"])
+        checkpoint.resume_average(self.average, state["average"], state["step"])
         self.step, self.minutes = state["step"], state["minutes"]
         if self.plan.stage == ADAPTER_STAGE:
             self.tables = state.get("tables", {})
@@ -148,7 +148,7 @@ class Run:
                 "config": self.plan.config,
                 "stage": self.plan.stage,
                 "model": self.model.state_dict(),
-                "average": self.average.weights,
+                "average": self.average.module.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "step": self.step,
                 "fresh": self.fresh,
@@ -204,7 +204,7 @@ class Run:
         told = {k: self.ranks.mean(v.detach()).item() for k, v in parts.items()}
         if self.guard.accepts(told["loss"], norm.item()):
             self.optimiser.step()
-            self.average.update(self.model, self.step + 1)
+            self.average.update_parameters(self.model)
         self.step += 1
         return told
 

@@ -133,7 +133,8 @@ def test_a_trial_ends_by_the_processor_s_clock(photos: Photos, monkeypatch: pyte
     trial = Trial(TINY, 0.5, photos, SIZES)
     trial.train()
     assert (trial.step, trial.minutes) == (5, 0.5)
-    assert all(torch.equal(v, trial.average.weights[k]) for k, v in trial.model.state_dict().items())
+    average = trial.average.module.state_dict()
+    assert all(torch.equal(v, average[k]) for k, v in trial.model.state_dict().items())
 
 
 def test_a_row_without_the_head_start_begins_at_random(photos: Photos) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from s2lic.errors import OutputPlaceError, OutputUnwritableError, WeightsError
 from s2lic.train import checkpoint
-from s2lic.train.checkpoint import EMA_DECAY, INDEX, Average, read_parts, slim, widen, write_parts
+from s2lic.train.checkpoint import EMA_DECAY, INDEX, averaged, read_parts, resume_average, slim, widen, write_parts
 
 
 def with_weight(value: float) -> nn.Linear:
@@ -22,19 +22,31 @@ def with_weight(value: float) -> nn.Linear:
     return net
 
 
-@pytest.mark.parametrize(("step", "keep"), [(0, 0.1), (8, 0.5), (98, 99 / 108), (10**6, EMA_DECAY)])
-def test_an_update_keeps_a_part_that_grows_with_the_steps(step: int, keep: float) -> None:
-    average = Average(with_weight(3.0))
-    average.update(with_weight(7.0), step)
+@pytest.mark.parametrize(("updates", "keep"), [(0, 0), (7, 0.5), (97, 99 / 108), (10**6, EMA_DECAY)])
+def test_an_update_keeps_a_part_that_grows_with_the_updates(updates: int, keep: float) -> None:
+    average = averaged(with_weight(0.0))
+    resume_average(average, with_weight(3.0).state_dict(), updates)
+    average.update_parameters(with_weight(7.0))
     expected = keep * 3 + (1 - keep) * 7
-    assert average.weights["weight"].item() == pytest.approx(expected, rel=1e-12)
+    assert average.module.weight.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_buffers_are_averaged_and_indices_stay() -> None:
+    nets = [with_weight(1.0), with_weight(1.0)]
+    for net, value in zip(nets, (2.0, 6.0), strict=True):
+        net.register_buffer("centre", torch.tensor([value]))
+        net.register_buffer("index", torch.tensor([3]), persistent=False)
+    average = averaged(nets[0])
+    average.n_averaged.fill_(7)
+    average.update_parameters(nets[1])
+    assert (average.module.centre.item(), average.module.index.item()) == (4.0, 3)
 
 
 def test_the_average_is_a_copy() -> None:
     net = with_weight(3.0)
-    average = Average(net)
+    average = averaged(net)
     nn.init.constant_(net.weight, 9.0)
-    assert average.weights["weight"].item() == 3.0
+    assert average.module.weight.item() == 3.0
 
 
 def test_what_is_saved_is_loaded_and_nothing_lies_beside_it(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def flat(state: Any, name: str = "") -> dict[str, Any]:
 
 def whole(run: Run) -> dict[str, Any]:
     """Weights, their average and the optimiser's state."""
-    parts = (run.model.state_dict(), run.average.weights, run.optimiser.state_dict())
+    parts = (run.model.state_dict(), run.average.module.state_dict(), run.optimiser.state_dict())
     return flat(list(map(dict, parts)))
 
 
