@@ -97,7 +97,7 @@ class Codec:
         as ever, in cells of 64 pixels. `effort` 0..9 is the rounds of a search for fewer bits at the same fidelity; one
         takes about as long as coding the picture once; left out, it is 5, and 0 for a picture in tiles. `cond` is what
         a model that was trained so is told of the picture, a row of numbers; decoders do not need it.
-        Raises QualityRangeError, TargetRangeError, ConditionShapeError, ConditionMissingError, UsageError, or what
+        Raises QualityRangeError, TargetRangeError, ConditionError, UsageError, or what
         `s2lic.images.as_image` raises.
         """
         level = quality_level(50.0 if quality is None else quality)
@@ -170,7 +170,7 @@ class Codec:
     def beside(self, cond: ArrayLike | None) -> Tensor | None:
         """What g_a is told beside the quality, (1, numbers).
 
-        Raises ConditionMissingError, ConditionShapeError.
+        Raises ConditionError.
         """
         count = self.weights.model.row.transform.cond
         if cond is None and not count:

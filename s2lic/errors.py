@@ -1,50 +1,54 @@
-"""Every cause of failure by name: the caller's faults and the file's faults are different types."""
+"""All exceptions and warnings of the package: one name for each cause that a caller can act on.
+
+`UsageError` and its subclasses mean that the request must change: the command exits with 2. All others mean that a
+file, a program or the machine is at fault: the command exits with 1.
+"""
 
 from __future__ import annotations
 
 
 class S2licError(Exception):
-    """Root of all that this package raises on purpose; `exit_code` is for the command line."""
+    """The base class of all exceptions of this package. `exit_code` is the exit status of the command."""
 
     exit_code = 1
 
 
 class UsageError(S2licError, ValueError):
-    """The caller asked for something that cannot be done; the request must change."""
+    """The request is invalid or cannot be met. Change the request."""
 
     exit_code = 2
 
 
 class QualityRangeError(UsageError):
-    """The quality lies outside 0..100."""
+    """The quality is not in 0 to 100."""
 
 
 class TargetRangeError(UsageError):
-    """No quality gives the picture the size or fidelity that was asked for."""
+    """No quality reaches the target rate or distortion for this picture."""
 
 
 class CropRangeError(UsageError):
-    """The crop has no pixels or reaches beyond the picture."""
+    """The crop is empty or extends beyond the picture."""
 
 
 class OutputExistsError(UsageError):
-    """The output file is already there and `--force` was not given."""
+    """The output file already exists, and overwriting was not requested."""
 
 
 class OutputPlaceError(UsageError):
-    """The output names a folder, or lies where no folder is."""
+    """The output path is a folder, or its parent folder does not exist."""
 
 
 class InputMissingError(UsageError):
-    """The input file cannot be opened."""
+    """An input file or folder does not exist or cannot be opened."""
 
 
 class OutputFormatError(UsageError):
-    """The output's extension names no format that the picture can be saved in."""
+    """The file name extension of the output names no format that can hold the picture."""
 
 
 class BackgroundMissingError(OutputFormatError):
-    """The picture has an alpha channel, the output's format holds none, and no background was named."""
+    """The picture has an alpha channel, the output format has none, and no background colour was given."""
 
 
 class UnknownColourError(UsageError):
@@ -52,55 +56,31 @@ class UnknownColourError(UsageError):
 
 
 class DeviceMissingError(UsageError):
-    """The device that was asked for is not there."""
+    """The requested device is not available."""
 
 
 class ExtraMissingError(UsageError):
-    """A command needs a package that only an extra installs."""
-
-
-class ProgramMissingError(UsageError):
-    """A program that the caller named is not there or cannot be run."""
-
-
-class KodakMissingError(InputMissingError):
-    """The Kodak pictures are in none of the usual places."""
+    """A package is missing that an optional extra of s2lic installs."""
 
 
 class UnknownConfigError(UsageError):
-    """No model configuration or shipped weights go by that name."""
-
-
-class UnknownBlockError(UsageError):
-    """No block of the table goes by that key."""
+    """The name belongs to no model configuration and to no installed weights."""
 
 
 class BlockChoiceError(UsageError):
-    """A block was chosen for a place that its kind does not fit."""
+    """The key belongs to no block, or the block cannot stand in the requested place."""
 
 
-class ConditionMissingError(UsageError):
-    """A conditioned block ran without what it depends on."""
-
-
-class ClassifierError(UsageError):
-    """The classifier to explain cannot be read, takes no picture, or does not know the class."""
-
-
-class ConditionShapeError(UsageError):
-    """What was given as a condition is not the row of numbers that the model takes."""
+class ConditionError(UsageError):
+    """The numbers that a conditioned model needs are missing, or do not have the shape that it takes."""
 
 
 class MapTooLargeError(UsageError):
-    """A block that looks at the whole map was given one beyond its stated limit."""
-
-
-class ToolBlockError(BlockChoiceError):
-    """A key of the list of papers stands for a command, and a block was asked for."""
+    """The feature map is larger than a block with global attention accepts. Use smaller tiles."""
 
 
 class ImageError(S2licError):
-    """The picture handed to the encoder cannot be coded."""
+    """The base class of the reasons why a picture cannot be encoded."""
 
 
 class NotAnImageError(ImageError):
@@ -108,75 +88,75 @@ class NotAnImageError(ImageError):
 
 
 class UnsupportedModeError(ImageError):
-    """The picture's pixel mode is not one this version codes."""
+    """Pictures of this pixel mode cannot be encoded."""
 
 
 class LossyConversionError(ImageError):
-    """The picture could only be coded after a conversion that loses something, and `strict` was asked for."""
+    """The picture needs a lossy conversion before encoding, and `strict` forbids it."""
 
 
 class ImageSizeError(ImageError):
-    """The picture has no pixels or more than the limit."""
+    """The picture has no pixels, or more pixels than the limit."""
 
 
 class InputTooLongError(S2licError):
-    """A pipe or an open file gives more bytes than any picture within the limit of pixels has."""
+    """A pipe or open file delivers more bytes than a picture within the pixel limit can have."""
 
 
 class BitstreamError(S2licError):
-    """The file is at fault: it cannot be decoded."""
+    """The base class of the reasons why a file cannot be decoded."""
 
 
 class NotS2licError(BitstreamError):
-    """The data does not begin with the magic of an s2lic file."""
+    """The data does not start with the magic bytes of an s2lic file."""
 
 
 class NewerVersionError(BitstreamError):
-    """The file was written in a format version that this release does not know."""
+    """The file has a format version newer than this release supports."""
 
 
 class TruncatedError(BitstreamError):
-    """The data ends before the file does."""
+    """The data ends before the end of the file."""
 
 
 class CorruptError(BitstreamError):
-    """Root of what is wrong inside a file that is whole: something stands in it that no encoder writes."""
+    """The base class of invalid contents in a complete file: something that no encoder writes."""
 
 
 class NoSuchVersionError(CorruptError):
-    """The file names a format version that there never was."""
+    """The file has a format version that never existed."""
 
 
 class BoxesError(CorruptError):
-    """A box is missing, empty, out of its place or there twice."""
+    """A box is missing, empty, misplaced or duplicated."""
 
 
 class OverrunError(CorruptError):
-    """A number or a length runs past the end of what holds it."""
+    """A number or a length extends past the end of the data that contains it."""
 
 
 class NumberSpellingError(CorruptError):
-    """A number takes more bytes than it needs, or than any number may."""
+    """A variable-length number takes more bytes than necessary or allowed."""
 
 
 class HeaderError(CorruptError):
-    """A header field holds a value that no encoder writes, or bytes follow the last field."""
+    """A header field has an invalid value, or bytes follow the last field."""
 
 
 class TileListError(CorruptError):
-    """The list of tiles fits neither the picture nor the payload."""
+    """The tile index does not match the picture or the payload."""
 
 
 class RegionMapError(CorruptError):
-    """The map of regions is not coded as a writer codes it."""
+    """The map of regions of interest is not encoded as the format requires."""
 
 
 class AlphaError(CorruptError):
-    """The alpha channel cannot be unpacked, or has more or fewer samples than the picture has pixels."""
+    """The alpha channel cannot be decompressed, or does not have one sample per pixel."""
 
 
 class ExceptionListError(CorruptError):
-    """The list of exceptions does not fit the symbols, the tables or its own count."""
+    """The list of exceptions does not match the symbols, the tables or its own length."""
 
 
 class PayloadSizeError(CorruptError):
@@ -184,72 +164,72 @@ class PayloadSizeError(CorruptError):
 
 
 class FileChecksumError(BitstreamError):
-    """The checksum at the end of the file does not match the bytes before it."""
+    """The checksum at the end of the file does not match the contents."""
 
 
 class SymbolChecksumError(BitstreamError):
-    """The decoded symbols differ from the encoder's: other arithmetic, or a crafted file."""
+    """The decoded symbols do not match their checksum: the file is forged, or the decoder computed differently."""
 
 
 class UnsupportedFeatureError(BitstreamError):
-    """The file needs a box or names a header value that this release does not know."""
+    """The file needs a box or a header value that this release does not support."""
 
 
 class PixelLimitError(BitstreamError):
-    """The file's picture has more pixels than the reader allows."""
+    """The picture in the file has more pixels than the decoder's limit."""
 
 
 class UnknownModelError(BitstreamError):
-    """The file names a model whose weights are not installed."""
+    """The file was encoded with a model whose weights are not installed."""
 
 
 class RetiredModelError(UnknownModelError):
-    """The file names a model that an earlier release shipped and this one does not."""
+    """The file was encoded with a model of an earlier release that this release no longer ships."""
 
 
 class OutputUnwritableError(S2licError):
-    """The output file cannot be written: no such folder, no permission, no space."""
+    """The output file cannot be written, for example for lack of permission or space."""
 
 
 class WeightsError(S2licError):
-    """A weights file is missing, damaged or does not fit its configuration."""
+    """A weights file or a checkpoint is missing, damaged, or does not match its configuration."""
 
 
 class WeightsHashError(WeightsError):
-    """A shipped weights file is not the one that the manifest names."""
+    """The hash of an installed weights file differs from that in the manifest."""
 
 
 class ArithmeticFaultError(S2licError):
-    """The network gave a mean or scale that is not a finite number."""
+    """The network computed a mean or a scale that is not finite."""
 
 
 class EvaluationError(S2licError):
-    """An evaluation's record is damaged."""
+    """The record of an evaluation is damaged."""
 
 
 class IncompleteEvaluationError(S2licError):
-    """Some pictures could not be measured; what was measured is kept."""
+    """Some pictures could not be measured. The results of the others are kept."""
 
 
 class KodakChecksumError(S2licError):
-    """A file that bears a Kodak picture's name is not that picture."""
+    """A file with the name of a Kodak picture has other contents."""
 
 
 class CodecFailedError(S2licError):
-    """A codec that is being measured raised an error of its own, or gave back another picture than it got."""
+    """A codec under evaluation failed, or its output has another size than its input."""
 
 
 class ProgramFailedError(S2licError):
-    """An external program ended with an error or without its output."""
+    """An external program failed or wrote no output."""
 
 
 class TrainingDivergedError(S2licError):
-    """The loss stayed infinite or not a number for several steps in a row."""
+    """The loss was infinite or NaN, or had jumped, for several steps in a row."""
 
 
 class ConversionWarning(UserWarning):
-    """A picture lost something before it was coded: samples of more than 8 bits, colours, frames."""
+    """The picture lost information before encoding: sample depth, colours or frames."""
 
 
 class PureCoderWarning(UserWarning):
-    """The compiled range coder is missing; the plain-Python twin, far slower, stands in."""
+    """The compiled range coder is not installed. The slow pure-Python coder is used instead."""

@@ -126,7 +126,7 @@ def variant(
         tune: what the weights are trained for.
 
     Raises:
-        UnknownBlockError, BlockChoiceError, UnknownConfigError.
+        BlockChoiceError, UnknownConfigError.
     """
     return _chosen(row, Choice(blocks, mlp, gate, wrap, cond), row.tune if tune is None else tune)
 

@@ -162,7 +162,7 @@ def _of(first: str, text: str) -> tuple[str, str]:
 
 
 def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
-    """Raises UsageError, InputMissingError, KodakMissingError, KodakChecksumError."""
+    """Raises UsageError, InputMissingError, KodakChecksumError."""
     from s2lic.eval.kodak import find_kodak
     from s2lic.images.load import is_picture_name
 

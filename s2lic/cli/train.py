@@ -179,7 +179,7 @@ def _adapting(wrap: str | None, stage: StageName) -> tuple[str, str]:
 def _name(
     config: str, tune: str, block: str | None, mlp: str | None, gate: str | None, wrap: str | None, cond: int | None
 ) -> str:
-    """The configuration's name with its tune and its blocks. Raises UnknownBlockError, BlockChoiceError and more."""
+    """The configuration's name with its tune and its blocks. Raises BlockChoiceError and more."""
     if not (block or mlp or gate or wrap or cond or tune != "psnr"):
         return config
     from s2lic.model import config as row_of

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from s2lic.errors import KodakChecksumError, KodakMissingError
+from s2lic.errors import InputMissingError, KodakChecksumError
 from s2lic.eval.records import Picture
 from s2lic.files import read_bytes
 
@@ -28,11 +28,11 @@ def checksums() -> dict[str, str]:
 
 
 def find_kodak() -> list[Path]:
-    """The 24 files, checked. Raises KodakMissingError, KodakChecksumError."""
+    """The 24 files, checked. Raises InputMissingError, KodakChecksumError."""
     places = [Path(place).expanduser() for place in (os.environ.get("S2LIC_KODAK", ""), *PLACES) if place]
     folder = next((place for place in places if any(place.glob("kodim*.png"))), None)
     if folder is None:
-        raise KodakMissingError(
+        raise InputMissingError(
             f"no kodim*.png in {', '.join(map(str, places))}; download kodim01.png to kodim24.png from "
             f"{SITE} into ./kodak, or name their folder in S2LIC_KODAK"
         )
@@ -44,7 +44,7 @@ def find_kodak() -> list[Path]:
 
 def _check(file: Path) -> None:
     if not file.exists():
-        raise KodakMissingError(f"{file} is missing; download it from {SITE}")
+        raise InputMissingError(f"{file} is missing; download it from {SITE}")
     if hashlib.sha256(read_bytes(file)).hexdigest() != checksums()[file.name]:
         raise KodakChecksumError(
             f"{file} is not the picture of that name (see kodak.sha256); download it again, or name the folder itself "

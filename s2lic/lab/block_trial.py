@@ -78,7 +78,7 @@ class Row:
 
 
 def name_of(settings: Settings, block: str) -> str:
-    """The configuration that has the block at stride 8. Raises UnknownBlockError, BlockChoiceError."""
+    """The configuration that has the block at stride 8. Raises BlockChoiceError."""
     return variant(CONFIGS[settings.config], (settings.others, settings.others, block)).name
 
 

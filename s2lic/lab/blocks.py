@@ -44,7 +44,7 @@ class BlockFacts:
 
 
 def facts(key: str) -> BlockFacts:
-    """The facts of one block; of a wrapper, what it adds. Raises UnknownBlockError."""
+    """The facts of one block; of a wrapper, what it adds. Raises BlockChoiceError."""
     row, (parameters, products) = block_row(key), _cost(key)
     if row.kind == "wrapper":
         parameters, products = parameters - _cost(WRAPPED)[0], products - _cost(WRAPPED)[1]

@@ -104,7 +104,7 @@ def check_places(places: Iterable[str]) -> None:
 
 
 def check_gate(key: str) -> None:
-    """Raises UnknownBlockError, and BlockChoiceError for a block of another kind."""
+    """Raises BlockChoiceError unless the key is that of a gate."""
     if block_row(key).kind != "gate":
         raise BlockChoiceError(f"'{key}' is not a gate; take eca, little_attention or sentence_gate")
 
@@ -253,7 +253,7 @@ class Request:
     """Up to `most` gates in groups of a model, shipped weights by name or a weights file; judged at a level 0..10000.
 
     Placements are trained and judged on pictures under the folder `data`, `batch` crops a step. Raises UsageError for
-    crops of a side that is no multiple of 16 and for places that are none, UnknownBlockError, BlockChoiceError.
+    crops of a side that is no multiple of 16 and for places that are none, BlockChoiceError.
     """
 
     data: Path

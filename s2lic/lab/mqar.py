@@ -124,7 +124,7 @@ class Reader(nn.Module):
 
 
 def check(blocks: Iterable[str], dim: int) -> None:
-    """Refuse early what no reader can be built of. Raises UsageError, UnknownBlockError, BlockChoiceError."""
+    """Check that a reader can be built. Raises UsageError, BlockChoiceError."""
     if dim % HEADS_SHARE:
         raise UsageError(f"--width takes multiples of {HEADS_SHARE}, not {dim}")
     for block in blocks:

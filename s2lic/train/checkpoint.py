@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError, WeightsError
+from s2lic.errors import BlockChoiceError, UnknownConfigError, WeightsError
 from s2lic.files import make_folder, write_atomically
 
 EMA_DECAY = 0.995  # an average over about the last 1 / (1 - 0.995) = 200 steps
@@ -74,7 +74,7 @@ def fitting(path: Path, config: str) -> Iterator[None]:
     """
     try:
         yield
-    except (UnknownConfigError, UnknownBlockError, BlockChoiceError, RuntimeError, LookupError, TypeError) as error:
+    except (UnknownConfigError, BlockChoiceError, RuntimeError, LookupError, TypeError) as error:
         fault = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise WeightsError(
             f"{path} does not fit the configuration '{config}' of this release; take the one that trained it, "

@@ -49,7 +49,7 @@ class Photos:
     def load(folders: list[Path], least: int, cond: int = 0) -> Photos:
         """Every picture of at least `least` pixels a side under the folders, with `cond` numbers in a .npy beside each.
 
-        Raises InputMissingError, ConditionShapeError, or what `read_image` raises.
+        Raises InputMissingError, ConditionError, or what `read_image` raises.
         """
         files = sorted(file for folder in folders for file in _files(folder))
         with ThreadPoolExecutor() as pool:

@@ -72,7 +72,7 @@ SEED = 5  # of the crops; training has 0 unless it is told
 def fitted(source: Path, folders: list[Path], crop: int, count: int, done: Done = unheard) -> bytes:
     """The weights file with tables that fit what it sends for so many crops of the pictures in folders.
 
-    Raises InputMissingError, WeightsError, ConditionShapeError, UsageError for a crop that is no multiple of 64.
+    Raises InputMissingError, WeightsError, ConditionError, UsageError for a crop that is no multiple of 64.
     """
     if crop % 64:
         raise UsageError(f"--crop {crop} is no multiple of 64")

@@ -27,7 +27,7 @@ class Choice:
     cond: int | None = None
 
     def apply(self, row: TransformRow) -> TransformRow:
-        """The row with this choice. Raises UnknownBlockError and BlockChoiceError."""
+        """The row with this choice. Raises BlockChoiceError."""
         chosen = replace(
             row,
             blocks=row.blocks if self.blocks is None else _stages(self.blocks),

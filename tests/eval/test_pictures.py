@@ -12,7 +12,6 @@ from PIL import Image
 from s2lic.errors import (
     InputMissingError,
     KodakChecksumError,
-    KodakMissingError,
     LossyConversionError,
     UnsupportedModeError,
 )
@@ -111,7 +110,7 @@ def test_kodak_is_found_in_a_usual_place_and_known_by_its_pictures(two_kodaks: P
 
 def test_the_variable_goes_before_the_usual_places(two_kodaks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = two_kodaks.rename(two_kodaks.parents[1] / "elsewhere")
-    with pytest.raises(KodakMissingError, match="S2LIC_KODAK"):
+    with pytest.raises(InputMissingError, match="S2LIC_KODAK"):
         kodak.find_kodak()
     monkeypatch.setenv("S2LIC_KODAK", str(other))
     assert kodak.find_kodak()[0].parent == other
@@ -122,5 +121,5 @@ def test_a_missing_picture_and_another_of_its_name_are_told_apart(two_kodaks: Pa
     with pytest.raises(KodakChecksumError, match=r"kodim02\.png"):
         kodak.find_kodak()
     (two_kodaks / "kodim02.png").unlink()
-    with pytest.raises(KodakMissingError, match=r"kodim02\.png is missing"):
+    with pytest.raises(InputMissingError, match=r"kodim02\.png is missing"):
         kodak.find_kodak()

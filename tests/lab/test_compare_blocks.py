@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.errors import EvaluationError, InputMissingError, UnknownBlockError, UsageError
+from s2lic.errors import BlockChoiceError, EvaluationError, InputMissingError, UsageError
 from s2lic.eval.page import marks
 from s2lic.lab import compare_blocks
 from s2lic.lab.block_trial import QUALITIES, Row, Settings, pictures_of
@@ -100,5 +100,5 @@ def test_a_row_is_trained_measured_kept_and_told(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(compare_blocks, "ProcessPoolExecutor", never)
     main([*sizes, *places, "--seeds", "1", "--blocks", "swinv2"])
-    with pytest.raises(UnknownBlockError):
+    with pytest.raises(BlockChoiceError):
         main([*sizes, *places, "--blocks", "lstm"])

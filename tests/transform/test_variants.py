@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from torch import nn
 
-from s2lic.errors import BlockChoiceError, UnknownBlockError, UnknownConfigError
+from s2lic.errors import BlockChoiceError, UnknownConfigError
 from s2lic.model import CONFIGS, config, variant
 from s2lic.transform.attention.boundary import Boundary
 from s2lic.transform.blocks import block_names, block_row, create_block
@@ -112,7 +112,7 @@ def test_a_block_of_another_kind_is_refused(choice: Choice, message: str) -> Non
 
 
 def test_an_unknown_key_and_an_unknown_word_are_refused() -> None:
-    with pytest.raises(UnknownBlockError, match="'lstm'"):
+    with pytest.raises(BlockChoiceError, match="'lstm'"):
         variant(NANO, ("lstm",))
     for name in ("nano+depth=3", "nano+", "nano+block=halo+"):
         with pytest.raises(UnknownConfigError, match="there are block="):
@@ -152,5 +152,5 @@ def test_a_stage_of_another_depth_than_its_sequence_is_refused() -> None:
 
 
 def test_a_count_that_is_no_number_is_no_key() -> None:
-    with pytest.raises(UnknownBlockError, match=r"no block 'x\*swinv2'"):
+    with pytest.raises(BlockChoiceError, match=r"no block 'x\*swinv2'"):
         variant(NANO, ("x*swinv2",))

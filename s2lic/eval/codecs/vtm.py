@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from s2lic.errors import ProgramFailedError, ProgramMissingError, UsageError
+from s2lic.errors import ProgramFailedError, UsageError
 from s2lic.eval.codecs.base import CodecRow, Coder, Scale
 from s2lic.files import read_bytes
 
@@ -50,10 +50,10 @@ LAST_WORDS = 300
 
 
 def find_program(program: str) -> str:
-    """The path of a program. Raises ProgramMissingError."""
+    """The path of a program. Raises UsageError."""
     found = shutil.which(program)
     if found is None:
-        raise ProgramMissingError(
+        raise UsageError(
             f"there is no program {program} that can be run; check its path, and that it is executable (chmod +x)"
         )
     return str(Path(found).resolve())

@@ -48,7 +48,7 @@ def explain(
     """Traces the bits of a picture (RGB or L) at a level 0..10000 through h_a and g_a back to its pixels.
 
     `cond` is what the model is told of it. Raises ImageSizeError for a picture that would be coded in tiles,
-    ConditionMissingError, ConditionShapeError.
+    ConditionError.
     """
     width, height = picture.size
     if width * height > PIXELS_MAX:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from s2lic.coding.networks import to_tensor
-from s2lic.errors import ClassifierError, InputMissingError
+from s2lic.errors import InputMissingError, UsageError
 from s2lic.eval.explain.lrp import Rules, relevance
 
 
@@ -44,21 +44,21 @@ class Judged:
 def open_classifier(path: Path) -> Classifier:
     """A file of `torch.export.save`; no code in it is run but the net's own operators.
 
-    Raises InputMissingError, and ClassifierError for a file that is none or takes no pictures.
+    Raises InputMissingError, and UsageError for a file that is none or takes no pictures.
     """
     if not path.is_file():
         raise InputMissingError(f"{path} cannot be opened")
     refused = f"{path} is not a file as torch.export.save writes them"
     if not is_zipfile(path):
-        raise ClassifierError(refused)
+        raise UsageError(refused)
     try:
         program = torch.export.load(path)
     except (RuntimeError, ValueError, KeyError, OSError, AssertionError) as error:
-        raise ClassifierError(f"{refused}: {error}") from error
+        raise UsageError(f"{refused}: {error}") from error
     shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder"}
     inputs = [shapes[name] for name in program.graph_signature.user_inputs if isinstance(name, str)]
     if len(inputs) != 1 or len(inputs[0]) != 4 or inputs[0][1] != 3:
-        raise ClassifierError(f"{path} takes {[tuple(shape) for shape in inputs]} and not one picture (1, 3, H, W)")
+        raise UsageError(f"{path} takes {[tuple(shape) for shape in inputs]} and not one picture (1, 3, H, W)")
     height, width = (side if isinstance(side, int) else 0 for side in inputs[0][2:])
     return Classifier(program.module().requires_grad_(False), (height, width))
 
@@ -66,7 +66,7 @@ def open_classifier(path: Path) -> Classifier:
 def judge(classifier: Classifier, picture: Image.Image, label: int | None = None, rules: Rules | None = None) -> Judged:
     """Traces the logit of a class, the likeliest if none is named, back to the pixels of a picture (RGB).
 
-    The picture is scaled to the size that the net takes. Raises ClassifierError for a class that is not there and
+    The picture is scaled to the size that the net takes. Raises UsageError for a class that is not there and
     for a net that takes another size or gives no logits.
     """
     x = to_tensor(picture)
@@ -75,7 +75,7 @@ def judge(classifier: Classifier, picture: Image.Image, label: int | None = None
     logits = _logits(classifier.net, seen)
     wanted = int(logits.argmax()) if label is None else label
     if not 0 <= wanted < len(logits):
-        raise ClassifierError(f"there is no class {wanted}: the classifier knows 0 to {len(logits) - 1}")
+        raise UsageError(f"there is no class {wanted}: the classifier knows 0 to {len(logits) - 1}")
     only = torch.zeros_like(logits).index_fill(0, torch.tensor(wanted), 1.0)
     found = relevance(classifier.net, seen, lambda out: out * only, rules or Rules())[0].sum(0)
     return Judged(wanted, float(logits[wanted]), _spread(found, (x.shape[2], x.shape[3])))
@@ -87,9 +87,9 @@ def _logits(net: nn.Module, x: Tensor) -> Tensor:
         out = net(x)
     except (RuntimeError, AssertionError) as error:
         size = f"{x.shape[3]} x {x.shape[2]}"
-        raise ClassifierError(f"the classifier does not take a picture of {size}: {error}") from error
+        raise UsageError(f"the classifier does not take a picture of {size}: {error}") from error
     if not isinstance(out, Tensor) or out.dim() != 2 or len(out) != 1:
-        raise ClassifierError("the classifier gives something else than logits (1, classes)")
+        raise UsageError("the classifier gives something else than logits (1, classes)")
     return out[0]
 
 

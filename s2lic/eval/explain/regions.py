@@ -17,7 +17,7 @@ SIDE, LEVEL = 512, 5000
 def salient_regions(codec: Codec, picture: Image.Image, cond: ArrayLike | None = None) -> Image.Image:
     """White where the bits of a picture stand out from their surroundings; seen at 512 pixels at most.
 
-    `cond` is what the model is told of the picture. Raises ConditionMissingError, ConditionShapeError.
+    `cond` is what the model is told of the picture. Raises ConditionError.
     """
     small = split(picture)[0].convert("RGB")
     small.thumbnail((SIDE, SIDE))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from s2lic.errors import BlockChoiceError, ToolBlockError, UnknownBlockError
+from s2lic.errors import BlockChoiceError
 from s2lic.transform.blocks.aaren_scan import AarenScan
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.agg_attention import AggAttention
@@ -185,12 +185,12 @@ def block_names() -> tuple[str, ...]:
 
 
 def block_row(key: str) -> BlockRow:
-    """The row of a key, with or without options. Raises UnknownBlockError, and ToolBlockError for what is a command."""
+    """The row of a key, with or without options. Raises BlockChoiceError for an unknown key or one of a command."""
     key = key.partition(":")[0]
     if key in TOOLS:
-        raise ToolBlockError(f"'{key}' is a tool and no block; it runs as `{TOOLS[key].command}`")
+        raise BlockChoiceError(f"'{key}' is a tool and no block; it runs as `{TOOLS[key].command}`")
     if key not in ROWS:
-        raise UnknownBlockError(f"no block '{key}'; there are {', '.join(ROWS)}")
+        raise BlockChoiceError(f"no block '{key}'; there are {', '.join(ROWS)}")
     return ROWS[key]
 
 
@@ -212,7 +212,7 @@ def create_block(key: str, dim: int, heads: int = 1, window: int = 8, wrap: str 
 
     A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. `wrap` is the wrapper of a
     mixer with softmax attention; a wrapper alone comes around `swinv2`. Options stand in the key, those of the row, or
-    beside it. Raises UnknownBlockError and BlockChoiceError.
+    beside it. Raises BlockChoiceError.
     """
     row, sizes = block_row(key), {"heads": heads, "window": window}
     if row.kind == "wrapper":
@@ -225,7 +225,7 @@ def create_block(key: str, dim: int, heads: int = 1, window: int = 8, wrap: str 
 
 
 def check_wrap(key: str, wrap: str) -> None:
-    """Raises UnknownBlockError, or BlockChoiceError unless `wrap` is a wrapper and can stand around the block."""
+    """Raises BlockChoiceError unless `wrap` is a wrapper that can stand around the block."""
     if block_row(wrap).kind != "wrapper":
         raise BlockChoiceError(f"'{wrap}' is a {block_row(wrap).kind} and cannot stand for a wrapper")
     if not block_row(key).softmax:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.errors import ConditionMissingError
+from s2lic.errors import ConditionError
 from s2lic.transform.context import CONDITION_WIDTH, Context
 
 DROPOUT = 0.1
@@ -17,7 +17,7 @@ class SentenceGate(nn.Module):
 
     It starts as the identity. gate "sigmoid2" takes 2 sigmoid instead, so that channels do not share a budget.
     `use_image` joins the map's mean to e, `beside` is how many numbers of the context's own are joined too. In training
-    `dropout` of the pictures have an e of zeros, so that x is not taught to make up for e. Raises ConditionMissingError
+    `dropout` of the pictures have an e of zeros, so that x is not taught to make up for e. Raises ConditionError
     without what it is set by.
     """
 
@@ -44,9 +44,9 @@ class SentenceGate(nn.Module):
     def _known(self, x: Tensor, context: Context) -> list[Tensor]:
         """The parts of e, (B, ...) each."""
         if context.condition is None:
-            raise ConditionMissingError("sentence_gate needs a condition: give the quality to g_a and g_s")
+            raise ConditionError("sentence_gate needs a condition: give the quality to g_a and g_s")
         if self.beside and context.beside is None:
-            raise ConditionMissingError(f"this model is told {self.beside} numbers of a picture: give them, as --cond")
+            raise ConditionError(f"this model is told {self.beside} numbers of a picture: give them, as --cond")
         known = [context.condition]
         if self.beside and context.beside is not None:
             known.append(context.beside)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from s2lic.cli.signals import unwinding
-from s2lic.errors import InputMissingError, ProgramFailedError, ProgramMissingError, UsageError
+from s2lic.errors import InputMissingError, ProgramFailedError, UsageError
 from s2lic.eval import codecs
 from s2lic.eval.codecs import vtm
 from s2lic.eval.codecs.vtm import from_rgb, to_rgb
@@ -83,7 +83,7 @@ def test_what_was_not_named_is_asked_for(make_vtm: MakeVtm) -> None:
 
 
 def test_a_program_or_configuration_that_is_not_there_is_named(make_vtm: MakeVtm, tmp_path: Path) -> None:
-    with pytest.raises(ProgramMissingError, match="nowhere"):
+    with pytest.raises(UsageError, match="nowhere"):
         VTM.open({**make_vtm(), "encoder": str(tmp_path / "nowhere")})
     with pytest.raises(InputMissingError, match="missing"):
         VTM.open({**make_vtm(), "config": str(tmp_path / "missing.cfg")})

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from s2lic.codec import Codec
 from s2lic.container.boxes import unpack
-from s2lic.errors import ConditionMissingError, ConditionShapeError, ImageSizeError
+from s2lic.errors import ConditionError, ImageSizeError
 from s2lic.eval.explain.bits import explain, spread
 from s2lic.eval.explain.regions import salient_regions
 from s2lic.images.alpha import split
@@ -67,9 +67,9 @@ def test_a_model_that_is_told_of_the_picture_is_explained_as_it_codes_it(tmp_pat
         assert totals[-1] == pytest.approx(8 * len(payload), rel=0.03, abs=64)
     assert totals[0] != totals[1]
     assert salient_regions(own, image, [0.0, 1.0]).size == image.size
-    with pytest.raises(ConditionMissingError, match="--cond"):
+    with pytest.raises(ConditionError, match="--cond"):
         explain(own, image, 5000)
-    with pytest.raises(ConditionShapeError):
+    with pytest.raises(ConditionError):
         explain(own, image, 5000, [1.0])
 
 

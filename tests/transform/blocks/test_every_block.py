@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from s2lic.errors import UnknownBlockError
+from s2lic.errors import BlockChoiceError
 from s2lic.transform import window
 from s2lic.transform.blocks import block_names, block_row, create_block
 from tests.references.blocks import told
@@ -134,5 +134,5 @@ def test_a_row_says_what_it_is(key: str) -> None:
 
 
 def test_an_unknown_block_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(UnknownBlockError, match=r"'lstm'.*swinv2"):
+    with pytest.raises(BlockChoiceError, match=r"'lstm'.*swinv2"):
         create_block("lstm", 8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2lic.errors import ConditionMissingError
+from s2lic.errors import ConditionError
 from s2lic.transform.blocks import create_block
 from s2lic.transform.context import CONDITION_WIDTH, Context
 from tests.references.blocks import condition, draw, made, permuted
@@ -69,7 +69,7 @@ def test_the_map_sets_it_too_where_that_is_asked_for() -> None:
 def test_without_a_condition_it_refuses() -> None:
     net = create_block("sentence_gate", 16)
     for context in (None, Context()):
-        with pytest.raises(ConditionMissingError, match="give the quality"):
+        with pytest.raises(ConditionError, match="give the quality"):
             net(torch.zeros(1, 16, 2, 2), context)
 
 
@@ -93,5 +93,5 @@ def test_numbers_beside_the_quality_set_it_where_it_was_built_for_them_and_nowhe
     a, b = (Context(condition=quality, beside=draw(2, 3, seed=s)) for s in (1, 2))
     assert (told(x, a) - told(x, b)).abs().max() > 0.1
     assert torch.equal(plain(x, a), plain(x, b))
-    with pytest.raises(ConditionMissingError, match="is told 3 numbers of a picture"):
+    with pytest.raises(ConditionError, match="is told 3 numbers of a picture"):
         told(x, condition(2))

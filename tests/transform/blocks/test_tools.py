@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2lic.errors import BlockChoiceError, ToolBlockError
+from s2lic.errors import BlockChoiceError
 from s2lic.model import CONFIGS, variant
 from s2lic.transform.blocks import block_names, create_block
 from s2lic.transform.blocks.tools import TOOLS
@@ -14,7 +14,7 @@ every_tool = pytest.mark.parametrize("key", list(TOOLS))
 
 @every_tool
 def test_a_tool_is_not_created(key: str) -> None:
-    with pytest.raises(ToolBlockError, match=f"'{key}' is a tool.*{TOOLS[key].command}"):
+    with pytest.raises(BlockChoiceError, match=f"'{key}' is a tool.*{TOOLS[key].command}"):
         create_block(key, 16)
     assert key not in block_names()
 
