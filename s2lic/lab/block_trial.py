@@ -15,9 +15,8 @@ from PIL import Image
 
 from s2lic.codec import Codec
 from s2lic.errors import InputMissingError
-from s2lic.eval.bench.memory import peak
 from s2lic.eval.complexity import cost
-from s2lic.eval.memory import with_peak
+from s2lic.eval.memory import peak, with_peak
 from s2lic.eval.metrics import psnr
 from s2lic.eval.pictures import open_rgb
 from s2lic.eval.records import Curve, Point

@@ -12,10 +12,10 @@ from statistics import median
 from typing import Any
 
 from s2lic.errors import S2licError
-from s2lic.eval.bench.memory import in_use, peak
 from s2lic.eval.bench.records import STAGES, Case, Measured, Timing
 from s2lic.eval.bench.stopwatch import Stopwatch, watching
 from s2lic.eval.bench.subjects import SUBJECTS, Subject
+from s2lic.eval.memory import in_use, peak
 from s2lic.images.load import open_image
 from s2lic.runtime import keep_freed_memory
 

@@ -76,10 +76,3 @@ def _exchanged(x: Tensor, ranks: int, wire: Wire) -> Tensor:
 
 Scheme = Callable[[Tensor, Tensor, Tensor, Pattern, Size, int, Wire], Tensor]
 SCHEMES: dict[str, Scheme] = {"ring": ring, "all-gather": gathered, "ulysses": ulysses}
-
-
-def expected_bytes(scheme: str, heads: int, queries: int, keys: int, width: int, ranks: int, element: int) -> float:
-    """What all ranks together send, by the published formulas; exact where the ranks divide tokens and heads."""
-    if scheme == "ulysses":
-        return (ranks - 1) / ranks * heads * (2 * queries + 2 * keys) * width * element
-    return (ranks - 1) * 2 * keys * heads * width * element

@@ -66,7 +66,7 @@ class AggAttention(nn.Module):
 
     def __init__(self, dim: int, heads: int = 1) -> None:
         super().__init__()
-        self.dim, self.heads = dim, heads
+        self.heads = heads
         self.q = nn.Linear(dim, dim)
         self.kv = nn.Linear(dim, 2 * dim)
         self.reduce = nn.Linear(dim, dim)

@@ -29,7 +29,7 @@ class DavitChannel(nn.Module):
 
     def __init__(self, dim: int, heads: int = 1, scale: str = "cosine", positions: bool = True) -> None:
         super().__init__()
-        self.dim, self.heads, self.cosine = dim, heads, scale == "cosine"
+        self.heads, self.cosine = heads, scale == "cosine"
         self.before = depthwise(dim, 3) if positions else None
         self.after = depthwise(dim, 3) if positions else None
         self.qkv = nn.Linear(dim, 3 * dim)

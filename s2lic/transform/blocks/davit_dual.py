@@ -26,7 +26,7 @@ class DavitWindow(nn.Module):
         self, dim: int, heads: int = 1, window: int = WINDOW, positions: bool = True, rule: Rule | None = None
     ) -> None:
         super().__init__()
-        self.dim, self.heads, self.window = dim, heads, window
+        self.heads, self.window = heads, window
         self.before = depthwise(dim, 3) if positions else None
         self.after = depthwise(dim, 3) if positions else None
         self.qkv = nn.Linear(dim, 3 * dim)

@@ -73,7 +73,7 @@ class Dhsa(nn.Module):
 
     def __init__(self, dim: int, heads: int = 1, budget: int = BUDGET, boundary: str = "cosine") -> None:
         super().__init__()
-        self.dim, self.heads, self.budget = dim, heads, budget
+        self.heads, self.budget = heads, budget
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.proj = nn.Linear(dim, dim, bias=False)
         self.boundary = Boundary(dim, heads) if boundary == "learned" else None

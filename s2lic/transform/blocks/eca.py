@@ -22,7 +22,7 @@ class Eca(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.dim, kernel = dim, kernel_size(dim)
+        kernel = kernel_size(dim)
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
 
     def gate(self, x: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ class Halo(nn.Module):
 
     def __init__(self, dim: int, heads: int = 1, window: int = 8, halo: int = 3, rule: Rule | None = None) -> None:
         super().__init__()
-        self.dim, self.heads, self.window, self.halo = dim, heads, window, halo
+        self.heads, self.window, self.halo = heads, window, halo
         self.reach, width = window + 2 * halo, dim // heads
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.rows = nn.Parameter(width**-0.5 * torch.randn(2 * self.reach - 1, width))

@@ -51,7 +51,7 @@ class PointerCopy(nn.Module):
 
     def __init__(self, dim: int, window: int = 8, width: int = WIDTH, pool: int = POOL) -> None:
         super().__init__()
-        self.dim, self.window, self.pool = dim, window, pool
+        self.window, self.pool = window, pool
         self.pointer = Pointer(dim, width)
         self.proj = nn.Linear(dim, dim, bias=False)
 

@@ -54,7 +54,7 @@ class Recycled(nn.Module):
         threshold: float | None = None,
     ) -> None:
         super().__init__()
-        self.dim, self.heads, self.window, self.keys = dim, heads, window, keys
+        self.heads, self.window, self.keys = heads, window, keys
         self.planned_full, self.threshold = step % period == 0, threshold
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.proj = nn.Linear(dim, dim, bias=False)

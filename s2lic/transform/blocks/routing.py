@@ -74,7 +74,7 @@ class Routing(nn.Module):
         self, dim: int, heads: int = 2, window: int = 8, clusters: int = CLUSTERS, decay: float = DECAY
     ) -> None:
         super().__init__()
-        self.dim, self.window, self.clusters, self.decay = dim, window, clusters, decay
+        self.window, self.clusters, self.decay = window, clusters, decay
         self.routed_heads = heads // 2 if heads % 2 == 0 else heads
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.proj = nn.Linear(dim, dim, bias=False)

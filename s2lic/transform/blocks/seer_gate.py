@@ -59,7 +59,7 @@ class SeerGate(nn.Module):
 
     def __init__(self, dim: int, heads: int = 1, window: int = 8, top: int = TOP, gate_width: int = GATE_WIDTH) -> None:
         super().__init__()
-        self.dim, self.heads, self.window, self.top = dim, heads, window, top
+        self.heads, self.window, self.top = heads, window, top
         width = dim // heads
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.q_gate = nn.Parameter(width**-0.5 * torch.randn(heads, width, gate_width))

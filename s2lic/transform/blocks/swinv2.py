@@ -58,7 +58,7 @@ class WindowAttention(nn.Module):
 
     def __init__(self, dim: int, heads: int, window: int, shift: int = 0, rule: Rule | None = None) -> None:
         super().__init__()
-        self.dim, self.heads, self.window, self.shift = dim, heads, window, shift
+        self.heads, self.window, self.shift = heads, window, shift
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))

@@ -125,7 +125,7 @@ def test_a_signal_is_named_as_the_reason() -> None:
 
 BLOCK = """
 import numpy as np
-from s2lic.eval.bench.memory import in_use, peak
+from s2lic.eval.memory import in_use, peak
 before = in_use()
 block = np.ones(2**23)
 held = in_use()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from s2lic.lab.attnbench.kernels import KERNELS, dense
 from s2lic.lab.attnbench.masks import PATTERNS, Pattern
-from s2lic.lab.attnbench.ranks import SCHEMES, Wire, expected_bytes
+from s2lic.lab.attnbench.ranks import SCHEMES, Wire
 
 SUPPORTED = [(k, m) for k in KERNELS for m in PATTERNS if KERNELS[k].supports(PATTERNS[m])]
 
@@ -41,6 +41,13 @@ def test_ranks_give_what_one_gives(scheme: str, mask: str, ranks: int) -> None:
     drawn = draw(pattern, size)
     found = SCHEMES[scheme](*drawn, pattern, size, ranks, Wire())
     torch.testing.assert_close(found, dense(*drawn, pattern, size), rtol=0, atol=1e-10)
+
+
+def expected_bytes(scheme: str, heads: int, queries: int, keys: int, width: int, ranks: int, element: int) -> float:
+    """Bytes that all ranks send together, by the published formulas; exact if they divide tokens and heads."""
+    if scheme == "ulysses":
+        return (ranks - 1) / ranks * heads * (2 * queries + 2 * keys) * width * element
+    return (ranks - 1) * 2 * keys * heads * width * element
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
