@@ -14,7 +14,7 @@ from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import embedding
 from s2lic.errors import UnknownConfigError
 from s2lic.transform.config import TransformRow
-from s2lic.transform.context import CONDITION_WIDTH, Context
+from s2lic.transform.context import QUALITY_WIDTH, Context
 from s2lic.transform.transforms import Analysis, Synthesis
 from s2lic.transform.variants import Choice, conditioned, parse, suffix
 
@@ -153,7 +153,7 @@ class S2LIC(nn.Module):
 
         beside: what only g_a is told, (B, cond).
         """
-        return Context(condition=embedding(levels, CONDITION_WIDTH), beside=beside) if self.conditioned else Context()
+        return Context(quality=embedding(levels, QUALITY_WIDTH), condition=beside) if self.conditioned else Context()
 
     def blank(self, levels: Tensor) -> Context:
         """The same where nothing is known of the pictures: zeros stand beside the levels."""

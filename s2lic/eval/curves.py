@@ -40,9 +40,9 @@ def comparisons(
     measured: Sequence[Curve], baselines: Iterable[str], pictures: Set[str], kodak: bool
 ) -> list[Comparison]:
     """Every measured curve, and for scale every published one if the pictures are Kodak's, against every baseline."""
-    beside = list(published.curves().values())
-    by_name = {curve.codec: curve for curve in (*measured, *beside)}
-    rows = [*measured, *(beside if kodak else [])]
+    known = list(published.curves().values())
+    by_name = {curve.codec: curve for curve in (*measured, *known)}
+    rows = [*measured, *(known if kodak else [])]
     pairs = [(curve, by_name[name]) for name in baselines for curve in rows if curve.codec != name]
     return [
         _compare(curve, baseline, metric, pictures, kodak)

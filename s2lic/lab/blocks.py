@@ -12,7 +12,7 @@ from s2lic.eval.complexity import macs, without_data
 from s2lic.transform.blocks import block_names, block_row, create_block
 from s2lic.transform.blocks.registry import WRAPPED
 from s2lic.transform.blocks.tools import TOOLS
-from s2lic.transform.context import CONDITION_WIDTH, Context, apply
+from s2lic.transform.context import QUALITY_WIDTH, Context, apply
 
 # Stride 8 of a picture of 768 x 512, at the width of the published model.
 DIM, HEADS, HEIGHT, WIDTH = 192, 8, 64, 96
@@ -57,7 +57,7 @@ def _cost(key: str) -> tuple[int, int]:
     """Parameters, and multiply-accumulates of one map."""
     with without_data():
         net = create_block(key, DIM, HEADS).eval()
-        x, context = torch.zeros(1, DIM, HEIGHT, WIDTH), Context(condition=torch.zeros(1, CONDITION_WIDTH))
+        x, context = torch.zeros(1, DIM, HEIGHT, WIDTH), Context(quality=torch.zeros(1, QUALITY_WIDTH))
         return sum(p.numel() for p in net.parameters()), macs(lambda: apply(net, x, context))
 
 

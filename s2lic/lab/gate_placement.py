@@ -27,7 +27,7 @@ from s2lic.train.init import fit_prior
 from s2lic.train.loss import rd_loss
 from s2lic.transform.blocks import block_row, create_block
 from s2lic.transform.config import STRIDE
-from s2lic.transform.context import CONDITION_WIDTH, Context, apply
+from s2lic.transform.context import QUALITY_WIDTH, Context, apply
 from s2lic.transform.group import ResidualGroup
 from s2lic.weights.manifest import by_config
 from s2lic.weights.store import load
@@ -228,13 +228,13 @@ def shares(model: S2LIC, gate: str, repeats: int = 30) -> dict[int, float]:
 @torch.inference_mode()
 def share(gate: nn.Module, block: nn.Module, x: Tensor, repeats: int = 30) -> float:
     """The median of the gate's processor time by that of the block's, on one thread, in turns."""
-    blank, threads = torch.zeros(1, CONDITION_WIDTH), torch.get_num_threads()
+    blank, threads = torch.zeros(1, QUALITY_WIDTH), torch.get_num_threads()
     times: dict[nn.Module, list[float]] = {gate: [], block: []}
     torch.set_num_threads(1)
     try:
         for _ in range(repeats + 1):
             for module, spent in times.items():
-                context = Context(condition=blank)
+                context = Context(quality=blank)
                 start = time.process_time()
                 apply(module, x, context)
                 spent.append(time.process_time() - start)

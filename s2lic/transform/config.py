@@ -13,7 +13,7 @@ class TransformRow:
 
     blocks, mlp, gate and wrap are keys of the table of blocks; an empty gate or wrap is none. The blocks of a stage
     are one key for all of them, or a sequence such as `6*bottleneck/2*swinv2`, whose length is the stage's depth.
-    cond: how many numbers g_a takes with each picture beside its quality.
+    cond: how many numbers of the user's condition g_a reads with each picture.
     """
 
     widths: tuple[int, int, int]

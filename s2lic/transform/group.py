@@ -5,8 +5,6 @@ A mixer and an MLP are one block, with norms behind the branches (Liu et al. 202
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from s2lic.transform.blocks.registry import block_row, create_block
@@ -50,11 +48,10 @@ class ResidualGroup(nn.Module):
         return x + features
 
 
-def residual_group(row: TransformRow, stage: int, beside: int = 0) -> ResidualGroup:
-    """The group of a stage, 0 to 2 for strides 2, 4, 8; `beside` numbers set its gates with the quality."""
+def residual_group(row: TransformRow, stage: int, condition: int = 0) -> ResidualGroup:
+    """The group of a stage, 0 to 2 for strides 2, 4, 8. `condition` is how many numbers its gates may read."""
     count, dim = row.depths[stage], row.widths[stage]
-    told: dict[str, Any] = {"beside": beside} if beside else {}
-    gates = [create_block(row.gate, dim, **told) for _ in range(count)] if row.gate else None
+    gates = [create_block(row.gate, dim, condition=condition) for _ in range(count)] if row.gate else None
     return ResidualGroup([block(row, stage, index) for index in range(count)], gates)
 
 

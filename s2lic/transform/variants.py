@@ -17,7 +17,7 @@ WORDS = ("block", "mlp", "gate", "wrap", "cond")
 class Choice:
     """Keys of the table of blocks; None leaves what a row has. `blocks` is one for all stages, or one each.
 
-    cond: how many numbers g_a is told of a picture.
+    cond: how many numbers of the user's condition g_a reads with each picture.
     """
 
     blocks: tuple[str, ...] | None = None
@@ -106,7 +106,7 @@ def _check(row: TransformRow) -> None:
     if row.wrap:
         _check_wrap(row)
     if row.cond and not (row.gate and block_row(row.gate).needs_cond):
-        raise BlockChoiceError("numbers beside a picture set a gate that takes a condition: choose sentence_gate")
+        raise BlockChoiceError("only a conditioned gate reads the numbers of --cond: choose sentence_gate as the gate")
 
 
 def _check_wrap(row: TransformRow) -> None:

@@ -71,7 +71,7 @@ def test_what_an_encoder_is_told_changes_the_file_and_the_decoder_needs_none_of_
 
 
 def test_g_s_has_no_place_for_what_only_an_encoder_knows(told: Codec) -> None:
-    gates = {part: [g.beside for n, g in told.weights.model.named_modules() if n.startswith(part) and "gates." in n
+    gates = {part: [g.condition for n, g in told.weights.model.named_modules() if n.startswith(part) and "gates." in n
                     and isinstance(g, SentenceGate)] for part in ("g_a", "g_s")}  # fmt: skip
     assert set(gates["g_a"]) == {3}
     assert set(gates["g_s"]) == {0}
@@ -112,11 +112,11 @@ def test_g_a_and_g_s_see_the_quality_and_other_models_do_not(own: Codec) -> None
     assert not torch.equal(own.networks.synthesise(low, 0), own.networks.synthesise(low, 10_000))
     plain = codec()
     assert torch.equal(plain.networks.analyse(x, 0), plain.networks.analyse(x, 10_000))
-    assert plain.weights.model.context(torch.zeros(1)).condition is None
+    assert plain.weights.model.context(torch.zeros(1)).quality is None
 
 
 def test_a_model_without_the_quality_is_an_error(own: Codec) -> None:
-    with pytest.raises(ConditionError, match="give the quality to g_a and g_s"):
+    with pytest.raises(ConditionError, match="needs the quality"):
         own.weights.model.g_a(torch.zeros(1, 3, 16, 16))
 
 

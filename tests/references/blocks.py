@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from s2lic.transform.blocks import block_row, create_block
-from s2lic.transform.context import CONDITION_WIDTH, Context
+from s2lic.transform.context import QUALITY_WIDTH, Context
 from tests.references.weights import shaken
 
 
@@ -27,7 +27,7 @@ def told(key: str, net: nn.Module) -> nn.Module:
 
 
 def condition(pictures: int, seed: int = 5) -> Context:
-    return Context(condition=draw(pictures, CONDITION_WIDTH, seed=seed))
+    return Context(quality=draw(pictures, QUALITY_WIDTH, seed=seed))
 
 
 def draw(*shape: int, seed: int = 1) -> Tensor:

@@ -43,18 +43,18 @@ class Explained:
 
 
 def explain(
-    codec: Codec, picture: Image.Image, level: int, cond: ArrayLike | None = None, epsilon: float = 1e-2
+    codec: Codec, picture: Image.Image, level: int, condition: ArrayLike | None = None, epsilon: float = 1e-2
 ) -> Explained:
     """Traces the bits of a picture (RGB or L) at a level 0..10000 through h_a and g_a back to its pixels.
 
-    `cond` is what the model is told of it. Raises ImageSizeError for a picture that would be coded in tiles,
+    `condition`: the numbers that a conditioned model reads. Raises ImageSizeError for a picture that would be coded in tiles,
     ConditionError.
     """
     width, height = picture.size
     if width * height > PIXELS_MAX:
         raise ImageSizeError(f"{width} x {height} pixels are too many to explain; scale or crop to {PIXELS_MAX} pixels")
     net, rules = codec.weights.model.requires_grad_(False), Rules(epsilon)
-    context = net.context(torch.tensor([level], device=codec.device), codec.beside(cond))
+    context = net.context(torch.tensor([level], device=codec.device), codec.beside(condition))
     x = pad(to_tensor(picture).to(codec.device)) - 0.5
     with torch.no_grad():
         y = net.g_a(x, context)

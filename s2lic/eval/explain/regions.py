@@ -14,11 +14,11 @@ from s2lic.images.alpha import split
 SIDE, LEVEL = 512, 5000
 
 
-def salient_regions(codec: Codec, picture: Image.Image, cond: ArrayLike | None = None) -> Image.Image:
+def salient_regions(codec: Codec, picture: Image.Image, condition: ArrayLike | None = None) -> Image.Image:
     """White where the bits of a picture stand out from their surroundings; seen at 512 pixels at most.
 
-    `cond` is what the model is told of the picture. Raises ConditionError.
+    `condition`: the numbers that a conditioned model reads. Raises ConditionError.
     """
     small = split(picture)[0].convert("RGB")
     small.thumbnail((SIDE, SIDE))
-    return regions(salience(smoothed(explain(codec, small, LEVEL, cond).pixels)))
+    return regions(salience(smoothed(explain(codec, small, LEVEL, condition).pixels)))

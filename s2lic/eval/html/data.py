@@ -63,14 +63,14 @@ def _metric(metric: Metric) -> dict[str, Any]:
     return {**facts, "unit": metric.unit, "low": metric.low, "high": metric.high}
 
 
-def _curve(curve: Curve, beside: tuple[Curve, ...]) -> dict[str, Any]:
+def _curve(curve: Curve, others: tuple[Curve, ...]) -> dict[str, Any]:
     look = style(curve.codec)
     return {
         "codec": curve.codec,
-        "label": label(curve, beside),
+        "label": label(curve, others),
         "source": curve.source,
         "published": curve.published,
-        "shown": first(curve, beside),
+        "shown": first(curve, others),
         "colour": "var(--ink)" if look.colour == INK else look.colour,
         "marker": look.marker,
         "dash": DASH if curve.published else "none",

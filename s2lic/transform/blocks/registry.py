@@ -91,7 +91,7 @@ ROWS = {
         ),
         BlockRow(
             "sentence_gate", "Khoshsirat and Kambhamettu 2023, Sentence Attention Blocks, arXiv 2309.11593", "gate",
-            "smooth", "one place, and the quality", SentenceGate, needs_cond=True,
+            "smooth", "one place, and the quality", SentenceGate, ("condition",), needs_cond=True,
             options={"gate": ("softmax", "sigmoid2"), "use_image": YES, "dropout": (0.1, 0.0, 0.3)},
         ),
         BlockRow(
@@ -207,14 +207,26 @@ def options_of(key: str) -> dict[str, object]:
     return found
 
 
-def create_block(key: str, dim: int, heads: int = 1, window: int = 8, wrap: str = "", **options: object) -> nn.Module:
-    """A module from (B, dim, H, W) to the same shape, for any H and W.
+def create_block(
+    key: str, dim: int, heads: int = 1, window: int = 8, wrap: str = "", condition: int = 0, **options: object
+) -> nn.Module:
+    """Builds a block: a module from (B, dim, H, W) to the same shape, for any H and W.
 
-    A mixer gives what a layer adds to its input, a mixer_mlp and a gate the new features. `wrap` is the wrapper of a
-    mixer with softmax attention; a wrapper alone comes around `swinv2`. Options stand in the key, those of the row, or
-    beside it. Raises BlockChoiceError.
+    A mixer returns what a layer adds to its input; a mixer_mlp and a gate return the new features.
+
+    Args:
+        key: The key of a block, with options or without: `dhsa:boundary=learned`. A wrapper is built around `swinv2`.
+        dim: Channels.
+        heads: Heads of attention.
+        window: Height and width of a window.
+        wrap: The key of a wrapper to put around a mixer with softmax attention.
+        condition: How many numbers of the user's condition a conditioned gate reads.
+        options: Further options; they override those in the key.
+
+    Raises:
+        BlockChoiceError: No block has that key, or the wrapper does not fit it.
     """
-    row, sizes = block_row(key), {"heads": heads, "window": window}
+    row, sizes = block_row(key), {"heads": heads, "window": window, "condition": condition}
     if row.kind == "wrapper":
         return create_block(WRAPPED, dim, heads, window, wrap=key, **options)
     options = options_of(key) | options

@@ -41,7 +41,7 @@ def offset_index(rows: int, cols: int, device: torch.device) -> Tensor:
     return step[..., 0] * (2 * REACH + 1) + step[..., 1]
 
 
-def beside(rows: int, cols: int, device: torch.device) -> Tensor:
+def touching(rows: int, cols: int, device: torch.device) -> Tensor:
     """(cells, cells): a cell and the four that touch it, which are always open."""
     at = torch.cartesian_prod(torch.arange(rows, device=device), torch.arange(cols, device=device))
     return (at[None] - at[:, None]).abs().sum(-1) <= 1
@@ -96,7 +96,7 @@ class SeerGate(nn.Module):
     def open_cells(self, q: Tensor, k: Tensor, seen: Tensor, grid: Grid) -> Tensor:
         """(B, h, cells, top): a cell itself and those that touch it, then the best by score."""
         rows, cols = (size // grid.window for size in grid.padded)
-        scores = self.scores(q, k, seen, grid).masked_fill(beside(rows, cols, q.device), torch.inf)
+        scores = self.scores(q, k, seen, grid).masked_fill(touching(rows, cols, q.device), torch.inf)
         return best(scores, self.top)
 
     def _dense(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor, grid: Grid, context: Context | None) -> Tensor:

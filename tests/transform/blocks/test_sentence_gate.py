@@ -1,4 +1,4 @@
-"""The conditioned gate: set by what is known beside the picture, blind to the map."""
+"""The conditioned gate: set by quality and condition, blind to the map."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from s2lic.errors import ConditionError
 from s2lic.transform.blocks import create_block
-from s2lic.transform.context import CONDITION_WIDTH, Context
+from s2lic.transform.context import QUALITY_WIDTH, Context
 from tests.references.blocks import condition, draw, made, permuted
 
 GATES = pytest.mark.parametrize("gate", ["softmax", "sigmoid2"])
@@ -31,7 +31,7 @@ def test_it_scales_each_channel_by_one_number_and_those_sum_to_the_channels() ->
 
 @torch.no_grad()
 def test_the_gate_is_the_two_layers_of_the_condition_written_out() -> None:
-    net, known = made("sentence_gate"), draw(1, CONDITION_WIDTH)[0]
+    net, known = made("sentence_gate"), draw(1, QUALITY_WIDTH)[0]
     hidden = net.fc1.weight @ known + net.fc1.bias
     normed = (hidden - hidden.mean()) / (hidden.var(unbiased=False) + 1e-5).sqrt() * net.norm.weight + net.norm.bias
     power = (net.fc2.weight @ normed.clamp(min=0) + net.fc2.bias).exp()
@@ -50,8 +50,8 @@ def test_for_one_condition_it_is_linear_and_commutes_with_every_order_of_the_pla
 
 def test_the_condition_is_what_sets_it() -> None:
     net, x = made("sentence_gate"), draw(1, 16, 3, 3)
-    known = draw(1, CONDITION_WIDTH).requires_grad_()
-    net(x, Context(condition=known)).square().sum().backward()
+    known = draw(1, QUALITY_WIDTH).requires_grad_()
+    net(x, Context(quality=known)).square().sum().backward()
     assert known.grad is not None
     assert known.grad.abs().max() > 1e-3
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_the_condition_is_what_sets_it() -> None:
 @torch.no_grad()
 def test_the_map_sets_it_too_where_that_is_asked_for() -> None:
     plain, joined, x = made("sentence_gate"), made("sentence_gate", use_image=True), draw(1, 16, 5, 7)
-    assert joined.fc1.in_features == CONDITION_WIDTH + 16
+    assert joined.fc1.in_features == QUALITY_WIDTH + 16
     assert torch.equal(plain(2 * x), 2 * plain(x))
     assert (joined(2 * x) - 2 * joined(x)).abs().max() > 1e-2
 
@@ -69,14 +69,14 @@ def test_the_map_sets_it_too_where_that_is_asked_for() -> None:
 def test_without_a_condition_it_refuses() -> None:
     net = create_block("sentence_gate", 16)
     for context in (None, Context()):
-        with pytest.raises(ConditionError, match="give the quality"):
+        with pytest.raises(ConditionError, match="needs the quality"):
             net(torch.zeros(1, 16, 2, 2), context)
 
 
 def test_training_drops_the_whole_condition_of_some_pictures_and_coding_of_none() -> None:
     net, x, known = made("sentence_gate", dropout=0.5), draw(1, 16, 3, 3).expand(200, -1, -1, -1), condition(200)
     whole = net(x, known)
-    without = net(x, Context(condition=torch.zeros(200, CONDITION_WIDTH)))
+    without = net(x, Context(quality=torch.zeros(200, QUALITY_WIDTH)))
     torch.manual_seed(0)
     mixed = net.train()(x, known)
     dropped = (mixed == without).flatten(1).all(1)
@@ -86,12 +86,12 @@ def test_training_drops_the_whole_condition_of_some_pictures_and_coding_of_none(
     assert torch.equal(never.train()(x, known), never.eval()(x, known))
 
 
-def test_numbers_beside_the_quality_set_it_where_it_was_built_for_them_and_nowhere_else() -> None:
-    plain, told, x = made("sentence_gate"), made("sentence_gate", beside=3), draw(2, 16, 3, 3)
-    assert told.fc1.in_features == CONDITION_WIDTH + 3
-    quality = condition(2).condition
-    a, b = (Context(condition=quality, beside=draw(2, 3, seed=s)) for s in (1, 2))
-    assert (told(x, a) - told(x, b)).abs().max() > 0.1
+def test_the_condition_sets_a_gate_built_for_it_and_no_other() -> None:
+    plain, own, x = made("sentence_gate"), made("sentence_gate", condition=3), draw(2, 16, 3, 3)
+    assert own.fc1.in_features == QUALITY_WIDTH + 3
+    quality = condition(2).quality
+    a, b = (Context(quality=quality, condition=draw(2, 3, seed=s)) for s in (1, 2))
+    assert (own(x, a) - own(x, b)).abs().max() > 0.1
     assert torch.equal(plain(x, a), plain(x, b))
-    with pytest.raises(ConditionError, match="is told 3 numbers of a picture"):
-        told(x, condition(2))
+    with pytest.raises(ConditionError, match="needs 3 numbers with each picture"):
+        own(x, condition(2))
