@@ -12,7 +12,7 @@ from s2lic.cli.streams import print_json, print_note
 from s2lic.runtime import DeviceName, pick_device
 
 if TYPE_CHECKING:
-    from s2lic.eval.bench.records import Outcome
+    from s2lic.eval.bench.records import BenchOutcome
 
 Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="What to code. [default: a sample photograph]")]
 Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in pixels, by commas.")]
@@ -44,10 +44,10 @@ def speed(
 ) -> None:
     """Time encoding and decoding by stage, over sizes and threads, beside other codecs."""
     from s2lic.eval.bench.page import describe
-    from s2lic.eval.bench.run import Request, bench
+    from s2lic.eval.bench.run import BenchRequest, bench
     from s2lic.eval.demo import SAMPLE
 
-    request = Request(
+    request = BenchRequest(
         sides=tuple(counts("--sizes", sizes)),
         threads=tuple(counts("--threads", threads)),
         peers=() if peers == "none" else tuple(peers.split(",")),
@@ -59,7 +59,7 @@ def speed(
         batch=batch,
     )
 
-    def tell(count: int, of: int, outcome: Outcome) -> None:
+    def tell(count: int, of: int, outcome: BenchOutcome) -> None:
         print_note(f"{count}/{of}  {_line(outcome)}", quiet)
 
     found = bench(request, source or str(SAMPLE), out, tell)
@@ -69,7 +69,7 @@ def speed(
         typer.echo(describe(found))
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: BenchOutcome) -> str:
     """One case on one line, as it is done."""
     case, found = outcome.case, outcome.measured
     words = f"{case.label} {case.side} px, {case.threads} thread{'s' * (case.threads > 1)}: "

@@ -63,11 +63,11 @@ def eval(  # noqa: A001 the command's name
 ) -> None:
     """Measure codecs on pictures: rate, distortion, time, memory, BD-rate."""
     from s2lic.eval.records import record
-    from s2lic.eval.run import Request, check, evaluate
+    from s2lic.eval.run import EvalRequest, check, evaluate
 
     options = _options([*_own(model, device), *(settings or [])])
     selections = _selections(_list(codec), qualities or [], options)
-    request = Request(selections, tuple(_list(baseline or "")), out, jobs)
+    request = EvalRequest(selections, tuple(_list(baseline or "")), out, jobs)
     check(request)
     paths = _paths(sources, recursive)
     words = _words(codec, qualities or [], baseline, model, settings or [], jobs)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from s2lic.eval.explain.classifier import Judged
 
 
-class Target(str, Enum):
+class ExplainTarget(str, Enum):
     """What `--target` takes."""
 
     rate = "rate"
@@ -52,7 +52,9 @@ Shown = Annotated[
         help="relevance: pixels that bits go back to. salience: areas that stand out in it. bits: where y has them.",
     ),
 ]
-Of = Annotated[Target, typer.Option("--target", help="rate: the picture's bits. logit: a class of --classifier.")]
+Of = Annotated[
+    ExplainTarget, typer.Option("--target", help="rate: the picture's bits. logit: a class of --classifier.")
+]
 ClassifierFile = Annotated[
     Path | None, typer.Option("--classifier", help="A net saved by torch.export.save: (1, 3, H, W) in 0..1 to logits.")
 ]
@@ -65,7 +67,7 @@ def explain(
     output: Output = None,
     quality: Quality = DEFAULT_QUALITY,
     show: Shown = Show.relevance,
-    of: Of = Target.rate,
+    of: Of = ExplainTarget.rate,
     classifier: ClassifierFile = None,
     label: Label = None,
     cond: Cond = None,
@@ -108,15 +110,15 @@ def explain(
     print_note(f"{target}: {words}{_share(found.kept)}", quiet)
 
 
-def _check(of: Target, classifier: Path | None, label: int | None, show: Show, cond: Path | None) -> None:
+def _check(of: ExplainTarget, classifier: Path | None, label: int | None, show: Show, cond: Path | None) -> None:
     """Raises UsageError for words that do not go together."""
-    if (of is Target.logit) != (classifier is not None):
+    if (of is ExplainTarget.logit) != (classifier is not None):
         raise UsageError("--target logit and --classifier FILE go together")
-    if of is Target.rate and label is not None:
+    if of is ExplainTarget.rate and label is not None:
         raise UsageError("--class is one of a classifier's: give --target logit --classifier FILE too")
-    if of is Target.logit and show is Show.bits:
+    if of is ExplainTarget.logit and show is Show.bits:
         raise UsageError("a classifier has no bits to show; take --show relevance or salience")
-    if of is Target.logit and cond is not None:
+    if of is ExplainTarget.logit and cond is not None:
         raise UsageError("a classifier is told nothing beside the picture; leave out --cond")
 
 

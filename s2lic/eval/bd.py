@@ -19,7 +19,7 @@ import numpy as np
 
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.metrics import MS_SSIM_SIDE, SSIMULACRA2_SIDE
-from s2lic.eval.records import MS_SSIM, PSNR, SSIMULACRA2, Comparison, Curve, Point
+from s2lic.eval.records import MS_SSIM, PSNR, SSIMULACRA2, Comparison, Point, RDCurve
 
 POINTS_MIN = 6
 # Why measured points may lack a metric.
@@ -63,7 +63,7 @@ def intervals() -> str:
     return ", ".join(f"{metric.low:g} to {metric.high:g} {metric.unit} of {metric.label}" for metric in METRICS)
 
 
-def compare(curve: Curve, baseline: Curve, metric: Metric) -> Comparison:
+def compare(curve: RDCurve, baseline: RDCurve, metric: Metric) -> Comparison:
     """The differences in rate and in dB between two curves, or why there are none. Raises ExtraMissingError."""
     low, high = _common(metric, baseline, curve if curve.published else baseline)
     if reason := _fault(baseline, metric) or ("" if baseline.published else _too_few(baseline)):
@@ -79,7 +79,7 @@ def compare(curve: Curve, baseline: Curve, metric: Metric) -> Comparison:
     return Comparison(curve.codec, baseline.codec, metric.name, low, high, 100 * math.expm1(rate), gain, reason)
 
 
-def bpp_at(curve: Curve, metric: Metric, dbs: Sequence[float]) -> list[float | None]:
+def bpp_at(curve: RDCurve, metric: Metric, dbs: Sequence[float]) -> list[float | None]:
     """Bits a pixel at each level; None beyond the curve's ends, and everywhere where it does not rise strictly."""
     if _fault(curve, metric):
         return [None] * len(dbs)
@@ -87,7 +87,7 @@ def bpp_at(curve: Curve, metric: Metric, dbs: Sequence[float]) -> list[float | N
     return [math.exp(log_rate(db)) if first <= db <= last else None for db in dbs]
 
 
-def first_fall(curve: Curve, metric: Metric) -> str:
+def first_fall(curve: RDCurve, metric: Metric) -> str:
     """Where rate or level first fails to rise from point to point; empty if both rise strictly."""
     for before, after in pairwise(curve.points):
         if not (after.bpp > before.bpp and metric.of(after) > metric.of(before)):
@@ -98,22 +98,22 @@ def first_fall(curve: Curve, metric: Metric) -> str:
     return ""
 
 
-def not_comparable(curve: Curve, baseline: Curve, metric: Metric, reason: str) -> Comparison:
+def not_comparable(curve: RDCurve, baseline: RDCurve, metric: Metric, reason: str) -> Comparison:
     """The comparison that cannot be made, with the reason."""
     return Comparison(curve.codec, baseline.codec, metric.name, metric.low, metric.high, None, None, reason)
 
 
-def _common(metric: Metric, *curves: Curve) -> tuple[float, float]:
+def _common(metric: Metric, *curves: RDCurve) -> tuple[float, float]:
     """The part of the metric's interval that all curves have points around."""
     ends = [_ends(curve, metric) for curve in curves if curve.points]
     return max([metric.low, *(low for low, _ in ends)]), min([metric.high, *(high for _, high in ends)])
 
 
-def _ends(curve: Curve, metric: Metric) -> tuple[float, float]:
+def _ends(curve: RDCurve, metric: Metric) -> tuple[float, float]:
     return metric.of(curve.points[0]), metric.of(curve.points[-1])
 
 
-def _fault(curve: Curve, metric: Metric) -> str:
+def _fault(curve: RDCurve, metric: Metric) -> str:
     """Why these points are no curve; empty if they are one."""
     if len(curve.points) < 2:
         return _too_few(curve)
@@ -125,12 +125,12 @@ def _fault(curve: Curve, metric: Metric) -> str:
     return f"points that do not rise, {fall}" if fall else ""
 
 
-def _too_few(curve: Curve) -> str:
+def _too_few(curve: RDCurve) -> str:
     count = len(curve.points)
     return f"{count} of the {POINTS_MIN} points that are needed" if count < POINTS_MIN else ""
 
 
-def _uncovered(curve: Curve, metric: Metric, low: float, high: float) -> str:
+def _uncovered(curve: RDCurve, metric: Metric, low: float, high: float) -> str:
     first, last = _ends(curve, metric)
     if first <= low < high <= last:
         return ""
@@ -138,7 +138,7 @@ def _uncovered(curve: Curve, metric: Metric, low: float, high: float) -> str:
     return f"{points} and do not cover all of {low:.4g} to {high:.4g} {metric.unit}"
 
 
-def _gain(curve: Curve, baseline: Curve, metric: Metric, low: float, high: float) -> float | None:
+def _gain(curve: RDCurve, baseline: RDCurve, metric: Metric, low: float, high: float) -> float | None:
     """The mean difference in dB over the rates that the baseline has within the interval, and the curve too."""
     log_rate = _log_rate(baseline, metric)
     begin = max(float(log_rate(low)), math.log(curve.points[0].bpp))
@@ -151,11 +151,11 @@ def _difference(ours: Any, theirs: Any, low: float, high: float) -> float:
     return float(ours.integrate(low, high) - theirs.integrate(low, high)) / (high - low)
 
 
-def _log_rate(curve: Curve, metric: Metric) -> Any:
+def _log_rate(curve: RDCurve, metric: Metric) -> Any:
     return _pchip([metric.of(point) for point in curve.points], np.log([point.bpp for point in curve.points]))
 
 
-def _level(curve: Curve, metric: Metric) -> Any:
+def _level(curve: RDCurve, metric: Metric) -> Any:
     return _pchip(np.log([point.bpp for point in curve.points]), [metric.of(point) for point in curve.points])
 
 

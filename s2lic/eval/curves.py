@@ -7,10 +7,10 @@ from statistics import fmean, median
 
 from s2lic.eval import published
 from s2lic.eval.bd import METRICS, Metric, compare, not_comparable
-from s2lic.eval.records import PUBLISHED, Comparison, Curve, Point, Sample
+from s2lic.eval.records import PUBLISHED, Comparison, Point, RDCurve, Sample
 
 
-def mean_curve(codec: str, label: str, source: str, samples: Sequence[Sample], qualities: Sequence[float]) -> Curve:
+def mean_curve(codec: str, label: str, source: str, samples: Sequence[Sample], qualities: Sequence[float]) -> RDCurve:
     """Means over those pictures that the codec finished at every quality, in order of the rate."""
     done: dict[str, set[float]] = {}
     for sample in samples:
@@ -18,7 +18,7 @@ def mean_curve(codec: str, label: str, source: str, samples: Sequence[Sample], q
     pictures = tuple(name for name, found in done.items() if found >= set(qualities))
     counted = [sample for sample in samples if sample.picture in pictures]
     points = [_mean([sample for sample in counted if sample.quality == quality]) for quality in qualities if counted]
-    return Curve(codec, label, source, tuple(sorted(points, key=lambda point: point.bpp)), pictures)
+    return RDCurve(codec, label, source, tuple(sorted(points, key=lambda point: point.bpp)), pictures)
 
 
 def known_baseline(name: str, measured: Iterable[str]) -> str:
@@ -37,7 +37,7 @@ def usual_baselines(measured: Sequence[str], kodak: bool) -> list[str]:
 
 
 def comparisons(
-    measured: Sequence[Curve], baselines: Iterable[str], pictures: Set[str], kodak: bool
+    measured: Sequence[RDCurve], baselines: Iterable[str], pictures: Set[str], kodak: bool
 ) -> list[Comparison]:
     """Every measured curve, and for scale every published one if the pictures are Kodak's, against every baseline."""
     known = list(published.curves().values())
@@ -52,7 +52,7 @@ def comparisons(
     ]
 
 
-def _compare(curve: Curve, baseline: Curve, metric: Metric, pictures: Set[str], kodak: bool) -> Comparison:
+def _compare(curve: RDCurve, baseline: RDCurve, metric: Metric, pictures: Set[str], kodak: bool) -> Comparison:
     if baseline.published and not kodak:
         reason = "published points hold for the 24 Kodak pictures only; take a measured codec as baseline"
         return not_comparable(curve, baseline, metric, reason)

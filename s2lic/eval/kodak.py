@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from s2lic.errors import InputMissingError, KodakChecksumError
-from s2lic.eval.records import Picture
+from s2lic.eval.records import EvalPicture
 from s2lic.files import read_bytes
 
 PLACES = ("kodak", "data/kodak", "datasets/kodak", "~/kodak", "~/Kodak", "~/data/kodak", "~/datasets/kodak")
@@ -16,7 +16,7 @@ CHECKSUMS = Path(__file__).with_name("kodak.sha256")
 SITE = "https://r0k.us/graphics/kodak/"
 
 
-def is_kodak(pictures: Iterable[Picture]) -> bool:
+def is_kodak(pictures: Iterable[EvalPicture]) -> bool:
     """Whether these are the 24 pictures that the published figures hold for, bit by bit."""
     return sorted(picture.sha256 for picture in pictures) == sorted(checksums().values())
 

@@ -17,8 +17,8 @@ from s2lic.eval.codecs.base import Coder
 from s2lic.eval.memory import with_peak
 from s2lic.eval.metrics import ms_ssim, psnr, ssimulacra2
 from s2lic.eval.pictures import open_rgb
-from s2lic.eval.records import Failure, Picture, Sample
-from s2lic.eval.store import Place
+from s2lic.eval.records import EvalPicture, Failure, Sample
+from s2lic.eval.store import SampleKey
 from s2lic.files import make_folder, write_atomically
 
 Options = tuple[tuple[str, str], ...]
@@ -26,21 +26,21 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Task:
+class EvalTask:
     """One picture through one codec at the qualities that are not done yet, and what it runs on."""
 
-    picture: Picture
+    picture: EvalPicture
     codec: str
     options: Options
     qualities: tuple[float, ...]
     folder: Path
     machine: str = ""
 
-    def place(self, quality: float) -> Place:
-        return Place(self.folder, self.picture, self.codec, opened(self.codec, self.options).identity, quality)
+    def place(self, quality: float) -> SampleKey:
+        return SampleKey(self.folder, self.picture, self.codec, opened(self.codec, self.options).identity, quality)
 
 
-def run(task: Task) -> list[Sample | Failure]:
+def run(task: EvalTask) -> list[Sample | Failure]:
     """A sample or a failure a quality; each sample is kept on disk as soon as it is there."""
     try:
         image = open_rgb(task.picture.path)
@@ -50,7 +50,7 @@ def run(task: Task) -> list[Sample | Failure]:
     return [_attempt(task, image, quality) for quality in task.qualities]
 
 
-def failure(task: Task, quality: float, error: BaseException) -> Failure:
+def failure(task: EvalTask, quality: float, error: BaseException) -> Failure:
     """The record of an error."""
     return Failure(task.picture.name, type(error).__name__, str(error), task.codec, quality)
 
@@ -64,7 +64,7 @@ def opened(codec: str, options: Options) -> Coder:
 _warm: set[tuple[str, Options]] = set()
 
 
-def _warm_up(task: Task, image: Image.Image) -> None:
+def _warm_up(task: EvalTask, image: Image.Image) -> None:
     """The first run of a codec in a process also pays for what later runs find ready."""
     coder, which = opened(task.codec, task.options), (task.codec, task.options)
     if codecs.row(task.codec).warm and which not in _warm:
@@ -73,7 +73,7 @@ def _warm_up(task: Task, image: Image.Image) -> None:
         _warm.add(which)
 
 
-def _attempt(task: Task, image: Image.Image, quality: float) -> Sample | Failure:
+def _attempt(task: EvalTask, image: Image.Image, quality: float) -> Sample | Failure:
     try:
         sample = _measure(task, image, quality)
         task.place(quality).keep(sample)
@@ -82,7 +82,7 @@ def _attempt(task: Task, image: Image.Image, quality: float) -> Sample | Failure
     return sample
 
 
-def _measure(task: Task, image: Image.Image, quality: float) -> Sample:
+def _measure(task: EvalTask, image: Image.Image, quality: float) -> Sample:
     coder = opened(task.codec, task.options)
     name = task.place(quality).file(codecs.row(task.codec).extension)
     data, encode_s, encode_mib = _costs(coder, lambda: coder.encode(image, quality))

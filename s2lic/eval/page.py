@@ -9,7 +9,7 @@ from math import isnan
 from pathlib import Path
 
 from s2lic.eval.bd import METRICS, Metric, bpp_at, first_fall, intervals
-from s2lic.eval.records import PSNR, PUBLISHED, Comparison, Curve, Evaluation, Point
+from s2lic.eval.records import PSNR, PUBLISHED, Comparison, Evaluation, Point, RDCurve
 
 
 def machine(at_a_time: int = 1) -> str:
@@ -100,12 +100,12 @@ def to_markdown(found: Evaluation) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def name(curve: Curve) -> str:
+def name(curve: RDCurve) -> str:
     """What a curve is called in a table: measured here, or published."""
     return f"{curve.label}, published" if curve.published else f"**{curve.label}**"
 
 
-def _rows(found: Evaluation) -> tuple[Curve, ...]:
+def _rows(found: Evaluation) -> tuple[RDCurve, ...]:
     return (*found.curves, *found.published)
 
 
@@ -134,7 +134,7 @@ def _verdicts(found: Evaluation, metric: Metric) -> str:
     )
 
 
-def _worth_a_row(curve: Curve, cells: dict[tuple[str, str], Comparison], baselines: Sequence[str]) -> bool:
+def _worth_a_row(curve: RDCurve, cells: dict[tuple[str, str], Comparison], baselines: Sequence[str]) -> bool:
     """Published curves without a figure, as those of codecs trained for the other metric, are left out."""
     if not curve.published or curve.codec in baselines:
         return True
@@ -191,7 +191,7 @@ def _label(found: Evaluation, codec: str) -> str:
     return known.get(codec, codec)
 
 
-def _rates(curves: Iterable[Curve]) -> str:
+def _rates(curves: Iterable[RDCurve]) -> str:
     head = ("bpp at", *(f"{db:g} dB" for db in DBS))
     psnr = next(metric for metric in METRICS if metric.name == PSNR)
     return table(head, ([name(curve), *map(_three_digits, bpp_at(curve, psnr, DBS))] for curve in curves))
@@ -201,7 +201,7 @@ def _three_digits(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _measured(curve: Curve, found: Evaluation) -> str:
+def _measured(curve: RDCurve, found: Evaluation) -> str:
     measured = [metric for metric in METRICS if not any(isnan(metric.of(point)) for point in curve.points)]
     falls = [fall for metric in measured if (fall := first_fall(curve, metric))]
     notes = [f"Rate and quality do not rise together {falls[0]}."] if falls else []
@@ -233,7 +233,7 @@ def _failures(found: Evaluation) -> str:
     return "## What failed\n\n" + "\n".join(f"- {row}" for row in found.failures)
 
 
-def _sources(curves: Sequence[Curve]) -> str:
+def _sources(curves: Sequence[RDCurve]) -> str:
     if not curves:
         return ""
     lines = "\n".join(f"- {curve.label}: {curve.source}" for curve in curves)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from s2lic.errors import ImageError, LossyConversionError, UnsupportedModeError
-from s2lic.eval.records import Failure, Picture
+from s2lic.eval.records import EvalPicture, Failure
 from s2lic.files import read_bytes
 from s2lic.images.load import read_image
 
@@ -18,19 +18,19 @@ MODES = ("RGB", "L")
 OPAQUE = {"RGBA": "RGB", "LA": "L"}
 
 
-def read(paths: Sequence[Path]) -> tuple[list[Picture], list[Failure]]:
+def read(paths: Sequence[Path]) -> tuple[list[EvalPicture], list[Failure]]:
     """Each file as a picture with a name of its own, or as the failure to read it. Raises InputMissingError."""
     found = [_read(name, path) for name, path in zip(_names(paths), paths, strict=True)]
-    return [row for row in found if isinstance(row, Picture)], [row for row in found if isinstance(row, Failure)]
+    return [row for row in found if isinstance(row, EvalPicture)], [row for row in found if isinstance(row, Failure)]
 
 
-def _read(name: str, path: Path) -> Picture | Failure:
+def _read(name: str, path: Path) -> EvalPicture | Failure:
     data = read_bytes(path)
     try:
         image = open_rgb(data)
     except ImageError as error:
         return Failure(name, type(error).__name__, f"{path.name}: {error}")
-    return Picture(name, str(path), hashlib.sha256(data).hexdigest(), *image.size)
+    return EvalPicture(name, str(path), hashlib.sha256(data).hexdigest(), *image.size)
 
 
 def open_rgb(source: bytes | str) -> Image.Image:

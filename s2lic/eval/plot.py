@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bd import METRICS, Metric
-from s2lic.eval.records import Curve, Evaluation
+from s2lic.eval.records import Evaluation, RDCurve
 from s2lic.eval.styles import first, label, style
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _title(found: Evaluation) -> str:
     return f"{what}; dashed: published" if found.published else what
 
 
-def _panel(axes: Axes, metric: Metric, curves: Sequence[Curve], everything: tuple[Curve, ...]) -> None:
+def _panel(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tuple[RDCurve, ...]) -> None:
     axes.set(xlim=(0, BPP_MAX), ylim=_range(metric, curves, (0, BPP_MAX), DEPTH))
     axes.set(xlabel="bits a pixel", ylabel=f"{metric.label}, {metric.unit} (RGB)")
     _draw(axes, metric, curves)
@@ -67,7 +67,7 @@ def _panel(axes: Axes, metric: Metric, curves: Sequence[Curve], everything: tupl
     axes.indicate_inset_zoom(inset, edgecolor="#555555", alpha=0.3)
 
 
-def _draw(axes: Axes, metric: Metric, curves: Sequence[Curve]) -> None:
+def _draw(axes: Axes, metric: Metric, curves: Sequence[RDCurve]) -> None:
     for curve in curves:
         look = style(curve.codec)
         axes.plot(
@@ -82,7 +82,7 @@ def _draw(axes: Axes, metric: Metric, curves: Sequence[Curve]) -> None:
     axes.grid(alpha=0.3)
 
 
-def _drawn(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
+def _drawn(curve: RDCurve, metric: Metric) -> tuple[list[float], list[float]]:
     """Rates and levels of the points that have both; none of a curve that begins beyond the axes."""
     found = [(point.bpp, metric.of(point)) for point in curve.points if math.isfinite(metric.of(point))]
     if found and found[0][0] > BPP_MAX:
@@ -90,7 +90,7 @@ def _drawn(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
     return [bpp for bpp, _ in found], [level for _, level in found]
 
 
-def _range(metric: Metric, curves: Sequence[Curve], rates: tuple[float, float], depth: float) -> tuple[float, float]:
+def _range(metric: Metric, curves: Sequence[RDCurve], rates: tuple[float, float], depth: float) -> tuple[float, float]:
     """The levels of all curves between two rates, as far as `depth` below the best, with a little air."""
     depth *= metric.high - metric.low
     levels = [level for curve in curves for level in _within(*_drawn(curve, metric), *rates)]
@@ -106,7 +106,7 @@ def _within(rates: list[float], levels: list[float], begin: float, end: float) -
     return edges + [level for bpp, level in zip(rates, levels, strict=True) if begin <= bpp <= end]
 
 
-def _name(axes: Axes, metric: Metric, curves: Sequence[Curve], everything: tuple[Curve, ...]) -> None:
+def _name(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tuple[RDCurve, ...]) -> None:
     """Each curve's label right of the axes, as near as it can be to the height where the curve ends or leaves."""
     low, high = axes.get_ylim()
     ends = sorted((_end(*_drawn(curve, metric)), i) for i, curve in enumerate(curves))

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from s2lic.errors import UsageError
-from s2lic.eval.records import PUBLISHED, Curve, Point
+from s2lic.eval.records import PUBLISHED, Point, RDCurve
 
 TABLE = Path(__file__).with_name("published.json")
 
 
 @cache
-def curves() -> dict[str, Curve]:
+def curves() -> dict[str, RDCurve]:
     """Every published curve by the name of its codec, without the prefix that it bears in an evaluation."""
     return {row["codec"]: _curve(row) for row in json.loads(TABLE.read_text())}
 
 
-def curve(codec: str) -> Curve:
+def curve(codec: str) -> RDCurve:
     """The curve of one codec. Raises UsageError."""
     known = curves()
     if codec not in known:
@@ -30,9 +30,9 @@ def curve(codec: str) -> Curve:
     return known[codec]
 
 
-def _curve(row: dict[str, Any]) -> Curve:
+def _curve(row: dict[str, Any]) -> RDCurve:
     results = row["results"]
     rates, levels = results["bpp"], results["psnr-rgb"]
     similarities = results.get("ms-ssim-rgb") or [None] * len(rates)
     points = tuple(map(Point, rates, levels, similarities))
-    return Curve(PUBLISHED + row["codec"], row["name"], row["description"], points)
+    return RDCurve(PUBLISHED + row["codec"], row["name"], row["description"], points)

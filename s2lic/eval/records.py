@@ -33,7 +33,7 @@ PUBLISHED = "published:"  # in front of a curve's name
 
 
 @dataclass(frozen=True)
-class Picture:
+class EvalPicture:
     """An original: its name is unique in an evaluation, `sha256` is that of the file at `path`."""
 
     name: str
@@ -86,7 +86,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Curve:
+class RDCurve:
     """One codec's points from the lowest rate up. `codec` names it in an evaluation, `label` in a legend.
 
     `source` says what was run (versions, settings) or where the figures were published. A published curve's
@@ -151,15 +151,15 @@ class Evaluation:
     command: str
     machine: str
     kodak: bool
-    pictures: tuple[Picture, ...]
-    curves: tuple[Curve, ...]
-    published: tuple[Curve, ...]
+    pictures: tuple[EvalPicture, ...]
+    curves: tuple[RDCurve, ...]
+    published: tuple[RDCurve, ...]
     comparisons: tuple[Comparison, ...]
     failures: tuple[Failure, ...]
     samples: tuple[Sample, ...]
     options: dict[str, dict[str, str]]
 
-    def curve(self, codec: str) -> Curve:
+    def curve(self, codec: str) -> RDCurve:
         """The curve of that name, measured or published. Raises KeyError."""
         return {curve.codec: curve for curve in (*self.curves, *self.published)}[codec]
 
@@ -188,7 +188,7 @@ def load(folder: Path) -> Evaluation:
         raise EvaluationError(f"{folder} holds no readable evaluation: {error}; run s2lic eval again") from error
 
 
-def to_compressai(curve: Curve) -> dict[str, Any]:
+def to_compressai(curve: RDCurve) -> dict[str, Any]:
     """The curve as CompressAI's benchmarks write theirs: a list a quantity, in the order of the points."""
     columns = {
         "q": "quality",
@@ -204,16 +204,16 @@ def to_compressai(curve: Curve) -> dict[str, Any]:
 
 
 def _evaluation(head: dict[str, Any], samples: str) -> Evaluation:
-    rows = {"pictures": Picture, "comparisons": Comparison, "failures": Failure}
+    rows = {"pictures": EvalPicture, "comparisons": Comparison, "failures": Failure}
     found: dict[str, Any] = {name: tuple(row(**values) for values in head[name]) for name, row in rows.items()}
     found |= {name: tuple(map(_curve, head[name])) for name in ("curves", "published")}
     found["samples"] = tuple(map(_sample, csv.DictReader(io.StringIO(samples))))
     return Evaluation(**{**head, **found})
 
 
-def _curve(values: dict[str, Any]) -> Curve:
+def _curve(values: dict[str, Any]) -> RDCurve:
     points = [Point(**{**point, "psnr": _finite_or_infinite(point["psnr"])}) for point in values["points"]]
-    return Curve(**{**values, "points": tuple(points), "pictures": tuple(values["pictures"])})
+    return RDCurve(**{**values, "points": tuple(points), "pictures": tuple(values["pictures"])})
 
 
 def _sample(cells: dict[str, str]) -> Sample:

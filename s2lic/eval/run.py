@@ -13,10 +13,10 @@ from s2lic.eval import codecs, measure, published
 from s2lic.eval.codecs.base import need
 from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
 from s2lic.eval.kodak import is_kodak
-from s2lic.eval.measure import Task
+from s2lic.eval.measure import EvalTask
 from s2lic.eval.page import machine, today
 from s2lic.eval.pictures import read
-from s2lic.eval.records import Curve, Evaluation, Failure, Picture, Sample
+from s2lic.eval.records import EvalPicture, Evaluation, Failure, RDCurve, Sample
 from s2lic.files import make_folder
 from s2lic.progress import Done, unheard
 from s2lic.runtime import share_cores
@@ -34,7 +34,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Request:
+class EvalRequest:
     """What to measure, against what (without baselines, the usual ones), where to, and with how many processes."""
 
     selections: tuple[Selection, ...]
@@ -43,7 +43,7 @@ class Request:
     jobs: int = 1
 
 
-def check(request: Request) -> None:
+def check(request: EvalRequest) -> None:
     """Open every codec, so that what cannot be had is told before any work.
 
     Raises UsageError and its kinds: no such codec, baseline, option or quality, or a library or program is missing.
@@ -60,7 +60,7 @@ def check(request: Request) -> None:
         known_baseline(name, [selection.codec for selection in request.selections])
 
 
-def evaluate(paths: Sequence[Path], request: Request, words: str = "", done: Done = unheard) -> Evaluation:
+def evaluate(paths: Sequence[Path], request: EvalRequest, words: str = "", done: Done = unheard) -> Evaluation:
     """Measure all pictures through all codecs; what is in the folder already is not measured again.
 
     `words` are the command's behind its pictures; `done` hears how many samples of how many are there.
@@ -90,15 +90,15 @@ def evaluate(paths: Sequence[Path], request: Request, words: str = "", done: Don
     )
 
 
-def _tasks(pictures: Iterable[Picture], request: Request) -> list[Task]:
+def _tasks(pictures: Iterable[EvalPicture], request: EvalRequest) -> list[EvalTask]:
     return [
-        Task(picture, selection.codec, selection.options, selection.qualities, request.folder)
+        EvalTask(picture, selection.codec, selection.options, selection.qualities, request.folder)
         for selection in request.selections
         for picture in pictures
     ]
 
 
-def _results(tasks: Sequence[Task], jobs: int, done: Done) -> Iterator[Sample | Failure]:
+def _results(tasks: Sequence[EvalTask], jobs: int, done: Done) -> Iterator[Sample | Failure]:
     """Samples from earlier runs first, then the rest as it is measured."""
     total, count = sum(len(task.qualities) for task in tasks), 0
     missing = []
@@ -117,7 +117,7 @@ def _results(tasks: Sequence[Task], jobs: int, done: Done) -> Iterator[Sample | 
         done(count, total)
 
 
-def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[list[Sample | Failure]]:
+def _measured(tasks: Sequence[EvalTask], jobs: int) -> Iterator[list[Sample | Failure]]:
     if jobs < 2:
         yield from map(measure.run, tasks)
         return
@@ -133,7 +133,7 @@ def _measured(tasks: Sequence[Task], jobs: int) -> Iterator[list[Sample | Failur
             raise
 
 
-def _outcome(future: Future[list[Sample | Failure]], task: Task) -> list[Sample | Failure]:
+def _outcome(future: Future[list[Sample | Failure]], task: EvalTask) -> list[Sample | Failure]:
     """What the process gave; one that died, for want of memory or by a codec's crash, is a failure of its task."""
     try:
         return future.result()
@@ -141,14 +141,14 @@ def _outcome(future: Future[list[Sample | Failure]], task: Task) -> list[Sample 
         return [measure.failure(task, quality, error) for quality in task.qualities]
 
 
-def _in_order(samples: Sequence[Sample], pictures: Sequence[Picture], request: Request) -> list[Sample]:
+def _in_order(samples: Sequence[Sample], pictures: Sequence[EvalPicture], request: EvalRequest) -> list[Sample]:
     """By codec, picture and quality, whatever order they were measured in."""
     codecs_ = [selection.codec for selection in request.selections]
     names = [picture.name for picture in pictures]
     return sorted(samples, key=lambda s: (codecs_.index(s.codec), names.index(s.picture), s.quality))
 
 
-def _curve(selection: Selection, samples: Sequence[Sample]) -> Curve:
+def _curve(selection: Selection, samples: Sequence[Sample]) -> RDCurve:
     row = codecs.row(selection.codec)
     source = measure.opened(selection.codec, selection.options).identity
     ours = [sample for sample in samples if sample.codec == selection.codec]

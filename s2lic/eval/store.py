@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from s2lic.errors import EvaluationError
-from s2lic.eval.records import FILES, Picture, Sample
+from s2lic.eval.records import FILES, EvalPicture, Sample
 from s2lic.files import make_folder, write_atomically
 
 POINTS = "points"
@@ -16,11 +16,11 @@ FIELDS = [field.name for field in fields(Sample)]  # a record of fewer, of an ea
 
 
 @dataclass(frozen=True)
-class Place:
+class SampleKey:
     """Where one sample of an evaluation's folder lies; equal inputs have equal places, other inputs others."""
 
     folder: Path
-    picture: Picture
+    picture: EvalPicture
     codec: str
     identity: str
     quality: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from s2lic.eval.records import PUBLISHED, Curve
+from s2lic.eval.records import PUBLISHED, RDCurve
 
 INK = "#000000"
 
@@ -53,15 +53,15 @@ def style(codec: str) -> Style:
     return STYLES.get(name) or OTHERS[sum(name.encode()) % len(OTHERS)]
 
 
-def label(curve: Curve, others: tuple[Curve, ...]) -> str:
+def label(curve: RDCurve, others: tuple[RDCurve, ...]) -> str:
     """The curve's label, and that it is published where a measured one has the same."""
     return f"{curve.label}, published" if _measured_too(curve, others) else curve.label
 
 
-def first(curve: Curve, others: tuple[Curve, ...]) -> bool:
+def first(curve: RDCurve, others: tuple[RDCurve, ...]) -> bool:
     """Whether a curve is shown before anyone chooses: all measured ones, and published ones of other codecs."""
     return not curve.published or (curve.codec.removeprefix(PUBLISHED) in FIRST and not _measured_too(curve, others))
 
 
-def _measured_too(curve: Curve, others: tuple[Curve, ...]) -> bool:
+def _measured_too(curve: RDCurve, others: tuple[RDCurve, ...]) -> bool:
     return curve.published and any(other.label == curve.label and not other.published for other in others)

@@ -12,17 +12,17 @@ from PIL import Image
 from s2lic.eval import codecs, measure
 from s2lic.eval.codecs.base import Coder, Scale
 from s2lic.eval.codecs.pillow_codecs import PillowCoder
-from s2lic.eval.html.views import Version, View, crop_size, middle
+from s2lic.eval.html.views import PictureView, Version, crop_size, middle
 from s2lic.eval.metrics import psnr
 from s2lic.eval.pictures import open_rgb
-from s2lic.eval.records import Curve, Evaluation, Sample
+from s2lic.eval.records import Evaluation, RDCurve, Sample
 from s2lic.files import read_bytes
 
 BPP = 0.4
 VIEWS = 4
 
 
-def views(found: Evaluation, folder: Path) -> list[View]:
+def views(found: Evaluation, folder: Path) -> list[PictureView]:
     """Pictures from the easiest to code to the hardest, at the first codec's quality whose mean is nearest to `BPP`.
 
     Decodes files of the folder; quick codecs code anew at the size to match. Raises what opening and decoding raise.
@@ -31,7 +31,7 @@ def views(found: Evaluation, folder: Path) -> list[View]:
     return [] if lead is None else [_view(found, lead, sample, folder) for sample in _chosen(found, lead)]
 
 
-def _chosen(found: Evaluation, lead: Curve) -> list[Sample]:
+def _chosen(found: Evaluation, lead: RDCurve) -> list[Sample]:
     """The leading codec's samples at that quality, evenly from the fewest bits a pixel to the most."""
     quality = min(lead.points, key=lambda point: abs(math.log(point.bpp / BPP))).quality
     samples = [s for s in found.samples if (s.codec, s.quality) == (lead.codec, quality)]
@@ -40,7 +40,7 @@ def _chosen(found: Evaluation, lead: Curve) -> list[Sample]:
     return [samples[i] for i in sorted({round(last * k / max(VIEWS - 1, 1)) for k in range(VIEWS)})]
 
 
-def _view(found: Evaluation, lead: Curve, sample: Sample, folder: Path) -> View:
+def _view(found: Evaluation, lead: RDCurve, sample: Sample, folder: Path) -> PictureView:
     (picture,) = (picture for picture in found.pictures if picture.name == sample.picture)
     original = open_rgb(picture.path)
     versions = [Version("Original", "Original", middle(original))]
@@ -50,7 +50,7 @@ def _view(found: Evaluation, lead: Curve, sample: Sample, folder: Path) -> View:
             coder = measure.opened(curve.codec, tuple(sorted(found.options[curve.codec].items())))
             quality, data = _matched(curve.codec, coder, original, measured, sample.size, folder)
             versions.append(_version(coder, curve.label, original, quality, data))
-    return View(picture.name, *crop_size(original), tuple(versions))
+    return PictureView(picture.name, *crop_size(original), tuple(versions))
 
 
 def _version(coder: Coder, label: str, original: Image.Image, quality: float, data: bytes) -> Version:

@@ -26,7 +26,7 @@ from torch import Tensor
 from s2lic.eval.bd import Metric, compare
 from s2lic.eval.complexity import count
 from s2lic.eval.page import put_into_page, table
-from s2lic.eval.records import PSNR, Curve, Point
+from s2lic.eval.records import PSNR, Point, RDCurve
 from s2lic.files import write_atomically
 from s2lic.lab.ablations import ABLATIONS, BASE_NAME, Ablation
 from s2lic.lab.likely import measure, middles
@@ -47,7 +47,7 @@ HEAD = ("row", "what differs", "steps", "kMAC/px to decode", "entropy model, CPU
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AblationResult:
     """A row's training, and its means over the crops of VAL: a point a quality, and the loss over all.
 
     `kmac` is thousands of multiplications a pixel to decode, `entropy_s` CPU seconds a megapixel for the entropy model.
@@ -61,14 +61,14 @@ class Outcome:
     entropy_s: float
 
     @staticmethod
-    def of(found: dict[str, Any]) -> Outcome:
-        return Outcome(**{**found, "points": tuple(Point(**point) for point in found["points"])})
+    def of(found: dict[str, Any]) -> AblationResult:
+        return AblationResult(**{**found, "points": tuple(Point(**point) for point in found["points"])})
 
-    def curve(self, name: str) -> Curve:
-        return Curve(name, name, "", self.points)
+    def curve(self, name: str) -> RDCurve:
+        return RDCurve(name, name, "", self.points)
 
 
-class Trial(Run):
+class AblationRun(Run):
     """A run of a row, which ends after so many CPU minutes and saves nothing."""
 
     def __init__(self, row: Ablation, minutes: float, photos: Source, sizes: dict[str, Any]) -> None:
@@ -104,16 +104,16 @@ def made(row: Ablation, seed: int = 0) -> S2LIC:
     return model
 
 
-def outcome(row: Ablation, minutes: float, photos: Source, crops: Tensor, sizes: dict[str, Any]) -> Outcome:
+def outcome(row: Ablation, minutes: float, photos: Source, crops: Tensor, sizes: dict[str, Any]) -> AblationResult:
     """Trains a row and measures it."""
-    trial = Trial(row, minutes, photos, sizes)
+    trial = AblationRun(row, minutes, photos, sizes)
     trial.train()
     found = measure(trial.model, crops, QUALITIES)
     kmac = count(lambda: made(row)).decode
-    return Outcome(trial.minutes, trial.step, fmean(found.losses), found.points, kmac, found.entropy_s)
+    return AblationResult(trial.minutes, trial.step, fmean(found.losses), found.points, kmac, found.entropy_s)
 
 
-def line(row: Ablation, found: Outcome, base: Outcome) -> tuple[str, ...]:
+def line(row: Ablation, found: AblationResult, base: AblationResult) -> tuple[str, ...]:
     """A row of the table: differences from the base, less is better."""
     compared = compare(found.curve(row.name), base.curve(BASE_NAME), COMPARED)
     rate = compared.reason if compared.rate_percent is None else f"{compared.rate_percent:+.1f} %"
@@ -121,13 +121,13 @@ def line(row: Ablation, found: Outcome, base: Outcome) -> tuple[str, ...]:
     return (f"`{row.name}`", row.says, f"{found.steps}", f"{found.kmac:.1f}", f"{found.entropy_s:.2f}", loss, rate)
 
 
-def read(record: Path) -> dict[str, Outcome]:
+def read(record: Path) -> dict[str, AblationResult]:
     """What has been done, by the names of the rows."""
     found = json.loads(record.read_text()) if record.exists() else {}
-    return {name: Outcome.of(row) for name, row in found.items()}
+    return {name: AblationResult.of(row) for name, row in found.items()}
 
 
-def write(done: dict[str, Outcome], record: Path, page: Path | None) -> None:
+def write(done: dict[str, AblationResult], record: Path, page: Path | None) -> None:
     """The record, and the page's table in the order of the rows."""
     data = json.dumps({name: asdict(row) for name, row in done.items()}, indent=1) + "\n"
     write_atomically(record, data.encode(), force=True)

@@ -49,7 +49,7 @@ class Nothing(nn.Module):
         return x.new_zeros(x.shape[0], self.channels, *x.shape[2:])
 
 
-class Beside(nn.Module):
+class ParallelSum(nn.Module):
     """main(x) + side(x)."""
 
     def __init__(self, main: nn.Module, side: nn.Module) -> None:
@@ -109,9 +109,9 @@ def linear_shortcuts(model: S2LIC) -> None:
         model.g_s.up[i] = _beside(model.g_s.up[i], _unfolding)
 
 
-def _beside(main: nn.Module, side: Callable[[int, int], nn.Module]) -> Beside:
+def _beside(main: nn.Module, side: Callable[[int, int], nn.Module]) -> ParallelSum:
     assert isinstance(main, (nn.Conv2d, nn.ConvTranspose2d))
-    return Beside(main, side(main.in_channels, main.out_channels))
+    return ParallelSum(main, side(main.in_channels, main.out_channels))
 
 
 def _folding(wide: int, out: int) -> nn.Module:

@@ -39,7 +39,7 @@ Clock = Callable[[Run], float]
 
 
 @dataclass(frozen=True)
-class Measured:
+class KernelTiming:
     """Milliseconds of a kernel and its peers, and what it must at least do: bytes moved, floating-point operations."""
 
     name: str
@@ -60,7 +60,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Case:
+class KernelCase:
     """An operation at a shape of the codec: its kernel, what it is measured by, and its inputs.
 
     flops: of a forward pass; none are counted where there is no product of matrices.
@@ -73,17 +73,17 @@ class Case:
     flops: float = 0
     backward: bool = True
 
-    def measured(self, clock: Clock) -> Iterator[Measured]:
+    def measured(self, clock: Clock) -> Iterator[KernelTiming]:
         """The forward pass and, if there is one, the backward pass."""
         with torch.inference_mode():
             yield self._pass("forward", lambda op: partial(op, *self.inputs), clock, self.flops)
         if self.backward:
             yield self._pass("backward", partial(gradients, inputs=self.inputs), clock, BACKWARD_FLOPS * self.flops)
 
-    def _pass(self, way: str, of: Callable[[Op], Run], clock: Clock, flops: float) -> Measured:
+    def _pass(self, way: str, of: Callable[[Op], Run], clock: Clock, flops: float) -> KernelTiming:
         run, peers = of(self.kernel), {name: clock(of(op)) for name, op in self.peers.items()}
         moved = moved_bytes((*self.inputs, *as_tuple(run())))
-        return Measured(self.name, way, clock(run), peers, moved, flops)
+        return KernelTiming(self.name, way, clock(run), peers, moved, flops)
 
 
 def gradients(op: Op, inputs: tuple[Any, ...]) -> Run:
@@ -110,7 +110,7 @@ def moved_bytes(values: tuple[Any, ...]) -> int:
     return sum(x.numel() * x.element_size() for x in values if isinstance(x, Tensor))
 
 
-def lines(found: list[Measured], ceiling: float) -> str:
+def lines(found: list[KernelTiming], ceiling: float) -> str:
     """The table; `ceiling` is in gigabytes a second."""
     rows = []
     for row in found:
@@ -135,11 +135,11 @@ class Operation:
     peers: dict[str, Op] = field(default_factory=dict)
     backward: bool = True
 
-    def case(self, name: str, device: torch.device) -> Case:
+    def case(self, name: str, device: torch.device) -> KernelCase:
         plain, kernel = (getattr(import_module(f"s2lic.kernels.{name}.{kind}"), name) for kind in ("naive", "triton"))
         inputs, flops = self.inputs(device)
         peers = {"eager": plain, "compiled": torch.compile(plain), **self.peers}
-        return Case(name, kernel, peers, inputs, flops, self.backward)
+        return KernelCase(name, kernel, peers, inputs, flops, self.backward)
 
 
 def windows(device: torch.device) -> tuple[tuple[Any, ...], float]:

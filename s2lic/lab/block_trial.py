@@ -19,7 +19,7 @@ from s2lic.eval.complexity import cost
 from s2lic.eval.memory import peak, with_peak
 from s2lic.eval.metrics import psnr
 from s2lic.eval.pictures import open_rgb
-from s2lic.eval.records import Curve, Point
+from s2lic.eval.records import Point, RDCurve
 from s2lic.model import CONFIGS, variant
 from s2lic.train.data import Photos
 from s2lic.train.export import export_checkpoint
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrialSettings:
     """What all rows of a comparison have in common. `others` stand at strides 2 and 4, the block at stride 8.
 
     pictures: how many of each folder of `val` are measured, the first by name; None for all.
@@ -53,10 +53,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One trained model. Points are (quality, bpp, PSNR), means over the pictures of each folder of `Settings.val`.
+class BlockResult:
+    """The measurements of one trained model.
 
-    Seconds are of the processor for a million pixels, on one thread; MiB are beyond what the process held before.
+    `points` has (quality, bpp, PSNR), means over the pictures, for each folder of `TrialSettings.val`. Times are CPU
+    seconds per megapixel on one thread. `code_mib` is memory above what the process held before.
     """
 
     block: str
@@ -71,17 +72,17 @@ class Row:
     code_mib: float | None
     points: dict[str, list[tuple[float, float, float]]]
 
-    def curve(self, folder: str) -> Curve:
+    def curve(self, folder: str) -> RDCurve:
         points = tuple(Point(bpp, db, quality=quality) for quality, bpp, db in self.points[folder])
-        return Curve(f"{self.block}, seed {self.seed}", self.block, "", points, ("same",))
+        return RDCurve(f"{self.block}, seed {self.seed}", self.block, "", points, ("same",))
 
 
-def name_of(settings: Settings, block: str) -> str:
+def name_of(settings: TrialSettings, block: str) -> str:
     """The configuration that has the block at stride 8. Raises BlockChoiceError."""
     return variant(CONFIGS[settings.config], (settings.others, settings.others, block)).name
 
 
-def trial(settings: Settings, block: str, seed: int, folder: Path) -> Row:
+def trial(settings: TrialSettings, block: str, seed: int, folder: Path) -> BlockResult:
     """Trains and measures one row in this process, on one thread; what was trained before in the folder counts."""
     torch.set_num_threads(1)
     weights = folder / "weights.safetensors"
@@ -97,10 +98,10 @@ def trial(settings: Settings, block: str, seed: int, folder: Path) -> Row:
     }
     found = cost(name_of(settings, block))
     shown = (found.parameters, found.encode, found.decode, fmean(t[0] for t in times), fmean(t[1] for t in times))
-    return Row(block, seed, steps, *shown, train_mib, code_mib, points)
+    return BlockResult(block, seed, steps, *shown, train_mib, code_mib, points)
 
 
-def _trained(settings: Settings, block: str, seed: int, folder: Path, weights: Path) -> int:
+def _trained(settings: TrialSettings, block: str, seed: int, folder: Path, weights: Path) -> int:
     """Trains, writes the weights, and gives the steps that the time was enough for."""
     plan = Plan(
         config=name_of(settings, block),
@@ -118,7 +119,7 @@ def _trained(settings: Settings, block: str, seed: int, folder: Path, weights: P
     return run.step
 
 
-def pictures_of(settings: Settings, folder: str) -> list[Path]:
+def pictures_of(settings: TrialSettings, folder: str) -> list[Path]:
     """The files of a folder that are measured. Raises InputMissingError if there are none."""
     files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
     if not files:

@@ -22,7 +22,7 @@ from s2lic.eval.bd import Metric, compare
 from s2lic.eval.page import put_into_page, table
 from s2lic.eval.records import PSNR
 from s2lic.files import write_atomically
-from s2lic.lab.block_trial import CLOCKS, Row, Settings, name_of, pictures_of, trial
+from s2lic.lab.block_trial import CLOCKS, BlockResult, TrialSettings, name_of, pictures_of, trial
 from s2lic.transform.blocks import block_names, block_row
 
 BASELINE = "swinv2"
@@ -42,13 +42,13 @@ def wanted(blocks: Sequence[str], seeds: int) -> list[tuple[str, int]]:
     return [(BASELINE, seed) for seed in range(seeds)] + [(block, 0) for block in blocks if block != BASELINE]
 
 
-def recall(file: Path, settings: Settings) -> list[Row]:
+def recall(file: Path, settings: TrialSettings) -> list[BlockResult]:
     """The rows that are done. Raises EvaluationError for a damaged file, UsageError for one of other settings."""
     if not file.exists():
         return []
     try:
         found = json.loads(file.read_text())
-        rows = [Row(**row) for row in found["rows"]]
+        rows = [BlockResult(**row) for row in found["rows"]]
     except (ValueError, TypeError, KeyError) as error:
         raise EvaluationError(f"{file} is damaged: {error}; remove it") from error
     if found["settings"] != json.loads(json.dumps(asdict(settings))):
@@ -56,13 +56,13 @@ def recall(file: Path, settings: Settings) -> list[Row]:
     return rows
 
 
-def keep(file: Path, settings: Settings, rows: Sequence[Row]) -> None:
+def keep(file: Path, settings: TrialSettings, rows: Sequence[BlockResult]) -> None:
     """All rows so far, whole or not at all."""
     text = json.dumps({"settings": asdict(settings), "rows": [asdict(row) for row in rows]}, indent=1)
     write_atomically(file, text.encode(), force=True)
 
 
-def compared(file: Path, settings: Settings, blocks: Sequence[str], seeds: int) -> list[Row]:
+def compared(file: Path, settings: TrialSettings, blocks: Sequence[str], seeds: int) -> list[BlockResult]:
     """The rows, each measured in a fresh process unless the file has it."""
     rows = recall(file, settings)
     for block, seed in wanted(blocks, seeds):
@@ -74,7 +74,7 @@ def compared(file: Path, settings: Settings, blocks: Sequence[str], seeds: int) 
     return rows
 
 
-def against(row: Row, baseline: Row, folder: str) -> str:
+def against(row: BlockResult, baseline: BlockResult, folder: str) -> str:
     """The BD-rate over the PSNR that both curves cover, and that interval, or why there is none."""
     ours, theirs = row.curve(folder), baseline.curve(folder)
     low = max(curve.points[0].psnr for curve in (ours, theirs))
@@ -85,7 +85,7 @@ def against(row: Row, baseline: Row, folder: str) -> str:
     return f"{found.rate_percent:+.1f} % ({low:.1f} to {high:.1f} dB)"
 
 
-def rendered(settings: Settings, rows: Sequence[Row]) -> str:
+def rendered(settings: TrialSettings, rows: Sequence[BlockResult]) -> str:
     """The table, and what was done to get it."""
     baseline = next(row for row in rows if (row.block, row.seed) == (BASELINE, 0))
     names = [Path(folder).name for folder in settings.val]
@@ -99,7 +99,7 @@ def rendered(settings: Settings, rows: Sequence[Row]) -> str:
     return f"{_told(settings)}\n\n{table(head, lines)}"
 
 
-def _told(settings: Settings) -> str:
+def _told(settings: TrialSettings) -> str:
     clock = "minutes of the processor" if settings.clock == "cpu" else "minutes by the clock"
     counted = "" if settings.pictures is None else f" of the first {settings.pictures} pictures"
     return (
@@ -112,7 +112,7 @@ def _told(settings: Settings) -> str:
     )
 
 
-def _numbers(row: Row) -> list[str]:
+def _numbers(row: BlockResult) -> list[str]:
     coding = "not told here" if row.code_mib is None else f"{row.code_mib:.0f}"
     costs = [f"{row.encode_kmac:.1f}", f"{row.decode_kmac:.1f}", f"{row.encode_s:.2f}", f"{row.decode_s:.2f}"]
     return [f"{row.steps:,}", f"{row.parameters:,}", *costs, coding, f"{row.train_mib:.0f}"]
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     sizes = (given.batch, given.crop, given.lr)
     places = (tuple(given.data), tuple(given.val))
-    settings = Settings(given.config, given.minutes, given.clock, *sizes, *places, given.others, given.pictures)
+    settings = TrialSettings(given.config, given.minutes, given.clock, *sizes, *places, given.others, given.pictures)
     for block in given.blocks:
         name_of(settings, block)  # what cannot be done is refused before hours are spent
     for folder in given.val:

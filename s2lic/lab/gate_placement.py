@@ -42,7 +42,7 @@ Slots = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Placed:
+class Placement:
     """A placement, its rate-distortion loss on the calibration set, and the microseconds of g_a and g_s together."""
 
     slots: Slots
@@ -54,27 +54,27 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Search:
+class PlacementSearch:
     """All that was tried, the empty placement first."""
 
-    tried: list[Placed]
+    tried: list[Placement]
 
     @property
-    def empty(self) -> Placed:
+    def empty(self) -> Placement:
         return self.tried[0]
 
-    def gain(self, row: Placed) -> float:
+    def gain(self, row: Placement) -> float:
         """What of the loss it saves for each microsecond that it adds, at least one."""
         return (self.empty.loss - row.loss) / max(row.microseconds - self.empty.microseconds, 1.0)
 
     @property
-    def best(self) -> Placed:
+    def best(self) -> Placement:
         """The empty placement unless another has a smaller loss."""
         better = [row for row in self.tried if row.loss < self.empty.loss]
         return max(better, key=self.gain, default=self.empty)
 
 
-def search(slots: Slots, measure: Callable[[Slots], Placed], most: int, done: Done = unheard) -> Search:
+def search(slots: Slots, measure: Callable[[Slots], Placement], most: int, done: Done = unheard) -> PlacementSearch:
     """Placements of up to `most` gates: all of one and two, then the best with one more as long as that is better.
 
     `done` hears how many are tried, of how many at most.
@@ -83,12 +83,12 @@ def search(slots: Slots, measure: Callable[[Slots], Placed], most: int, done: Do
     for count in range(1, min(most, len(slots)) + 1):
         sets: Iterable[Slots] = combinations(slots, count)
         if count > EXHAUSTIVE:
-            best = Search(tried).best.slots
+            best = PlacementSearch(tried).best.slots
             sets = [(*best, slot) for slot in slots if slot not in best and len(best) == count - 1]
         for each in sets:
             done(len(tried), of)
             tried.append(measure(each))
-    return Search(tried)
+    return PlacementSearch(tried)
 
 
 def _at_most(slots: int, most: int) -> int:
@@ -126,7 +126,7 @@ def slots_of(model: S2LIC, places: Iterable[str] = PLACES) -> Slots:
 
 
 @dataclass(frozen=True)
-class Trial:
+class PlacementTrial:
     """Measures placements of a gate in a model: batches to train on, one to judge by, (B, 3, H, W) in [0, 1]."""
 
     model: S2LIC
@@ -139,7 +139,7 @@ class Trial:
     def __post_init__(self) -> None:
         check_gate(self.gate)
 
-    def __call__(self, slots: Slots) -> Placed:
+    def __call__(self, slots: Slots) -> Placement:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = with_gates(self.model, self.gate, slots)
@@ -147,7 +147,7 @@ class Trial:
             torch.manual_seed(0)
             with torch.no_grad():
                 loss = float(self._loss(model, self.judge))
-        return Placed(slots, loss, self._microseconds(model.eval()))
+        return Placement(slots, loss, self._microseconds(model.eval()))
 
     def _train(self, model: S2LIC) -> None:
         """g_a and g_s alone, so that the entropy model is the same for all."""
@@ -249,7 +249,7 @@ def _width(model: S2LIC, part: str, index: int) -> int:
 
 
 @dataclass(frozen=True)
-class Request:
+class PlacementRequest:
     """Up to `most` gates in groups of a model, shipped weights by name or a weights file; judged at a level 0..10000.
 
     Placements are trained and judged on pictures under the folder `data`, `batch` crops a step. Raises UsageError for
@@ -273,7 +273,7 @@ class Request:
         check_gate(self.gate)
 
 
-def placed(request: Request, done: Done = unheard) -> tuple[Search, dict[int, float]]:
+def placed(request: PlacementRequest, done: Done = unheard) -> tuple[PlacementSearch, dict[int, float]]:
     """What was tried, and which part of a block's time one gate takes by stride; `done` hears of each placement.
 
     Raises UsageError, UnknownConfigError, InputMissingError, WeightsError.
@@ -281,7 +281,7 @@ def placed(request: Request, done: Done = unheard) -> tuple[Search, dict[int, fl
     photos = Photos.load([request.data], request.crop)
     model = _trained(request.model, photos)
     batches = [photos.batch(request.batch, request.crop, (0, 2, step)) for step in range(request.steps + 1)]
-    trial = Trial(model, request.gate, batches[1:], batches[0], request.level)
+    trial = PlacementTrial(model, request.gate, batches[1:], batches[0], request.level)
     return search(slots_of(model, request.places), trial, request.most, done), shares(model, request.gate)
 
 

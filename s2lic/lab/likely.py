@@ -27,7 +27,7 @@ TOGETHER = 8
 
 
 @dataclass(frozen=True)
-class Measured:
+class CropResult:
     """Means over pictures: a point and the training loss a quality; CPU seconds a megapixel of the entropy model."""
 
     points: tuple[Point, ...]
@@ -49,7 +49,7 @@ def _middle(x: Tensor, axis: int, side: int) -> Tensor:
 
 
 @torch.inference_mode()
-def measure(model: S2LIC, x: Tensor, qualities: tuple[float, ...]) -> Measured:
+def measure(model: S2LIC, x: Tensor, qualities: tuple[float, ...]) -> CropResult:
     """x (B, 3, H, W) in [0, 1] at qualities 0..100. The entropy model is in float64 afterwards."""
     model.eval().entropy.double().centre()
     y = torch.cat([model.g_a(part - 0.5) for part in x.split(TOGETHER)])
@@ -58,7 +58,7 @@ def measure(model: S2LIC, x: Tensor, qualities: tuple[float, ...]) -> Measured:
     entropy_s = (time.process_time() - began) / len(qualities) / (x[:, 0].numel() / 1e6)
     parts = [_distorted(model, x, *found, quality) for found, quality in zip(coded, qualities, strict=True)]
     points = tuple(Point(p["bpp"], p["psnr"], quality=q) for p, q in zip(parts, qualities, strict=True))
-    return Measured(points, tuple(p["loss"] for p in parts), entropy_s)
+    return CropResult(points, tuple(p["loss"] for p in parts), entropy_s)
 
 
 def likely(net: EntropyModel, y: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ RATE = 3e-3
 
 
 @dataclass(frozen=True)
-class Task:
+class RecallTask:
     """One task: a map of side x side places with so many pairs, of a vocabulary of which half are keys.
 
     form: in a "sequence" key and value stand one after the other, line by line, the queries behind all pairs; of
@@ -51,7 +51,7 @@ class Task:
             if self.pairs > most:
                 raise UsageError(f"at most {most} pairs fit a {self.form} task {where}, not {self.pairs}")
 
-    def draw(self, count: int, random: torch.Generator) -> Samples:
+    def draw(self, count: int, random: torch.Generator) -> RecallSamples:
         """`count` samples."""
         half, places = self.vocabulary // 2, self.side**2
         keys = _distinct(count, half, self.pairs, random)
@@ -59,7 +59,7 @@ class Task:
         at_key, at_value, at_query = self._places(count, places, random)
         blank = torch.full((count, places), EMPTY)
         key_map = blank.scatter(1, at_key, keys).scatter(1, at_query, keys)
-        return Samples(key_map, blank.scatter(1, at_value, values), blank.scatter(1, at_query, values))
+        return RecallSamples(key_map, blank.scatter(1, at_value, values), blank.scatter(1, at_query, values))
 
     def _places(self, count: int, places: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         if self.form == PATCHES:
@@ -73,7 +73,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Samples:
+class RecallSamples:
     """Numbers of keys, values and answers at each place, (count, places); `EMPTY` where there is none."""
 
     keys: Tensor
@@ -102,7 +102,7 @@ class Reader(nn.Module):
     keys: Tensor
     values: Tensor
 
-    def __init__(self, block: str, task: Task, dim: int, heads: int) -> None:
+    def __init__(self, block: str, task: RecallTask, dim: int, heads: int) -> None:
         super().__init__()
         self.side, self.whole = task.side, block_row(block).kind == "mixer_mlp"
         self.register_buffer("keys", torch.randn(task.vocabulary // 2, dim))
@@ -111,7 +111,7 @@ class Reader(nn.Module):
         self.blocks = nn.ModuleList(create_block(block, dim, heads, task.side) for _ in range(LAYERS))
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, samples: Samples) -> Tensor:
+    def forward(self, samples: RecallSamples) -> Tensor:
         """Logits of the values at each query, (queries, values)."""
         context = Context().of_group()
         x = _embedded(self.keys, samples.keys) + _embedded(self.values, samples.values)
@@ -134,7 +134,7 @@ def check(blocks: Iterable[str], dim: int) -> None:
 
 def recall(
     block: str,
-    task: Task,
+    task: RecallTask,
     steps: int,
     dim: int = 64,
     heads: int = 2,
@@ -166,7 +166,7 @@ def recall(
     return Recall(block, task.form, right, float(loss), steps, count)
 
 
-def _asked(net: Reader, samples: Samples) -> tuple[Tensor, float]:
+def _asked(net: Reader, samples: RecallSamples) -> tuple[Tensor, float]:
     """Cross-entropy at the queries and the share of right answers."""
     logits, answers = net(samples), samples.answers[samples.answers != EMPTY]
     return F.cross_entropy(logits, answers), float((logits.argmax(-1) == answers).float().mean())

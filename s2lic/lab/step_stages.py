@@ -17,10 +17,10 @@ from typing import Annotated
 import torch
 import typer
 
-from s2lic.eval.bench.stopwatch import Station, watching
+from s2lic.eval.bench.stopwatch import TimedFunction, watching
 from s2lic.eval.page import machine, put_into_page, table
 from s2lic.files import write_atomically
-from s2lic.lab.throughput import PRECISIONS, Ours
+from s2lic.lab.throughput import PRECISIONS, OurStep
 from s2lic.train.optimiser import PRECONDITION_EVERY
 
 MARK = "training step"
@@ -28,22 +28,22 @@ WHOLE = "all of it"
 HEAD = ("stage", *(f"{precision}, ms" for precision in PRECISIONS))
 
 
-def stations(run: Ours) -> list[Station]:
+def stations(run: OurStep) -> list[TimedFunction]:
     """What a step calls, in its order."""
     model = run.model
     return [
-        Station("g_a", model.g_a, "forward"),
-        Station("entropy model", model.entropy, "forward"),
-        Station("g_s", model.g_s, "forward"),
-        Station("backward", torch.Tensor, "backward"),
-        Station("clipping", torch.nn.utils, "clip_grad_norm_"),
-        Station("SOAP and AdamW", run.optimiser, "step"),
-        Station("averaging the weights", run.average, "update_parameters"),
-        Station("loss and rest", run, "advance"),
+        TimedFunction("g_a", model.g_a, "forward"),
+        TimedFunction("entropy model", model.entropy, "forward"),
+        TimedFunction("g_s", model.g_s, "forward"),
+        TimedFunction("backward", torch.Tensor, "backward"),
+        TimedFunction("clipping", torch.nn.utils, "clip_grad_norm_"),
+        TimedFunction("SOAP and AdamW", run.optimiser, "step"),
+        TimedFunction("averaging the weights", run.average, "update_parameters"),
+        TimedFunction("loss and rest", run, "advance"),
     ]
 
 
-def stages(run: Ours, rounds: int) -> dict[str, float]:
+def stages(run: OurStep, rounds: int) -> dict[str, float]:
     """Milliseconds of the processor by stage, and of the whole step."""
     run()
     usual = _medians(run, run, rounds)
@@ -52,7 +52,7 @@ def stages(run: Ours, rounds: int) -> dict[str, float]:
     return {**found, WHOLE: sum(found.values())}
 
 
-def _medians(run: Ours, step: Callable[[], object], rounds: int) -> dict[str, float]:
+def _medians(run: OurStep, step: Callable[[], object], rounds: int) -> dict[str, float]:
     seen = []
     for _ in range(rounds):
         with watching(stations(run), time.process_time) as watch:
@@ -71,7 +71,7 @@ def main(
     """Time steps in each precision."""
     torch.set_num_threads(1)
     x = torch.rand(batch, 3, crop, crop)
-    found = [stages(Ours(config, x, reduced), rounds) for reduced in PRECISIONS.values()]
+    found = [stages(OurStep(config, x, reduced), rounds) for reduced in PRECISIONS.values()]
     rows = [(stage, *(f"{one[stage]:.0f}" for one in found)) for stage in found[0]]
     text = f"`{config}`, batches of {batch} x {crop} px, one thread; {machine()}\n\n{table(HEAD, rows)}"
     print(text)

@@ -61,7 +61,7 @@ class Still:
         return None
 
 
-class Ours(Run):
+class OurStep(Run):
     """A run from random weights on a still batch."""
 
     def __init__(self, config: str, x: Tensor, bf16: bool) -> None:
@@ -84,7 +84,7 @@ class Ours(Run):
             state["precondition_frequency"] = PRECONDITION_EVERY
 
 
-class Theirs:
+class TheirStep:
     """CompressAI's step, as in its examples/train.py."""
 
     def __init__(self, name: str, x: Tensor, bf16: bool) -> None:
@@ -112,7 +112,7 @@ class Theirs:
 
 
 @dataclass
-class Subject:
+class TimedStep:
     """What takes turns: its step, the seconds of each, and what they hold of multiplications."""
 
     name: str
@@ -141,25 +141,25 @@ def kmac(forward: Callable[[], object], pixels: int) -> float:
     return macs(forward) / 1000 / pixels
 
 
-def ours(config: str, x: Tensor, precision: str) -> list[Subject]:
+def ours(config: str, x: Tensor, precision: str) -> list[TimedStep]:
     """The usual step, and the one that renews SOAP's bases."""
-    run = Ours(config, x, PRECISIONS[precision])
+    run = OurStep(config, x, PRECISIONS[precision])
     run()  # SOAP's first step only prepares
     one = x[:1]
     cost = kmac(lambda: run.model(one, torch.zeros(1, device=x.device)), one[:, 0].numel())
     steps: dict[str, Callable[[], object]] = {config: run, f"{config}, renewing": run.renew}
-    return [Subject(name, precision, step, cost, x.device) for name, step in steps.items()]
+    return [TimedStep(name, precision, step, cost, x.device) for name, step in steps.items()]
 
 
-def theirs(name: str, x: Tensor, precision: str) -> list[Subject]:
+def theirs(name: str, x: Tensor, precision: str) -> list[TimedStep]:
     """The training step of one of CompressAI's models in one precision."""
     one = x[:1]
-    step, small = Theirs(name, x, PRECISIONS[precision]), Theirs(name, one, PRECISIONS[precision])
+    step, small = TheirStep(name, x, PRECISIONS[precision]), TheirStep(name, one, PRECISIONS[precision])
     small()  # the first step of a kind also loads what later ones find
-    return [Subject(name, precision, step, kmac(lambda: step.net(one), one[:, 0].numel()), x.device)]
+    return [TimedStep(name, precision, step, kmac(lambda: step.net(one), one[:, 0].numel()), x.device)]
 
 
-def seconds(subjects: list[Subject]) -> dict[tuple[str, str], float]:
+def seconds(subjects: list[TimedStep]) -> dict[tuple[str, str], float]:
     """Mean seconds of a step; ours with its share of the steps that renew."""
     mean = {(s.name, s.precision): fmean(s.seconds) for s in subjects}
     share = 1 / PRECONDITION_EVERY
@@ -173,7 +173,7 @@ def head(unit: str) -> tuple[str, ...]:
     return ("step", "kMAC/px", f"float32, {unit}", f"bf16, {unit}", "float32, GMAC/s", "bf16, GMAC/s")
 
 
-def rows(subjects: list[Subject], pixels: int) -> list[tuple[str, ...]]:
+def rows(subjects: list[TimedStep], pixels: int) -> list[tuple[str, ...]]:
     """The table: a step's costs in each precision, and its rate."""
     cost, spent = {s.name: s.kmac for s in subjects}, seconds(subjects)
     found = []

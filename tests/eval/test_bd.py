@@ -13,22 +13,22 @@ import pytest
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bd import METRICS, Metric, bpp_at, compare, first_fall
 from s2lic.eval.published import curve
-from s2lic.eval.records import Curve, Point
+from s2lic.eval.records import Point, RDCurve
 
 PSNR, MS_SSIM, _ = METRICS
 
 
-def straight(scale: float = 1.0, count: int = 7, low: float = 28.0, high: float = 38.0) -> Curve:
+def straight(scale: float = 1.0, count: int = 7, low: float = 28.0, high: float = 38.0) -> RDCurve:
     """log bpp as a straight line over dB, on which any interpolation is exact.
 
     MS-SSIM is 17 dB less, and SSIMULACRA2 has 5 points per dB.
     """
     levels = np.linspace(low, high, count).tolist()
     points = [Point(scale * 2 ** ((db - 28) / 4), db, 1 - 10 ** ((17 - db) / 10), 5 * (db - 23)) for db in levels]
-    return Curve("line", "a line", "a formula", tuple(points), ("one",))
+    return RDCurve("line", "a line", "a formula", tuple(points), ("one",))
 
 
-def of(*points: Point) -> Curve:
+def of(*points: Point) -> RDCurve:
     return replace(straight(), points=points)
 
 
@@ -114,7 +114,7 @@ def test_db_are_compared_over_the_rates_that_both_have() -> None:
     ],
     ids=["few", "beyond", "flat", "lossless", "none"],
 )
-def test_what_is_not_comparable_says_why(points: Curve, reason: str) -> None:
+def test_what_is_not_comparable_says_why(points: RDCurve, reason: str) -> None:
     found = compare(points, straight(), PSNR)
     assert found.rate_percent is found.gain_db is None
     assert reason in found.reason

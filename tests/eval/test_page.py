@@ -8,18 +8,18 @@ from s2lic.eval.bd import METRICS, compare
 from s2lic.eval.curves import comparisons
 from s2lic.eval.page import marks, put_into_page, table, to_markdown
 from s2lic.eval.published import curve, curves
-from s2lic.eval.records import Curve, Evaluation, Failure, Picture
+from s2lic.eval.records import EvalPicture, Evaluation, Failure, RDCurve
 
 NAMES = tuple(f"kodim{i:02}" for i in range(1, 25))
 
 
-def evaluation(*measured: Curve, baselines: tuple[str, ...] = ("published:vtm",), kodak: bool = True) -> Evaluation:
+def evaluation(*measured: RDCurve, baselines: tuple[str, ...] = ("published:vtm",), kodak: bool = True) -> Evaluation:
     return Evaluation(
         date="2026-01-31",
         command="s2lic eval kodak",
         machine="a machine",
         kodak=kodak,
-        pictures=tuple(Picture(name, f"{name}.png", "00", 768, 512) for name in NAMES),
+        pictures=tuple(EvalPicture(name, f"{name}.png", "00", 768, 512) for name in NAMES),
         curves=measured,
         published=tuple(curves().values()) if kodak else (),
         comparisons=tuple(comparisons(measured, baselines, set(NAMES), kodak)),
@@ -29,7 +29,7 @@ def evaluation(*measured: Curve, baselines: tuple[str, ...] = ("published:vtm",)
     )
 
 
-def measured(codec: str, label: str, pictures: tuple[str, ...] = NAMES) -> Curve:
+def measured(codec: str, label: str, pictures: tuple[str, ...] = NAMES) -> RDCurve:
     """A measurement that gave exactly the points of a published curve."""
     return replace(curve(codec), codec=codec, label=label, source="a test", pictures=pictures)
 

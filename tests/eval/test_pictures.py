@@ -17,7 +17,7 @@ from s2lic.errors import (
 )
 from s2lic.eval import kodak
 from s2lic.eval.pictures import open_rgb, read
-from s2lic.eval.records import Picture
+from s2lic.eval.records import EvalPicture
 
 
 def picture(path: Path, size: tuple[int, int] = (20, 10), **saving: object) -> Path:
@@ -30,7 +30,7 @@ def test_a_picture_is_known_by_the_hash_of_its_file(tmp_path: Path) -> None:
     path = picture(tmp_path / "one.png")
     ((found,), failures) = read([path])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert (found, failures) == (Picture("one", str(path), digest, 20, 10), [])
+    assert (found, failures) == (EvalPicture("one", str(path), digest, 20, 10), [])
 
 
 def test_names_are_unique_in_an_evaluation(tmp_path: Path) -> None:

@@ -13,17 +13,17 @@ from PIL import Image
 
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.plot import BPP_MAX, LABEL_STEP, ZOOM, rd_figure, rd_plot, spread
-from s2lic.eval.records import Curve, Evaluation, Point
+from s2lic.eval.records import Evaluation, Point, RDCurve
 from s2lic.eval.styles import STYLES, first, label, style
 
-OURS = Curve("s2lic", "s2lic", "a test", (Point(0.2, 28.0, 0.9), Point(0.5, 32.0, 0.96), Point(3.0, 42.0, 0.99)))
-JPEG = Curve("jpeg", "JPEG", "a test", (Point(0.5, 28.0, 0.9), Point(1.0, 32.0, 0.95), Point(1.5, 34.0, 0.97)))
-VTM = Curve("published:vtm", "VTM", "a table", (Point(0.1, 28.0), Point(0.4, 33.0), Point(1.5, 40.0)))
-HM = Curve("published:hm", "HM", "a table", VTM.points)
-LOSSLESS = Curve("jxl", "JPEG XL", "a test", (Point(9.0, math.inf, 1.0),))
+OURS = RDCurve("s2lic", "s2lic", "a test", (Point(0.2, 28.0, 0.9), Point(0.5, 32.0, 0.96), Point(3.0, 42.0, 0.99)))
+JPEG = RDCurve("jpeg", "JPEG", "a test", (Point(0.5, 28.0, 0.9), Point(1.0, 32.0, 0.95), Point(1.5, 34.0, 0.97)))
+VTM = RDCurve("published:vtm", "VTM", "a table", (Point(0.1, 28.0), Point(0.4, 33.0), Point(1.5, 40.0)))
+HM = RDCurve("published:hm", "HM", "a table", VTM.points)
+LOSSLESS = RDCurve("jxl", "JPEG XL", "a test", (Point(9.0, math.inf, 1.0),))
 
 
-def evaluation(*curves: Curve) -> Evaluation:
+def evaluation(*curves: RDCurve) -> Evaluation:
     measured, published = (tuple(c for c in curves if c.published == wanted) for wanted in (False, True))
     return Evaluation("2026-01-31", "a command", "a machine", False, (), measured, published, (), (), (), {})
 
@@ -51,7 +51,7 @@ def test_a_curve_that_leaves_the_plot_is_named_where_it_leaves() -> None:
 
 
 def test_labels_never_cover_one_another() -> None:
-    twins = [Curve(f"codec{i}", f"codec {i}", "a test", JPEG.points) for i in range(6)]
+    twins = [RDCurve(f"codec{i}", f"codec {i}", "a test", JPEG.points) for i in range(6)]
     psnr, *_ = rd_figure(evaluation(*twins)).axes
     heights = [words.xyann[1] for words in psnr.texts]
     assert np.diff(heights).min() >= LABEL_STEP - 1e-9
@@ -62,7 +62,7 @@ def test_spread_moves_what_is_too_near_to_both_sides_and_nothing_else() -> None:
 
 
 def test_the_inset_shows_everyday_rates_and_no_curve_far_below_the_best() -> None:
-    worse = Curve("webp", "WebP", "a test", tuple(Point(p.bpp, p.psnr - 30, p.msssim) for p in OURS.points))
+    worse = RDCurve("webp", "WebP", "a test", tuple(Point(p.bpp, p.psnr - 30, p.msssim) for p in OURS.points))
     psnr, *_ = rd_figure(evaluation(OURS, worse)).axes
     (inset,) = psnr.child_axes
     assert inset.get_xlim() == ZOOM
@@ -94,7 +94,7 @@ def test_a_codec_without_a_row_always_gets_the_same_style() -> None:
 
 
 def test_a_published_curve_of_a_measured_codec_says_so_and_waits_to_be_asked_for() -> None:
-    twin = Curve("published:jpeg", "JPEG", "a table", ())
+    twin = RDCurve("published:jpeg", "JPEG", "a table", ())
     assert (label(twin, (JPEG, twin)), first(twin, (JPEG, twin))) == ("JPEG, published", False)
     assert (label(twin, (OURS, twin)), first(twin, (OURS, twin))) == ("JPEG", True)
     assert (label(JPEG, (JPEG, twin)), first(JPEG, (JPEG, twin))) == ("JPEG", True)

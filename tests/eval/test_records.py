@@ -12,21 +12,21 @@ from pathlib import Path
 import pytest
 
 from s2lic.errors import EvaluationError, InputMissingError, OutputPlaceError
-from s2lic.eval.records import Comparison, Curve, Evaluation, Failure, Picture, Point, Sample, load, save
+from s2lic.eval.records import Comparison, EvalPicture, Evaluation, Failure, Point, RDCurve, Sample, load, save
 
 SAMPLE = Sample(
     "jpeg", 50.0, "one", 1000, 0.5, 30.25, 0.9, 55.5, 0.125, 0.25, 1.5, None, "files/jpeg/one-q50.jpg", "a machine"
 )
-CURVE = Curve(
+CURVE = RDCurve(
     "jpeg", "JPEG", "a test", (Point(0.5, 30.25, 0.9, 55.5, 50.0, 0.125, 0.25), Point(2.0, 40.0, 0.99)), ("one",)
 )
-VTM = Curve("published:vtm", "VTM", "somewhere", (Point(0.1, 28.0, 0.9), Point(0.2, 30.0, 0.95)))
+VTM = RDCurve("published:vtm", "VTM", "somewhere", (Point(0.1, 28.0, 0.9), Point(0.2, 30.0, 0.95)))
 EVALUATION = Evaluation(
     date="2026-01-31",
     command="s2lic eval DIR",
     machine="a machine",
     kodak=False,
-    pictures=(Picture("one", "pictures/one.png", "00ff", 200, 100),),
+    pictures=(EvalPicture("one", "pictures/one.png", "00ff", 200, 100),),
     curves=(CURVE,),
     published=(VTM,),
     comparisons=(Comparison("jpeg", "published:vtm", "psnr", 28.5, 37.5, 12.5, -0.5),),

@@ -13,7 +13,7 @@ from s2lic.errors import ExtraMissingError, QualityRangeError, UsageError
 from s2lic.eval import measure
 from s2lic.eval.metrics import psnr
 from s2lic.eval.records import FILES
-from s2lic.eval.run import Request, Selection, evaluate
+from s2lic.eval.run import EvalRequest, Selection, evaluate
 
 MakeVtm = Callable[..., dict[str, str]]
 PORTRAIT = Path(__file__).parents[1] / "pictures/portrait.png"
@@ -30,8 +30,8 @@ def photos(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def request(tmp_path: Path, *selections: Selection, baselines: tuple[str, ...] = (), jobs: int = 1) -> Request:
-    return Request(selections, baselines, tmp_path / "out", jobs)
+def request(tmp_path: Path, *selections: Selection, baselines: tuple[str, ...] = (), jobs: int = 1) -> EvalRequest:
+    return EvalRequest(selections, baselines, tmp_path / "out", jobs)
 
 
 def test_a_sample_is_what_the_written_file_gives(photos: list[Path], tmp_path: Path) -> None:

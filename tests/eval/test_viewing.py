@@ -15,7 +15,7 @@ from s2lic.eval import viewing
 from s2lic.eval.codecs.base import Coder
 from s2lic.eval.html import views as shown
 from s2lic.eval.records import Evaluation
-from s2lic.eval.run import Request, Selection, evaluate
+from s2lic.eval.run import EvalRequest, Selection, evaluate
 from s2lic.eval.viewing import nearest, views
 from tests.frozen import FOLDER, MODEL, PICTURES, codec, picture
 
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(folder: Path) -> Evaluation:
     """The two tracked pictures through our codec, AVIF, and one whose scale of quality is turned round."""
     paths = [FOLDER / "pictures" / f"{name}.png" for name in PICTURES]
-    return evaluate(paths, Request((OURS, *OTHERS), (), folder))
+    return evaluate(paths, EvalRequest((OURS, *OTHERS), (), folder))
 
 
 def rate(caption: str) -> float:

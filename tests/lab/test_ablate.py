@@ -18,7 +18,7 @@ from s2lic.codec import Codec
 from s2lic.entropy.tables import MIN_REACH
 from s2lic.eval.records import Point
 from s2lic.lab import ablate, ablations, likely
-from s2lic.lab.ablate import Outcome, Trial, line, made, read, write
+from s2lic.lab.ablate import AblationResult, AblationRun, line, made, read, write
 from s2lic.lab.ablations import ABLATIONS, BASE, Ablation
 from s2lic.model import S2LIC, build, config
 from s2lic.train import init
@@ -46,9 +46,9 @@ def photos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Photos:
     return Photos.load([folder], 64)
 
 
-def outcome(rate: float) -> Outcome:
+def outcome(rate: float) -> AblationResult:
     points = tuple(Point(rate * 2**k, 29.0 + 2 * k, quality=20.0 * k) for k in range(6))
-    return Outcome(1.0, 10, rate, points, 20.0, 1.0)
+    return AblationResult(1.0, 10, rate, points, 20.0, 1.0)
 
 
 def has(model: S2LIC, kind: str) -> bool:
@@ -130,7 +130,7 @@ def test_qualities_lie_in_the_range(draw: ablations.Levels) -> None:
 def test_a_trial_ends_by_the_processor_s_clock(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count(0, 6)  # six seconds of CPU a look
     monkeypatch.setattr(ablate, "time", SimpleNamespace(process_time=lambda: next(ticks)))
-    trial = Trial(TINY, 0.5, photos, SIZES)
+    trial = AblationRun(TINY, 0.5, photos, SIZES)
     trial.train()
     assert (trial.step, trial.minutes) == (5, 0.5)
     average = trial.average.module.state_dict()
@@ -138,7 +138,7 @@ def test_a_trial_ends_by_the_processor_s_clock(photos: Photos, monkeypatch: pyte
 
 
 def test_a_row_without_the_head_start_begins_at_random(photos: Photos) -> None:
-    with_start, without = (Trial(replace(TINY, head_start=on), 1, photos, SIZES) for on in (True, False))
+    with_start, without = (AblationRun(replace(TINY, head_start=on), 1, photos, SIZES) for on in (True, False))
     for trial in (with_start, without):
         trial.batches.close()
     random = build("tiny").g_a.linear.conv.weight
@@ -191,5 +191,5 @@ def test_what_is_in_the_record_is_not_run_again(folder: Path, tmp_path: Path, mo
     ablate.main(folder, folder, 1e-4, record)
     found = json.loads(record.read_text())
     assert list(found) == ["base", "other"]
-    assert Outcome.of(found["base"]) == outcome(0.1)
+    assert AblationResult.of(found["base"]) == outcome(0.1)
     assert found["other"]["steps"] == 1

@@ -13,7 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from s2lic.kernels.dispatch import WON
 from s2lic.kernels.window_attention.naive import window_attention
 from s2lic.lab import bench_kernels
-from s2lic.lab.bench_kernels import OPERATIONS, Case, Measured, by_flex, by_sdpa, gradients, lines, moved_bytes
+from s2lic.lab.bench_kernels import (
+    OPERATIONS,
+    KernelCase,
+    KernelTiming,
+    by_flex,
+    by_sdpa,
+    gradients,
+    lines,
+    moved_bytes,
+)
 
 
 def test_without_a_gpu_nothing_is_yet_measured_and_it_ends_with_2(
@@ -36,19 +45,19 @@ def test_bytes_are_those_of_every_tensor_once() -> None:
 
 
 def test_a_kernel_wins_only_where_it_beats_every_peer() -> None:
-    assert Measured("a", "forward", 1.0, {"eager": 2.0, "SDPA": 1.1}, 0).wins
-    assert not Measured("a", "forward", 1.0, {"eager": 2.0, "SDPA": 1.0}, 0).wins
+    assert KernelTiming("a", "forward", 1.0, {"eager": 2.0, "SDPA": 1.1}, 0).wins
+    assert not KernelTiming("a", "forward", 1.0, {"eager": 2.0, "SDPA": 1.0}, 0).wins
 
 
 def test_both_passes_of_a_case_are_timed_with_what_they_read_and_write() -> None:
     x, y = torch.ones(4), torch.ones(2)
-    case = Case("a", lambda x, y: 3 * x, {"eager": lambda x, y: y}, (x, y), 10.0, backward=False)
+    case = KernelCase("a", lambda x, y: 3 * x, {"eager": lambda x, y: y}, (x, y), 10.0, backward=False)
     assert list(case.measured(lambda run: float(run().numel()))) == [
-        Measured("a", "forward", 4.0, {"eager": 2.0}, 4 * (4 + 2 + 4), 10.0)
+        KernelTiming("a", "forward", 4.0, {"eager": 2.0}, 4 * (4 + 2 + 4), 10.0)
     ]
-    case = Case("a", lambda x: 3 * x, {}, (x,), 10.0)
+    case = KernelCase("a", lambda x: 3 * x, {}, (x,), 10.0)
     _, back = case.measured(lambda run: 1.0)
-    assert back == Measured("a", "backward", 1.0, {}, 4 * (4 + 4), 25.0)
+    assert back == KernelTiming("a", "backward", 1.0, {}, 4 * (4 + 4), 25.0)
 
 
 def test_a_backward_pass_gives_the_gradients_of_real_inputs() -> None:
@@ -77,6 +86,6 @@ def test_the_plain_twin_takes_the_inputs_and_multiplies_as_much_as_is_said(name:
 
 
 def test_a_line_has_the_rates_their_share_of_the_ceiling_and_a_dash_for_a_peer_that_is_not() -> None:
-    found = Measured("a", "forward", 2.0, {"eager": 4.0, "compiled": 3.0}, 3 * 10**9, 5e9)
+    found = KernelTiming("a", "forward", 2.0, {"eager": 4.0, "compiled": 3.0}, 3 * 10**9, 5e9)
     row = lines([found], 3000.0).splitlines()[-1]
     assert row == "| a | forward | 2.000 | 4.000 | 3.000 | - | - | 1500 | 50 % | 2.5 | yes |"

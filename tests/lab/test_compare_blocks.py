@@ -11,17 +11,17 @@ import pytest
 from s2lic.errors import BlockChoiceError, EvaluationError, InputMissingError, UsageError
 from s2lic.eval.page import marks
 from s2lic.lab import compare_blocks
-from s2lic.lab.block_trial import QUALITIES, Row, Settings, pictures_of
+from s2lic.lab.block_trial import QUALITIES, BlockResult, TrialSettings, pictures_of
 from s2lic.lab.compare_blocks import MARK, against, main, mixers, recall, rendered, wanted
 from tests.frozen import picture
 
-SETTINGS = Settings("tiny", 6, "cpu", 4, 192, 2e-3, ("a",), ("val", "kodak"))
+SETTINGS = TrialSettings("tiny", 6, "cpu", 4, 192, 2e-3, ("a",), ("val", "kodak"))
 
 
-def row(block: str, seed: int = 0, rate: float = 1.0) -> Row:
+def row(block: str, seed: int = 0, rate: float = 1.0) -> BlockResult:
     """A made-up row of a given rate at every level."""
     points = [(q, rate * 0.1 * 1.5**i, 28.0 + 2 * i) for i, q in enumerate(QUALITIES)]
-    return Row(block, seed, 70, 1234567, 20.25, 30.5, 0.5, 0.75, 900.4, 99.6, {"val": points, "kodak": points})
+    return BlockResult(block, seed, 70, 1234567, 20.25, 30.5, 0.5, 0.75, 900.4, 99.6, {"val": points, "kodak": points})
 
 
 def test_bd_rate_is_that_of_the_curves() -> None:

@@ -12,10 +12,10 @@ from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.lab.gate_placement import (
     AFTER,
     PLACES,
-    Placed,
-    Search,
+    Placement,
+    PlacementSearch,
+    PlacementTrial,
     Slots,
-    Trial,
     search,
     share,
     shares,
@@ -50,9 +50,9 @@ class Toy:
         self.saved = saved
         self.asked: list[Slots] = []
 
-    def __call__(self, slots: Slots) -> Placed:
+    def __call__(self, slots: Slots) -> Placement:
         self.asked.append(slots)
-        return Placed(slots, 1.0 - self.saves(slots), 100.0 + sum(COSTS[slot] for slot in slots))
+        return Placement(slots, 1.0 - self.saves(slots), 100.0 + sum(COSTS[slot] for slot in slots))
 
     def saves(self, slots: Slots) -> float:
         return sum(saved for part, saved in self.saved.items() if set(part) <= set(slots))
@@ -83,8 +83,8 @@ def test_singles_and_pairs_are_all_tried_and_a_larger_set_only_out_of_a_best_tha
 def test_a_search_tells_how_many_of_how_many_at_most_are_tried() -> None:
     told: list[tuple[int, int]] = []
 
-    def measure(slots: Slots) -> Placed:
-        return Placed(slots, 1.0 - 0.1 * len(slots), 100.0)
+    def measure(slots: Slots) -> Placement:
+        return Placement(slots, 1.0 - 0.1 * len(slots), 100.0)
 
     found = search(SLOTS, measure, 3, lambda count, of: told.append((count, of)))
     assert told == [(count, 1 + 4 + 6 + 2) for count in range(1, 13)]
@@ -92,9 +92,9 @@ def test_a_search_tells_how_many_of_how_many_at_most_are_tried() -> None:
 
 
 def test_gain_is_counted_for_each_microsecond() -> None:
-    rows = [Placed((), 1.0, 100.0), Placed(("a",), 0.8, 300.0), Placed(("b",), 0.9, 120.0)]
-    assert Search(rows).best.slots == ("b",)
-    assert Search(rows).gain(rows[1]) == pytest.approx(0.001)
+    rows = [Placement((), 1.0, 100.0), Placement(("a",), 0.8, 300.0), Placement(("b",), 0.9, 120.0)]
+    assert PlacementSearch(rows).best.slots == ("b",)
+    assert PlacementSearch(rows).gain(rows[1]) == pytest.approx(0.001)
 
 
 def test_slots_are_three_for_each_group_with_blocks_and_may_be_fewer() -> None:
@@ -126,7 +126,7 @@ def test_a_gate_stands_where_its_slot_says_and_the_model_stays_as_it_was() -> No
 def test_a_conditioned_gate_is_told_the_quality_in_every_place() -> None:
     x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     model = shaken(build("tiny"), 0.02)
-    trial = Trial(model, "sentence_gate", [x, x], x, 5000, repeats=1)
+    trial = PlacementTrial(model, "sentence_gate", [x, x], x, 5000, repeats=1)
     plain = trial(())
     assert all(trial((slot,)).loss != plain.loss for slot in slots_of(model)[:3])
     assert not model.conditioned
@@ -152,7 +152,7 @@ def test_a_gates_share_of_a_blocks_time_is_measured() -> None:
 
 def test_a_trial_repeats_its_loss_and_measures_time() -> None:
     x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    trial = Trial(shaken(build("tiny"), 0.02), "eca", [x, x], x, 5000, repeats=1)
+    trial = PlacementTrial(shaken(build("tiny"), 0.02), "eca", [x, x], x, 5000, repeats=1)
     first, second = trial(("g_s.0.behind",)), trial(("g_s.0.behind",))
     assert first.loss == second.loss
     assert first.microseconds > 0
@@ -161,4 +161,4 @@ def test_a_trial_repeats_its_loss_and_measures_time() -> None:
 
 def test_only_gates_are_placed() -> None:
     with pytest.raises(BlockChoiceError, match="'halo' is not a gate"):
-        Trial(build("tiny"), "halo", [], torch.zeros(1, 3, 32, 32), 5000)
+        PlacementTrial(build("tiny"), "halo", [], torch.zeros(1, 3, 32, 32), 5000)

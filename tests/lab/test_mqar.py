@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from s2lic.errors import BlockChoiceError, UsageError
-from s2lic.lab.mqar import EMPTY, PATCHES, SEQUENCE, Task, recall
+from s2lic.lab.mqar import EMPTY, PATCHES, SEQUENCE, RecallTask, recall
 
 both_forms = pytest.mark.parametrize("form", [PATCHES, SEQUENCE])
 
 
 @both_forms
 def test_the_answers_are_those_of_a_dictionary(form: str) -> None:
-    samples = Task(form, vocabulary=64).draw(1000, torch.Generator().manual_seed(0))
+    samples = RecallTask(form, vocabulary=64).draw(1000, torch.Generator().manual_seed(0))
     for keys, values, answers in zip(
         samples.keys.tolist(), samples.values.tolist(), samples.answers.tolist(), strict=True
     ):
@@ -26,7 +26,7 @@ def test_the_answers_are_those_of_a_dictionary(form: str) -> None:
 
 @both_forms
 def test_no_answer_stands_where_it_is_asked_for(form: str) -> None:
-    samples = Task(form).draw(50, torch.Generator().manual_seed(1))
+    samples = RecallTask(form).draw(50, torch.Generator().manual_seed(1))
     asked = samples.answers != EMPTY
     assert (samples.values[asked] == EMPTY).all()
     assert (samples.keys[asked] != EMPTY).all()
@@ -35,20 +35,20 @@ def test_no_answer_stands_where_it_is_asked_for(form: str) -> None:
 
 
 def test_the_same_seed_draws_the_same_maps() -> None:
-    first, second = (Task().draw(5, torch.Generator().manual_seed(3)) for _ in range(2))
+    first, second = (RecallTask().draw(5, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first.keys, second.keys)
     assert torch.equal(first.answers, second.answers)
 
 
 def test_attention_recalls_8_pairs_of_64_places_and_a_convolution_of_3x3_does_not() -> None:
-    task = Task(side=8, pairs=8, vocabulary=64)
+    task = RecallTask(side=8, pairs=8, vocabulary=64)
     able, unable = (recall(block, task, steps=100, dim=64, batch=48) for block in ("swinv2", "base_conv:kernel=3"))
     assert able.accuracy >= 0.99
     assert unable.accuracy < 0.1  # chance is 1 / 32
 
 
 def test_attention_learns_to_look_up_what_an_mlp_cannot() -> None:
-    task = Task(side=3, pairs=3, vocabulary=32)
+    task = RecallTask(side=3, pairs=3, vocabulary=32)
     able, unable = (recall(block, task, steps=150, dim=32, batch=32) for block in ("swinv2", "mlp"))
     assert able.accuracy > 0.9
     assert unable.accuracy < 0.2  # chance is 1 / 16
@@ -56,24 +56,24 @@ def test_attention_learns_to_look_up_what_an_mlp_cannot() -> None:
 
 def test_a_gate_is_no_mixer() -> None:
     with pytest.raises(BlockChoiceError, match="'eca' is a gate"):
-        recall("eca", Task(), steps=1)
+        recall("eca", RecallTask(), steps=1)
 
 
 def test_a_form_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="no form 'patchs' of maps; there are sequence, patches"):
-        Task("patchs")
+        RecallTask("patchs")
 
 
 @pytest.mark.parametrize(("form", "most"), [(PATCHES, 32), (SEQUENCE, 21)])
 def test_as_many_pairs_as_the_map_holds_are_drawn_and_no_more(form: str, most: int) -> None:
-    samples = Task(form, pairs=most).draw(3, torch.Generator().manual_seed(0))
+    samples = RecallTask(form, pairs=most).draw(3, torch.Generator().manual_seed(0))
     assert (samples.answers != EMPTY).sum(1).tolist() == [most] * 3
     with pytest.raises(UsageError, match=rf"at most {most} pairs fit .* on 8 x 8, not {most + 1}"):
-        Task(form, pairs=most + 1)
+        RecallTask(form, pairs=most + 1)
 
 
 def test_as_many_pairs_as_there_are_keys_are_drawn_and_no_more() -> None:
-    samples = Task(pairs=4, vocabulary=8).draw(1, torch.Generator().manual_seed(0))
+    samples = RecallTask(pairs=4, vocabulary=8).draw(1, torch.Generator().manual_seed(0))
     assert (samples.keys != EMPTY).sum() == 8
     with pytest.raises(UsageError, match=r"at most 4 pairs fit .* with 8 words, not 5"):
-        Task(pairs=5, vocabulary=8)
+        RecallTask(pairs=5, vocabulary=8)

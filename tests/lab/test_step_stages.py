@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from s2lic.lab.step_stages import WHOLE, main, stages
-from s2lic.lab.throughput import Ours
+from s2lic.lab.throughput import OurStep
 
 STAGES = {"g_a", "entropy model", "g_s", "backward", "clipping", "SOAP and AdamW", "averaging the weights"}
 
@@ -18,7 +18,7 @@ def test_the_stages_are_all_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock of calls: every reading is one tick, so that a stage without an inner one takes exactly one."""
     ticks = iter(range(10**6))
     monkeypatch.setattr(time, "process_time", lambda: next(ticks))
-    found = stages(Ours("tiny", torch.rand(1, 3, 64, 64), bf16=False), rounds=1)
+    found = stages(OurStep("tiny", torch.rand(1, 3, 64, 64), bf16=False), rounds=1)
     assert found == {**dict.fromkeys(STAGES, 1000.0), "loss and rest": 8000.0, WHOLE: 15000.0}
 
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from s2lic.lab import throughput
-from s2lic.lab.throughput import Subject, Theirs, kmac, main, now, ours, rows, seconds
+from s2lic.lab.throughput import TheirStep, TimedStep, kmac, main, now, ours, rows, seconds
 from s2lic.train.optimiser import PRECONDITION_EVERY
 
 TINY = "mbt2018-mean"
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")  # CompressAI's own, as it is imported
 
 
-def subject(name: str, precision: str, *spent: float) -> Subject:
-    return Subject(name, precision, lambda: None, 20.0, torch.device("cpu"), list(spent))
+def subject(name: str, precision: str, *spent: float) -> TimedStep:
+    return TimedStep(name, precision, lambda: None, 20.0, torch.device("cpu"), list(spent))
 
 
 def test_a_convolution_costs_what_its_formula_says() -> None:
@@ -50,7 +50,7 @@ def test_the_clock_is_the_processor_s_or_waits_for_the_gpu(monkeypatch: pytest.M
 @pytest.mark.parametrize("bf16", [False, True])
 def test_their_step_moves_their_weights_and_quantiles(bf16: bool) -> None:
     torch.manual_seed(0)
-    step = Theirs(TINY, torch.rand(1, 3, 64, 64), bf16)
+    step = TheirStep(TINY, torch.rand(1, 3, 64, 64), bf16)
     before = {k: v.clone() for k, v in step.net.named_parameters()}
     step()
     moved = {k for k, v in step.net.named_parameters() if not torch.equal(v, before[k])}

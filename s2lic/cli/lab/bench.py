@@ -12,7 +12,7 @@ from s2lic.cli.streams import print_json
 from s2lic.progress import counted
 
 if TYPE_CHECKING:
-    from s2lic.lab.attnbench.run import Row
+    from s2lic.lab.attnbench.run import AttentionResult
 
 Kernels = Annotated[
     str, typer.Option("--kernels", help="By commas: dense, fused, streamed, windows, neighbourhoods, listed.")
@@ -47,11 +47,11 @@ def bench(
 ) -> None:
     """Check attention kernels under the codec's masks, then time them; what cannot be done is a result too."""
     from s2lic.lab.attnbench.masks import PATTERNS
-    from s2lic.lab.attnbench.run import DIRECTIONS, FORWARD, Settings, cases, measure
+    from s2lic.lab.attnbench.run import DIRECTIONS, FORWARD, AttentionSettings, cases, measure
 
     wanted = list(PATTERNS) if masks is None else masks.split(",")
     sizes = counts("--strides", strides), counts("--ranks", ranks)
-    settings = Settings(dtype, repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20)
+    settings = AttentionSettings(dtype, repeats=repeats, macs_max=limit * 1e9, memory=memory * 2**20)
     directions = DIRECTIONS if backward else (FORWARD,)
     todo = cases(kernels.split(","), wanted, resolutions.split(","), *sizes, directions)
     with progress("timing", quiet) as done:
@@ -62,7 +62,7 @@ def bench(
         _print(rows)
 
 
-def _print(rows: list[Row]) -> None:
+def _print(rows: list[AttentionResult]) -> None:
     from rich.console import Console
     from rich.table import Table
 

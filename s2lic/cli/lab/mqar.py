@@ -11,7 +11,7 @@ from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json
 
 if TYPE_CHECKING:
-    from s2lic.lab.mqar import Recall, Task
+    from s2lic.lab.mqar import Recall, RecallTask
 
 Blocks = Annotated[
     str, typer.Option("--blocks", help="Keys of mixers and MLPs, by commas; `s2lic lab blocks` lists them.")
@@ -40,9 +40,9 @@ def mqar(
     as_json: Json = False,
 ) -> None:
     """Train small readers to recall values by their keys: which blocks can look things up."""
-    from s2lic.lab.mqar import Recall, Task, check, recall
+    from s2lic.lab.mqar import Recall, RecallTask, check, recall
 
-    task, names, found = Task(form, side, pairs, vocabulary), blocks.split(","), list[Recall]()
+    task, names, found = RecallTask(form, side, pairs, vocabulary), blocks.split(","), list[Recall]()
     check(names, width)
     for number, name in enumerate(names, 1):
         with progress(f"training {name}, {number} of {len(names)}", quiet) as done:
@@ -53,7 +53,7 @@ def mqar(
         _print(found, task)
 
 
-def _print(found: list[Recall], task: Task) -> None:
+def _print(found: list[Recall], task: RecallTask) -> None:
     typer.echo(f"{'block':15} {'recall':>7} {'loss':>7} {'parameters':>10}")
     for row in found:
         typer.echo(f"{row.block:15} {100 * row.accuracy:6.1f}% {row.loss:7.3f} {row.parameters:10,}")

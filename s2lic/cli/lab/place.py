@@ -13,7 +13,7 @@ from s2lic.cli.streams import print_json
 from s2lic.defaults import DEFAULT_QUALITY
 
 if TYPE_CHECKING:
-    from s2lic.lab.gate_placement import Search
+    from s2lic.lab.gate_placement import PlacementSearch
 
 Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to train and judge by.")]
 Gate = Annotated[str, typer.Option("--gate", help="eca, little_attention or sentence_gate.")]
@@ -42,9 +42,9 @@ def place(
     as_json: Json = False,
 ) -> None:
     """Search the groups of a trained model in which a gate gains most for its time."""
-    from s2lic.lab.gate_placement import Request, placed
+    from s2lic.lab.gate_placement import PlacementRequest, placed
 
-    request = Request(data, gate, most, tuple(at.split(",")), steps, batch, crop, round(100 * quality), model)
+    request = PlacementRequest(data, gate, most, tuple(at.split(",")), steps, batch, crop, round(100 * quality), model)
     with progress(f"placing {gate}", quiet) as done:
         found, light = placed(request, done)
     if as_json:
@@ -54,7 +54,7 @@ def place(
         _print(found, light)
 
 
-def _print(found: Search, light: dict[int, float]) -> None:
+def _print(found: PlacementSearch, light: dict[int, float]) -> None:
     from s2lic.lab.gate_placement import LIGHT
 
     typer.echo(f"{'loss':>9} {'ms':>8} {'gain/s':>9}  gates")

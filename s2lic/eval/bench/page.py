@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.bench.records import STAGES, Case, Measured, Outcome, Record, Timing, exponents, series
+from s2lic.eval.bench.records import (
+    STAGES,
+    BenchCase,
+    BenchOutcome,
+    BenchRecord,
+    BenchResult,
+    Timing,
+    exponents,
+    series,
+)
 from s2lic.eval.page import put_into_page, table
 from s2lic.eval.styles import style
 from s2lic.files import make_folder, read_bytes, write_atomically
@@ -28,7 +37,7 @@ NAME = "performance"
 NEW_PAGE = f"# Performance\n\n![Seconds over pixels]({NAME}.png)\n"
 
 
-def save(found: Record, folder: Path) -> list[Path]:
+def save(found: BenchRecord, folder: Path) -> list[Path]:
     """Write `performance.json`, `.md` and `.png`; a page that is there keeps what stands around the tables.
 
     Raises OutputUnwritableError, ExtraMissingError.
@@ -46,14 +55,14 @@ def save(found: Record, folder: Path) -> list[Path]:
     return list(files)
 
 
-def describe(found: Record) -> str:
+def describe(found: BenchRecord) -> str:
     """The tables of a record, with its date, machine and command."""
     where = f"{found.machine}, {found.processors} processors, load at the start {found.load:.2f}"
     warning = "\nThe machine was busy with other work: read the times as upper bounds." if found.busy else ""
     return f"{found.date}. {where}.{warning}\n\n    {found.command}\n\n{to_markdown(found.outcomes)}"
 
 
-def to_markdown(outcomes: Sequence[Outcome]) -> str:
+def to_markdown(outcomes: Sequence[BenchOutcome]) -> str:
     """Latency, throughput and memory; where the time went; how cost grows."""
     stages = [row for outcome in outcomes if outcome.measured for row in _stage_rows(outcome.case, outcome.measured)]
     parts = (
@@ -66,7 +75,7 @@ def to_markdown(outcomes: Sequence[Outcome]) -> str:
     return "\n\n".join(parts)
 
 
-def row(outcome: Outcome) -> list[str]:
+def row(outcome: BenchOutcome) -> list[str]:
     """The cells of `HEAD`; the reason stands where there is no measurement."""
     case, found = outcome.case, outcome.measured
     cells = [case.label, str(case.side), str(case.threads)]
@@ -77,11 +86,11 @@ def row(outcome: Outcome) -> list[str]:
     return [*cells, *times, *memory, str(found.runs)]
 
 
-def _speed(case: Case, timing: Timing) -> tuple[str, str]:
+def _speed(case: BenchCase, timing: Timing) -> tuple[str, str]:
     return f"{timing.seconds:.3g}", f"{case.batch * case.pixels / 1e6 / timing.seconds:.3g}"
 
 
-def _stage_rows(case: Case, found: Measured) -> Iterable[list[str]]:
+def _stage_rows(case: BenchCase, found: BenchResult) -> Iterable[list[str]]:
     """One a way; none for a codec that runs in one piece."""
     for way, timing in (("encode", found.encode), ("decode", found.decode)):
         if set(timing.stages) == {"rest"}:
@@ -90,12 +99,12 @@ def _stage_rows(case: Case, found: Measured) -> Iterable[list[str]]:
         yield [case.label, str(case.side), str(case.threads), way, *cells]
 
 
-def _fit_rows(outcomes: Sequence[Outcome]) -> Iterable[list[str]]:
+def _fit_rows(outcomes: Sequence[BenchOutcome]) -> Iterable[list[str]]:
     for (_, threads), group in series(outcomes).items():
         yield [group[0].case.label, str(threads), *("-" if e is None else f"{e:.2f}" for e in exponents(group))]
 
 
-def to_png(outcomes: Sequence[Outcome]) -> bytes:
+def to_png(outcomes: Sequence[BenchOutcome]) -> bytes:
     """Seconds over pixels on two logarithmic scales, encode and decode. Raises ExtraMissingError."""
     try:
         from matplotlib.figure import Figure
@@ -111,7 +120,7 @@ def to_png(outcomes: Sequence[Outcome]) -> bytes:
     return buffer.getvalue()
 
 
-def _draw(axes: Axes, way: str, outcomes: Sequence[Outcome]) -> None:
+def _draw(axes: Axes, way: str, outcomes: Sequence[BenchOutcome]) -> None:
     counts = sorted({outcome.case.threads for outcome in outcomes})
     for (codec, threads), group in series(outcomes).items():
         found = [(o.case.pixels, getattr(o.measured, way).seconds) for o in group if o.measured is not None]
@@ -134,6 +143,6 @@ def _draw(axes: Axes, way: str, outcomes: Sequence[Outcome]) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=8, frameon=False)
 
 
-def _label(case: Case, slope: float | None) -> str:
+def _label(case: BenchCase, slope: float | None) -> str:
     law = "" if slope is None else f", pixels^{slope:.2f}"
     return f"{case.label}, {case.threads} thread{'s' * (case.threads > 1)}{law}"

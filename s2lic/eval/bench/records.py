@@ -15,7 +15,7 @@ STAGES = ("transform", "entropy nets", "search", "rANS", "container", "rest")
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchCase:
     """One codec on one square picture, `batch` times at once; `limit_s` bounds the whole process, start included."""
 
     codec: str
@@ -47,7 +47,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Measured:
+class BenchResult:
     """`coded_bytes` is of one picture.
 
     `rest_bytes` is the memory in use before the first picture, `peak_bytes` the most there ever was.
@@ -62,11 +62,11 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BenchOutcome:
     """A case with its measurement, or with the reason why there is none."""
 
-    case: Case
-    measured: Measured | None
+    case: BenchCase
+    measured: BenchResult | None
     problem: str = ""
 
 
@@ -74,7 +74,7 @@ BUSY = 0.5
 
 
 @dataclass(frozen=True)
-class Record:
+class BenchRecord:
     """What was measured by which command, where and when; `load` is what else ran as it began."""
 
     date: str
@@ -82,7 +82,7 @@ class Record:
     machine: str
     processors: int
     load: float
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[BenchOutcome, ...]
 
     @property
     def busy(self) -> bool:
@@ -93,17 +93,17 @@ class Record:
         return {**asdict(self), "exponents": [_law(*found) for found in series(self.outcomes).items()]}
 
 
-def record(outcomes: list[Outcome], command: str, load: float) -> Record:
+def record(outcomes: list[BenchOutcome], command: str, load: float) -> BenchRecord:
     """The outcomes with date and machine; `load` is the load average before the first of them."""
-    return Record(today(), command, machine(), os.cpu_count() or 1, load, tuple(outcomes))
+    return BenchRecord(today(), command, machine(), os.cpu_count() or 1, load, tuple(outcomes))
 
 
-def _law(of: tuple[str, int], outcomes: list[Outcome]) -> dict[str, Any]:
+def _law(of: tuple[str, int], outcomes: list[BenchOutcome]) -> dict[str, Any]:
     encode, decode = exponents(outcomes)
     return {"codec": of[0], "threads": of[1], "encode": encode, "decode": decode}
 
 
-def exponent(outcomes: Iterable[Outcome], cost: Callable[[Measured], float]) -> float | None:
+def exponent(outcomes: Iterable[BenchOutcome], cost: Callable[[BenchResult], float]) -> float | None:
     """The slope of log cost over log pixels by least squares: 1 where cost is in proportion; None below two sizes."""
     rows = [(o.case.pixels, cost(o.measured)) for o in outcomes if o.measured is not None]
     if len({pixels for pixels, _ in rows}) < 2:
@@ -112,14 +112,14 @@ def exponent(outcomes: Iterable[Outcome], cost: Callable[[Measured], float]) -> 
     return float(np.polyfit(pixels, costs, 1)[0])
 
 
-def series(outcomes: Iterable[Outcome]) -> dict[tuple[str, int], list[Outcome]]:
+def series(outcomes: Iterable[BenchOutcome]) -> dict[tuple[str, int], list[BenchOutcome]]:
     """Outcomes by codec and threads, in their order."""
-    found: dict[tuple[str, int], list[Outcome]] = {}
+    found: dict[tuple[str, int], list[BenchOutcome]] = {}
     for outcome in outcomes:
         found.setdefault((outcome.case.codec, outcome.case.threads), []).append(outcome)
     return found
 
 
-def exponents(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
+def exponents(outcomes: Sequence[BenchOutcome]) -> tuple[float | None, float | None]:
     """Of encode and decode seconds over pixels."""
     return exponent(outcomes, lambda m: m.encode.seconds), exponent(outcomes, lambda m: m.decode.seconds)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from s2lic.errors import UsageError
 from s2lic.eval.bench.page import save
-from s2lic.eval.bench.records import Case, Measured, Outcome, Record, Timing, record
+from s2lic.eval.bench.records import BenchCase, BenchOutcome, BenchRecord, BenchResult, Timing, record
 from s2lic.eval.bench.subjects import SUBJECTS
 from s2lic.files import make_folder
 from s2lic.images.load import open_image
@@ -38,7 +38,7 @@ def cases(
     limit_s: float,
     device: str = "cpu",
     batch: int = 1,
-) -> list[Case]:
+) -> list[BenchCase]:
     """Every codec at every number of threads, from the smallest picture up; device and batch are for ours alone.
 
     Raises UsageError.
@@ -47,10 +47,12 @@ def cases(
         raise UsageError(f"no codec '{unknown[0]}' to measure; there are {', '.join(SUBJECTS)}")
     rows = product(codecs, sorted(set(threads)), sorted(set(sides)))
     own = {name: (device, batch) for name in codecs if name.startswith(OURS)}
-    return [Case(codec, side, count, repeats, limit_s, *own.get(codec, ())) for codec, count, side in rows]
+    return [BenchCase(codec, side, count, repeats, limit_s, *own.get(codec, ())) for codec, count, side in rows]
 
 
-def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s: float = math.inf) -> Iterator[Outcome]:
+def run(
+    todo: Sequence[BenchCase], picture: Image.Image, model: str | None, budget_s: float = math.inf
+) -> Iterator[BenchOutcome]:
     """Each case in a fresh process, so that none inherits another's memory or warmth.
 
     Ours comes first, then what takes the least, so that much is measured in little time. What would not fit
@@ -59,13 +61,13 @@ def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s:
     """
     begin = time.monotonic()
     rows = [list(row) for _, row in groupby(todo, lambda case: (case.codec, case.threads))]
-    smaller: dict[tuple[str, int], Outcome] = {}
+    smaller: dict[tuple[str, int], BenchOutcome] = {}
     with tempfile.TemporaryDirectory() as folder:
         while rows := [row for row in rows if row]:
             row = min(rows, key=lambda row: (not row[0].codec.startswith(OURS), _least_seconds(row[0], smaller)))
             case, left = row.pop(0), budget_s - (time.monotonic() - begin)
             if why := _not_tried(case, smaller, left):
-                yield Outcome(case, None, why)
+                yield BenchOutcome(case, None, why)
                 continue
             bounded = replace(case, limit_s=min(case.limit_s, left))
             outcome = replace(run_case(bounded, _square_file(picture, case.side, Path(folder)), model), case=case)
@@ -73,7 +75,7 @@ def run(todo: Sequence[Case], picture: Image.Image, model: str | None, budget_s:
             yield outcome
 
 
-def _not_tried(case: Case, smaller: Mapping[tuple[str, int], Outcome], left: float) -> str:
+def _not_tried(case: BenchCase, smaller: Mapping[tuple[str, int], BenchOutcome], left: float) -> str:
     """Why a case should not be tried; empty if it should."""
     if left <= 0:
         return "not tried: the time for all was up"
@@ -86,7 +88,7 @@ def _not_tried(case: Case, smaller: Mapping[tuple[str, int], Outcome], left: flo
     return f"not tried: about {needed:.0f} s, and {left:.0f} s are left of the time for all" if needed > left else ""
 
 
-def _least_seconds(case: Case, smaller: Mapping[tuple[str, int], Outcome]) -> float:
+def _least_seconds(case: BenchCase, smaller: Mapping[tuple[str, int], BenchOutcome]) -> float:
     """What a run to warm up and one to count will take, the start left out, if cost grows with pixels; 0 if unknown."""
     before = smaller.get((case.codec, case.threads))
     if before is None or before.measured is None:
@@ -95,7 +97,7 @@ def _least_seconds(case: Case, smaller: Mapping[tuple[str, int], Outcome]) -> fl
     return 2 * pair * case.pixels / before.case.pixels
 
 
-def run_case(case: Case, picture: Path, model: str | None) -> Outcome:
+def run_case(case: BenchCase, picture: Path, model: str | None) -> BenchOutcome:
     """One case in a process of its own; a failure or an overrun is its outcome, not ours."""
     task = json.dumps({"case": asdict(case), "picture": str(picture), "model": model})
     command = [sys.executable, "-m", "s2lic.eval.bench.worker", task]
@@ -105,10 +107,10 @@ def run_case(case: Case, picture: Path, model: str | None) -> Outcome:
             command, capture_output=True, text=True, timeout=case.limit_s, env={**os.environ, **threads}, check=False
         )
     except subprocess.TimeoutExpired:
-        return Outcome(case, None, f"over {case.limit_s:.3g} s")
+        return BenchOutcome(case, None, f"over {case.limit_s:.3g} s")
     if done.returncode:
-        return Outcome(case, None, _why(done.returncode, done.stderr))
-    return Outcome(case, _measured(json.loads(done.stdout.splitlines()[-1])))
+        return BenchOutcome(case, None, _why(done.returncode, done.stderr))
+    return BenchOutcome(case, _measured(json.loads(done.stdout.splitlines()[-1])))
 
 
 def square(picture: Image.Image, side: int) -> Image.Image:
@@ -126,8 +128,8 @@ def _square_file(picture: Image.Image, side: int, folder: Path) -> Path:
     return path
 
 
-def _measured(found: dict[str, Any]) -> Measured:
-    return Measured(**{**found, "encode": Timing(**found["encode"]), "decode": Timing(**found["decode"])})
+def _measured(found: dict[str, Any]) -> BenchResult:
+    return BenchResult(**{**found, "encode": Timing(**found["encode"]), "decode": Timing(**found["decode"])})
 
 
 def _why(code: int, stderr: str) -> str:
@@ -138,11 +140,11 @@ def _why(code: int, stderr: str) -> str:
     return lines[-1] if lines else f"exit code {code}"
 
 
-Told = Callable[[int, int, Outcome], None]  # hears of each outcome: how many of how many there are with it
+BenchCallback = Callable[[int, int, BenchOutcome], None]  # takes the count so far, the count of all, the outcome
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchRequest:
     """Our codec, with what weights and how, beside `peers`: each on square pictures of all sides and all threads.
 
     Ours runs on `device`, and codes `batch` pictures at once.
@@ -158,7 +160,7 @@ class Request:
     device: str = "cpu"
     batch: int = 1
 
-    def cases(self) -> list[Case]:
+    def cases(self) -> list[BenchCase]:
         """Raises UsageError."""
         codecs, own = (OURS, *self.peers), (self.device, self.batch)
         return cases(codecs, self.sides, self.threads, self.repeats, self.limit_s, *own)
@@ -173,12 +175,12 @@ class Request:
         return f"{words} --repeats {self.repeats} --limit {self.limit_s:g} --minutes {self.minutes:g}{own}"
 
 
-def bench(request: Request, picture: str, out: Path | None, told: Told) -> Record:
+def bench(request: BenchRequest, picture: str, out: Path | None, told: BenchCallback) -> BenchRecord:
     """Run every case on a picture, and leave the record in a folder if one is given.
 
     Raises UsageError, what opening the picture raises, OutputUnwritableError, ExtraMissingError.
     """
-    todo, image, outcomes = request.cases(), open_image(picture), list[Outcome]()
+    todo, image, outcomes = request.cases(), open_image(picture), list[BenchOutcome]()
     if out is not None:
         make_folder(out)
     load = os.getloadavg()[0]

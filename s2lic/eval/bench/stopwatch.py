@@ -13,7 +13,7 @@ from unittest import mock
 
 
 @dataclass(frozen=True)
-class Station:
+class TimedFunction:
     """A function to take the time of, as attribute `name` of its class, module or object."""
 
     stage: str
@@ -45,7 +45,7 @@ class Stopwatch:
 
 
 @contextmanager
-def watching(stations: Iterable[Station], clock: Callable[[], float] | None = None) -> Iterator[Stopwatch]:
+def watching(stations: Iterable[TimedFunction], clock: Callable[[], float] | None = None) -> Iterator[Stopwatch]:
     """A stopwatch around every station for as long as the block runs. Raises AttributeError for one not there."""
     watch = Stopwatch(clock)
     with ExitStack() as patches:

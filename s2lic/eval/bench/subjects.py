@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, features
 
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.bench.records import Case
-from s2lic.eval.bench.stopwatch import Station
+from s2lic.eval.bench.records import BenchCase
+from s2lic.eval.bench.stopwatch import TimedFunction
 from s2lic.weights.manifest import DEFAULT_MODEL
 
 QUALITY = 50.0
@@ -25,20 +25,20 @@ AVIF = {"quality": 60, "speed": 6}
 
 
 @dataclass(frozen=True)
-class Subject:
+class BenchSubject:
     """A codec ready to run: pictures to code, code to pictures, bytes of one, and where and how to take its time."""
 
     encode: Callable[[], Any]
     decode: Callable[[Any], Any]
     size: Callable[[Any], int]
-    stations: tuple[Station, ...] = ()
+    stations: tuple[TimedFunction, ...] = ()
     clock: Callable[[], float] = time.perf_counter
 
 
-Opener = Callable[[Image.Image, Case, "str | None"], Subject]
+Opener = Callable[[Image.Image, BenchCase, "str | None"], BenchSubject]
 
 
-def ours(effort: int | None, picture: Image.Image, case: Case, model: str | None) -> Subject:
+def ours(effort: int | None, picture: Image.Image, case: BenchCase, model: str | None) -> BenchSubject:
     """This package's codec with shipped weights or those of a file, on the case's device, a batch at once."""
     import torch
 
@@ -53,20 +53,20 @@ def ours(effort: int | None, picture: Image.Image, case: Case, model: str | None
     codec = home.Codec(model or DEFAULT_MODEL, case.device)
     clock = _after_cuda if case.device == "cuda" else time.perf_counter
     stations = (
-        Station("transform", Analysis, "forward"),
-        Station("transform", Synthesis, "forward"),
-        Station("entropy nets", EntropyModel, "hyper_analysis"),
-        Station("entropy nets", EntropyModel, "reconstruct"),
-        Station("search", Search, "run"),
-        *(Station("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_gaussian", "finish")),
-        *(Station("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_gaussian", "finish")),
-        Station("container", encoder, "pack"),
-        Station("container", home, "unpack"),
+        TimedFunction("transform", Analysis, "forward"),
+        TimedFunction("transform", Synthesis, "forward"),
+        TimedFunction("entropy nets", EntropyModel, "hyper_analysis"),
+        TimedFunction("entropy nets", EntropyModel, "reconstruct"),
+        TimedFunction("search", Search, "run"),
+        *(TimedFunction("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_gaussian", "finish")),
+        *(TimedFunction("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_gaussian", "finish")),
+        TimedFunction("container", encoder, "pack"),
+        TimedFunction("container", home, "unpack"),
     )
     if case.batch > 1:
         encode = partial(codec.encode_many, [picture] * case.batch, QUALITY, effort=effort)
-        return Subject(encode, codec.decode_many, lambda files: len(files[0]), stations, clock)
-    return Subject(partial(codec.encode, picture, QUALITY, effort=effort), codec.decode, len, stations, clock)
+        return BenchSubject(encode, codec.decode_many, lambda files: len(files[0]), stations, clock)
+    return BenchSubject(partial(codec.encode, picture, QUALITY, effort=effort), codec.decode, len, stations, clock)
 
 
 def _after_cuda() -> float:
@@ -77,7 +77,7 @@ def _after_cuda() -> float:
     return time.perf_counter()
 
 
-def compressai(name: str, picture: Image.Image, case: Case, model: str | None) -> Subject:
+def compressai(name: str, picture: Image.Image, case: BenchCase, model: str | None) -> BenchSubject:
     """An architecture of CompressAI with seeded random weights, which serve for time alone."""
     import torch
     from compressai import models, zoo  # type: ignore[import-untyped]
@@ -91,18 +91,18 @@ def compressai(name: str, picture: Image.Image, case: Case, model: str | None) -
     torch.manual_seed(0)
     net = makers[name]().eval()
     net.update()
-    stations = Station("transform", net.g_a, "forward"), Station("transform", net.g_s, "forward")
-    return Subject(partial(_compress, net, picture), partial(_decompress, net, picture.size), _bytes, stations)
+    stations = TimedFunction("transform", net.g_a, "forward"), TimedFunction("transform", net.g_s, "forward")
+    return BenchSubject(partial(_compress, net, picture), partial(_decompress, net, picture.size), _bytes, stations)
 
 
-def avif(picture: Image.Image, case: Case, model: str | None) -> Subject:
+def avif(picture: Image.Image, case: BenchCase, model: str | None) -> BenchSubject:
     """Pillow's AVIF at its usual speed. Raises ExtraMissingError."""
     if not features.check("avif"):
         raise ExtraMissingError("this Pillow has no AVIF; install a newer one with: pip install 'pillow>=11.3'")
     from PIL import AvifImagePlugin
 
     AvifImagePlugin.DEFAULT_MAX_THREADS = case.threads  # the one way to tell its decoder
-    return Subject(partial(_save, picture, "AVIF", max_threads=case.threads, **AVIF), _open, len)
+    return BenchSubject(partial(_save, picture, "AVIF", max_threads=case.threads, **AVIF), _open, len)
 
 
 SUBJECTS: dict[str, Opener] = {

@@ -12,15 +12,15 @@ from statistics import median
 from typing import Any
 
 from s2lic.errors import S2licError
-from s2lic.eval.bench.records import STAGES, Case, Measured, Timing
+from s2lic.eval.bench.records import STAGES, BenchCase, BenchResult, Timing
 from s2lic.eval.bench.stopwatch import Stopwatch, watching
-from s2lic.eval.bench.subjects import SUBJECTS, Subject
+from s2lic.eval.bench.subjects import SUBJECTS, BenchSubject
 from s2lic.eval.memory import in_use, peak
 from s2lic.images.load import open_image
 from s2lic.runtime import keep_freed_memory
 
 
-def measure(case: Case, picture: Path, model: str | None) -> Measured:
+def measure(case: BenchCase, picture: Path, model: str | None) -> BenchResult:
     """The first run warms up and is not counted; then up to `repeats`, while half of the time is left.
 
     Raises what opening, encoding and decoding raise.
@@ -35,10 +35,10 @@ def measure(case: Case, picture: Path, model: str | None) -> Measured:
         while len(runs) < case.repeats and time.monotonic() - start < case.limit_s / 2:
             runs.append(_run(subject, watch))
     encode, decode = (_median([run[i] for run in runs]) for i in (0, 1))
-    return Measured(encode, decode, len(runs), subject.size(coded), rest, peak())
+    return BenchResult(encode, decode, len(runs), subject.size(coded), rest, peak())
 
 
-def _run(subject: Subject, watch: Stopwatch) -> tuple[Timing, Timing]:
+def _run(subject: BenchSubject, watch: Stopwatch) -> tuple[Timing, Timing]:
     coded, encode = _timed(subject.encode, watch)
     return encode, _timed(lambda: subject.decode(coded), watch)[1]
 
@@ -64,7 +64,7 @@ def main(argument: str) -> int:
     keep_freed_memory()
     task = json.loads(argument)
     try:
-        measured = measure(Case(**task["case"]), Path(task["picture"]), task["model"])
+        measured = measure(BenchCase(**task["case"]), Path(task["picture"]), task["model"])
     except S2licError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code

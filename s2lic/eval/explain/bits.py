@@ -45,10 +45,18 @@ class Explained:
 def explain(
     codec: Codec, picture: Image.Image, level: int, condition: ArrayLike | None = None, epsilon: float = 1e-2
 ) -> Explained:
-    """Traces the bits of a picture (RGB or L) at a level 0..10000 through h_a and g_a back to its pixels.
+    """Traces the bits of a picture through h_a and g_a back to its pixels.
 
-    `condition`: the numbers that a conditioned model reads. Raises ImageSizeError for a picture that would be coded in tiles,
-    ConditionError.
+    Args:
+        codec: The codec that encodes the picture.
+        picture: A picture of mode RGB or L.
+        level: The quality level, 0 to 10000.
+        condition: The numbers that a conditioned model reads.
+        epsilon: The stabiliser of the epsilon rule, relative to the root mean square of a layer.
+
+    Raises:
+        ImageSizeError: The picture is so large that it would be encoded in tiles.
+        ConditionError: The condition does not fit the model.
     """
     width, height = picture.size
     if width * height > PIXELS_MAX:

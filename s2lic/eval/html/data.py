@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from s2lic.eval.bd import METRICS, Metric
-from s2lic.eval.html.views import CROP, View
+from s2lic.eval.html.views import CROP, PictureView
 from s2lic.eval.metrics import decibels
 from s2lic.eval.records import (
     PUBLISHED,
     Comparison,
-    Curve,
     Evaluation,
     Point,
+    RDCurve,
     Sample,
     without_infinity,
 )
@@ -28,7 +28,7 @@ LOOK = (
 )
 
 
-def page_data(evaluation: Evaluation, views: Sequence[View]) -> dict[str, Any]:
+def page_data(evaluation: Evaluation, views: Sequence[PictureView]) -> dict[str, Any]:
     """Everything the page shows; None is what was not measured, "inf" the dB of a picture without loss."""
     curves = (*evaluation.curves, *evaluation.published)
     labels = {curve.codec: label(curve, curves) for curve in curves}
@@ -63,7 +63,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
     return {**facts, "unit": metric.unit, "low": metric.low, "high": metric.high}
 
 
-def _curve(curve: Curve, others: tuple[Curve, ...]) -> dict[str, Any]:
+def _curve(curve: RDCurve, others: tuple[RDCurve, ...]) -> dict[str, Any]:
     look = style(curve.codec)
     return {
         "codec": curve.codec,
@@ -97,7 +97,7 @@ def _sample(sample: Sample, labels: dict[str, str]) -> dict[str, Any]:
     return {**asdict(sample), "codec": labels.get(sample.codec, sample.codec), "msssim_db": similarity}
 
 
-def _view(view: View) -> dict[str, Any]:
+def _view(view: PictureView) -> dict[str, Any]:
     versions = [
         {
             "name": version.name,

@@ -21,7 +21,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class View:
+class PictureView:
     """The versions of one picture, all of `width` x `height`, the original first."""
 
     picture: str

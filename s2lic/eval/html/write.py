@@ -10,7 +10,7 @@ from string import Template
 
 from s2lic.eval.bd import intervals
 from s2lic.eval.html.data import page_data, title
-from s2lic.eval.html.views import View
+from s2lic.eval.html.views import PictureView
 from s2lic.eval.records import Evaluation
 from s2lic.files import write_atomically
 
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 SCRIPTS = ("base.js", "chart.js", "tables.js", "viewer.js")
 
 
-def write_report(evaluation: Evaluation, folder: Path, views: Sequence[View] = ()) -> Path:
+def write_report(evaluation: Evaluation, folder: Path, views: Sequence[PictureView] = ()) -> Path:
     """Write `report.html` into the folder; without views it has no viewer. Raises OutputUnwritableError."""
     data = json.dumps(page_data(evaluation, views), allow_nan=False, separators=(",", ":"))
     page = Template(_part("page.html")).substitute(

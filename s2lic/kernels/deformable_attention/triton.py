@@ -172,11 +172,11 @@ def deformable_attention(
     q: Tensor, x: Tensor, points: Tensor, to_kv: Callable[[Tensor], Tensor], rows: Tensor, cols: Tensor
 ) -> Tensor:
     """As the public function of that name."""
-    out: Tensor = Attention.apply(q, to_kv(x.permute(0, 2, 3, 1)), points, rows, cols)
+    out: Tensor = DeformableAttentionFunction.apply(q, to_kv(x.permute(0, 2, 3, 1)), points, rows, cols)
     return out
 
 
-class Attention(torch.autograd.Function):
+class DeformableAttentionFunction(torch.autograd.Function):
     """Of q (B, C, H, W) and kv (B, H, W, 2 C)."""
 
     @staticmethod

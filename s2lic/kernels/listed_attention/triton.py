@@ -117,11 +117,11 @@ def backward_kernel(
 
 def listed_attention(q: Tensor, k: Tensor, v: Tensor, index: Tensor, seen: Tensor | None = None) -> Tensor:
     """As the public function of that name."""
-    out: Tensor = Attention.apply(q, k, v, index.contiguous(), seen)
+    out: Tensor = ListedAttentionFunction.apply(q, k, v, index.contiguous(), seen)
     return out
 
 
-class Attention(torch.autograd.Function):
+class ListedAttentionFunction(torch.autograd.Function):
     """Keeps the logarithm of each query's sum beside inputs and output."""
 
     @staticmethod

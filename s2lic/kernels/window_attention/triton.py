@@ -151,11 +151,11 @@ def window_attention(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tenso
 
 def attend(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None, sigmoid: bool) -> Tensor:
     """Both rules; shapes as `window_attention` has them."""
-    out: Tensor = Attention.apply(q, k, v, scale, bias, mask, sigmoid)
+    out: Tensor = WindowAttentionFunction.apply(q, k, v, scale, bias, mask, sigmoid)
     return out
 
 
-class Attention(torch.autograd.Function):
+class WindowAttentionFunction(torch.autograd.Function):
     """Keeps its inputs alone: a window is cheap to weigh again."""
 
     @staticmethod

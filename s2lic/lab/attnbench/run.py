@@ -30,7 +30,7 @@ FORWARD, BACKWARD = DIRECTIONS = ("forward", "backward")
 
 
 @dataclass(frozen=True)
-class Case:
+class AttentionCase:
     """A kernel, or a scheme over several ranks, on a map of height x width tokens, and which pass of it."""
 
     kernel: str
@@ -42,7 +42,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Row:
+class AttentionResult:
     """What became of a case. macs: of the pairs that see each other, both products; milliseconds at 20, 50 and 80 %.
 
     A backward pass has five products where the forward one has two. What ranks send in it is not counted.
@@ -68,7 +68,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Settings:
+class AttentionSettings:
     """heads and the width of one; limits in multiply-accumulates that a kernel does, and in bytes more than now."""
 
     dtype: str = "float32"
@@ -96,7 +96,7 @@ def cases(
     strides: list[int],
     ranks: list[int],
     directions: Sequence[str] = (FORWARD,),
-) -> list[Case]:
+) -> list[AttentionCase]:
     """Kernels alone and, for more than one rank, the schemes.
 
     Raises UsageError for a name or a stride that is not there.
@@ -111,7 +111,9 @@ def cases(
         (RESOLUTIONS[name][0] // stride, RESOLUTIONS[name][1] // stride) for name in resolutions for stride in strides
     ]
     sizes = [(size, mask) for size in maps for mask in masks]
-    return [Case(way, mask, *size, count, one) for size, mask in sizes for way, count in ways for one in directions]
+    return [
+        AttentionCase(way, mask, *size, count, one) for size, mask in sizes for way, count in ways for one in directions
+    ]
 
 
 def _check_known(names: Iterable[str], table: Iterable[str], word: str) -> None:
@@ -120,7 +122,7 @@ def _check_known(names: Iterable[str], table: Iterable[str], word: str) -> None:
         raise UsageError(f"no {word} '{odd[0]}'; there are {', '.join(there)}")
 
 
-def measure(case: Case, settings: Settings) -> Row:
+def measure(case: AttentionCase, settings: AttentionSettings) -> AttentionResult:
     """Checks the case on small maps against float64, and times it on its own only if it is right there."""
     pattern, tokens = PATTERNS[case.mask], case.height * case.width
     pairs = pattern.pairs(case.height, case.width)
@@ -130,16 +132,16 @@ def measure(case: Case, settings: Settings) -> Row:
     macs = products * pairs * settings.heads * settings.width
     kernel = KERNELS.get(case.kernel)
     if kernel is not None and not kernel.supports(pattern):
-        return Row(*facts, UNSUPPORTED, macs)
+        return AttentionResult(*facts, UNSUPPORTED, macs)
     wire = Wire()
     compute = _compute(case, wire)
     measured = _gradients if backward else _outputs
     errors = [_error(measured, compute, pattern, size, settings) for size in CHECKED]
     error = math.nan if any(map(math.isnan, errors)) else max(errors)
     if not error <= TOLERANCES[settings.dtype]:
-        return Row(*facts, WRONG, macs, error)
+        return AttentionResult(*facts, WRONG, macs, error)
     if _work(kernel, tokens, pattern, macs, products, settings) > settings.macs_max:
-        return Row(*facts, TOO_LONG, macs, error)
+        return AttentionResult(*facts, TOO_LONG, macs, error)
     wire.sent = 0
     try:
         with limited(settings.memory):
@@ -150,11 +152,11 @@ def measure(case: Case, settings: Settings) -> Row:
     except (MemoryError, RuntimeError) as fault:
         if not isinstance(fault, MemoryError) and "allocate" not in str(fault) and "out of memory" not in str(fault):
             raise
-        return Row(*facts, OUT_OF_MEMORY, macs, error)
-    return Row(*facts, OK, macs, error, *times, peak, sent)
+        return AttentionResult(*facts, OUT_OF_MEMORY, macs, error)
+    return AttentionResult(*facts, OK, macs, error, *times, peak, sent)
 
 
-def _compute(case: Case, wire: Wire) -> Compute:
+def _compute(case: AttentionCase, wire: Wire) -> Compute:
     if case.kernel in KERNELS:
         return KERNELS[case.kernel].run
     scheme = SCHEMES[case.kernel]
@@ -186,7 +188,7 @@ def _error(
     compute: Compute,
     pattern: Pattern,
     size: Size,
-    settings: Settings,
+    settings: AttentionSettings,
 ) -> float:
     """The largest difference to the whole matrix in float64; not a number if the kernel gives one."""
     q, k, v = _draw(pattern, size[0] * size[1], settings)
@@ -195,7 +197,9 @@ def _error(
     return float(torch.cat([(a.double() - b).flatten() for a, b in zip(found, expected, strict=True)]).abs().max())
 
 
-def _work(kernel: Kernel | None, tokens: int, pattern: Pattern, macs: int, products: int, settings: Settings) -> int:
+def _work(
+    kernel: Kernel | None, tokens: int, pattern: Pattern, macs: int, products: int, settings: AttentionSettings
+) -> int:
     """What is computed, seen or not."""
     if kernel is not None and not kernel.whole:
         return macs
@@ -203,7 +207,7 @@ def _work(kernel: Kernel | None, tokens: int, pattern: Pattern, macs: int, produ
 
 
 def _times(
-    compute: Compute, drawn: Drawn, pattern: Pattern, case: Case, settings: Settings
+    compute: Compute, drawn: Drawn, pattern: Pattern, case: AttentionCase, settings: AttentionSettings
 ) -> tuple[float, float, float]:
     size, found = (case.height, case.width), []
     for _ in range(settings.repeats + 1):
@@ -223,7 +227,7 @@ def _times(
     return cuts[0], statistics.median(found), cuts[3]
 
 
-def _draw(pattern: Pattern, tokens: int, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
+def _draw(pattern: Pattern, tokens: int, settings: AttentionSettings) -> tuple[Tensor, Tensor, Tensor]:
     random = torch.Generator().manual_seed(0)
     keys = tokens + pattern.extra
     counts, like = (tokens, keys, keys), getattr(torch, settings.dtype)

@@ -13,15 +13,15 @@ from PIL import Image
 
 from s2lic.errors import UsageError
 from s2lic.eval.bench import run as bench_run
-from s2lic.eval.bench.records import Case, Measured, Outcome, Timing, exponent
-from s2lic.eval.bench.run import Request, cases, run, run_case, square
+from s2lic.eval.bench.records import BenchCase, BenchOutcome, BenchResult, Timing, exponent
+from s2lic.eval.bench.run import BenchRequest, cases, run, run_case, square
 
 PICTURE = Image.new("RGB", (30, 20))
 
 
-def outcome(side: int, seconds: float) -> Outcome:
+def outcome(side: int, seconds: float) -> BenchOutcome:
     timing = Timing(seconds, {"rest": seconds})
-    return Outcome(Case("avif", side, 1, 3, 60.0), Measured(timing, timing, 3, 1000, 10, 20))
+    return BenchOutcome(BenchCase("avif", side, 1, 3, 60.0), BenchResult(timing, timing, 3, 1000, 10, 20))
 
 
 def test_cases_go_from_small_to_large_codec_by_codec() -> None:
@@ -41,7 +41,7 @@ def test_the_exponent_is_that_of_the_law_in_pixels(power: float) -> None:
 
 
 def test_one_size_has_no_exponent_and_a_failure_does_not_count() -> None:
-    failed = Outcome(Case("avif", 128, 1, 3, 60.0), None, "over 60 s")
+    failed = BenchOutcome(BenchCase("avif", 128, 1, 3, 60.0), None, "over 60 s")
     assert exponent([outcome(64, 1.0), failed], lambda m: m.encode.seconds) is None
 
 
@@ -60,14 +60,14 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """The cases that were run; elic takes a millisecond a pixel and way and overruns at 96, avif no time at all."""
     found: list[tuple[str, int]] = []
 
-    def answer(case: Case, picture: Path, model: str | None) -> Outcome:
+    def answer(case: BenchCase, picture: Path, model: str | None) -> BenchOutcome:
         found.append((case.codec, case.side))
         with Image.open(picture) as image:
             assert image.size == (case.side, case.side)
         if (case.codec, case.side) == ("elic", 96):
-            return Outcome(case, None, "over 60 s")
+            return BenchOutcome(case, None, "over 60 s")
         timed = outcome(case.side, 1e-3 * case.pixels if case.codec == "elic" else 1e-6)
-        return Outcome(case, timed.measured)
+        return BenchOutcome(case, timed.measured)
 
     monkeypatch.setattr(bench_run, "run_case", answer)
     return found
@@ -109,12 +109,12 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_case_that_takes_too_long_is_ended_and_says_so(file: Path) -> None:
-    assert run_case(Case("avif", 64, 1, 1, 0.01), file, None).problem == "over 0.01 s"
+    assert run_case(BenchCase("avif", 64, 1, 1, 0.01), file, None).problem == "over 0.01 s"
 
 
 def test_a_case_that_fails_gives_its_reason(file: Path) -> None:
     file.write_bytes(b"no picture")
-    found = run_case(Case("avif", 64, 1, 1, 60.0), file, None)
+    found = run_case(BenchCase("avif", 64, 1, 1, 60.0), file, None)
     assert found.measured is None
     assert "not a picture" in found.problem
 
@@ -142,7 +142,7 @@ def test_the_peak_sees_what_was_freed_again() -> None:
 
 
 def test_device_and_batch_are_for_our_codec_alone() -> None:
-    request = Request((64,), (1,), ("s2lic-e0", "avif"), device="cuda", batch=16)
+    request = BenchRequest((64,), (1,), ("s2lic-e0", "avif"), device="cuda", batch=16)
     assert [(case.codec, case.device, case.batch) for case in request.cases()] == [
         ("s2lic", "cuda", 16), ("s2lic-e0", "cuda", 16), ("avif", "cpu", 1),
     ]  # fmt: skip
@@ -150,7 +150,7 @@ def test_device_and_batch_are_for_our_codec_alone() -> None:
 
 
 def test_the_command_asks_the_same_and_names_no_weights() -> None:
-    usual = Request((256, 512), (1, 2), (), model="/home/me/own.safetensors")
+    usual = BenchRequest((256, 512), (1, 2), (), model="/home/me/own.safetensors")
     words = "s2lic bench speed --sizes 256,512 --threads 1,2 --peers none --repeats 3 --limit 90 --minutes 12"
     assert usual.command == words
-    assert Request((256, 512), (1, 2), (), device="cuda", batch=16).command == f"{words} --device cuda --batch 16"
+    assert BenchRequest((256, 512), (1, 2), (), device="cuda", batch=16).command == f"{words} --device cuda --batch 16"

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from s2lic.eval.bench import stopwatch
-from s2lic.eval.bench.stopwatch import Station, watching
+from s2lic.eval.bench.stopwatch import TimedFunction, watching
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def work(clock: list[float]) -> types.SimpleNamespace:
 
 def test_an_inner_function_takes_its_time_off_the_outer_one(clock: list[float]) -> None:
     place = work(clock)
-    with watching([Station("nets", place, "outer"), Station("coder", place, "inner")]) as watch:
+    with watching([TimedFunction("nets", place, "outer"), TimedFunction("coder", place, "inner")]) as watch:
         assert place.outer() == "found"
     assert watch.seconds == {"nets": 1 + 2, "coder": 4 + 4}
 
 
 def test_a_stage_of_several_functions_sums_them(clock: list[float]) -> None:
     place = work(clock)
-    with watching([Station("all", place, "outer"), Station("all", place, "inner")]) as watch:
+    with watching([TimedFunction("all", place, "outer"), TimedFunction("all", place, "inner")]) as watch:
         place.outer()
         place.inner()
     assert watch.seconds == {"all": 11 + 4}
@@ -58,7 +58,7 @@ def test_an_error_passes_through_and_its_time_counts(clock: list[float]) -> None
         raise ValueError("broken")
 
     place = types.SimpleNamespace(fail=fail)
-    with watching([Station("part", place, "fail")]) as watch, pytest.raises(ValueError, match="broken"):
+    with watching([TimedFunction("part", place, "fail")]) as watch, pytest.raises(ValueError, match="broken"):
         place.fail()
     assert watch.seconds == {"part": 3}
 
@@ -66,11 +66,14 @@ def test_an_error_passes_through_and_its_time_counts(clock: list[float]) -> None
 def test_afterwards_every_function_is_what_it_was(clock: list[float]) -> None:
     place = work(clock)
     before = dict(vars(place))
-    with watching([Station("nets", place, "outer")]):
+    with watching([TimedFunction("nets", place, "outer")]):
         assert vars(place) != before
     assert vars(place) == before
 
 
 def test_a_function_that_is_not_there_is_an_error_and_no_blind_spot() -> None:
-    with pytest.raises(AttributeError, match="gone"), watching([Station("nets", types.SimpleNamespace(), "gone")]):
+    with (
+        pytest.raises(AttributeError, match="gone"),
+        watching([TimedFunction("nets", types.SimpleNamespace(), "gone")]),
+    ):
         pass

@@ -11,7 +11,7 @@ from PIL import Image, features
 
 from s2lic.codec import Codec
 from s2lic.errors import ExtraMissingError
-from s2lic.eval.bench.records import STAGES, Case
+from s2lic.eval.bench.records import STAGES, BenchCase
 from s2lic.eval.bench.subjects import SUBJECTS
 from s2lic.eval.bench.worker import measure
 from tests.frozen import MODEL, picture
@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_our_stages_are_all_seen_and_sum_to_the_whole(file: Path) -> None:
-    found = measure(Case("s2lic", 64, 1, 1, 60.0), file, str(MODEL))
+    found = measure(BenchCase("s2lic", 64, 1, 1, 60.0), file, str(MODEL))
     plain = tuple(stage for stage in STAGES if stage != "search")
     for timing, stages in ((found.encode, STAGES), (found.decode, plain)):
         assert tuple(timing.stages) == stages
@@ -51,14 +51,14 @@ def test_a_batch_is_coded_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         Codec, "encode_many", lambda self, images, *a, **k: together.append(len(images)) or real(self, images, *a, **k)
     )
-    found = measure(Case("s2lic-e0", 64, 1, 1, 60.0, batch=2), file, str(MODEL))
+    found = measure(BenchCase("s2lic-e0", 64, 1, 1, 60.0, batch=2), file, str(MODEL))
     assert together == [2, 2]
-    assert found.coded_bytes == measure(Case("s2lic-e0", 64, 1, 1, 60.0), file, str(MODEL)).coded_bytes
+    assert found.coded_bytes == measure(BenchCase("s2lic-e0", 64, 1, 1, 60.0), file, str(MODEL)).coded_bytes
     assert found.decode.stages["rANS"] > 0
 
 
 def test_without_effort_nothing_is_searched(file: Path) -> None:
-    assert "search" not in measure(Case("s2lic-e0", 64, 1, 1, 60.0), file, str(MODEL)).encode.stages
+    assert "search" not in measure(BenchCase("s2lic-e0", 64, 1, 1, 60.0), file, str(MODEL)).encode.stages
 
 
 def test_the_architectures_of_compressai_give_the_picture_s_size_back(file: Path) -> None:
@@ -72,4 +72,4 @@ def test_the_architectures_of_compressai_give_the_picture_s_size_back(file: Path
 def test_without_avif_in_pillow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "check", lambda _: False)
     with pytest.raises(ExtraMissingError, match="pip install"):
-        SUBJECTS["avif"](Image.new("RGB", (8, 8)), Case("avif", 8, 1, 1, 60.0), None)
+        SUBJECTS["avif"](Image.new("RGB", (8, 8)), BenchCase("avif", 8, 1, 1, 60.0), None)

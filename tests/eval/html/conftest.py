@@ -9,9 +9,9 @@ from statistics import fmean
 import pytest
 from PIL import Image
 
-from s2lic.eval.html.views import Version, View, crop_size, middle
+from s2lic.eval.html.views import PictureView, Version, crop_size, middle
 from s2lic.eval.metrics import psnr
-from s2lic.eval.records import Comparison, Curve, Evaluation, Failure, Picture, Point, Sample
+from s2lic.eval.records import Comparison, EvalPicture, Evaluation, Failure, Point, RDCurve, Sample
 from tests.frozen import PICTURES, codec, picture
 
 LABELS = {"s2lic": "s2lic", "jpeg": "JPEG", "avif": "AVIF"}
@@ -31,13 +31,13 @@ def evaluation() -> Evaluation:
     """What `s2lic eval` would have found, with made-up times and similarities."""
     samples = tuple(sample for name in QUALITIES for sample in _samples(name))
     points = (Point(0.1, 28.0, 0.9), Point(0.5, 33.0, 0.97), Point(1.5, 39.0, 0.99))
-    beside = [Curve(f"published:{name}", LABELS.get(name, name), "a table", points) for name in PUBLISHED]
+    beside = [RDCurve(f"published:{name}", LABELS.get(name, name), "a table", points) for name in PUBLISHED]
     return Evaluation(
         date="2026-01-31",
         command="s2lic eval DIR",
         machine="a machine",
         kodak=False,
-        pictures=tuple(Picture(name, f"{name}.png", "00ff", *picture(name).size) for name in PICTURES),
+        pictures=tuple(EvalPicture(name, f"{name}.png", "00ff", *picture(name).size) for name in PICTURES),
         curves=tuple(_curve(name, samples) for name in QUALITIES),
         published=tuple(beside),
         comparisons=(
@@ -53,7 +53,7 @@ def evaluation() -> Evaluation:
 
 
 @pytest.fixture(scope="session")
-def views() -> list[View]:
+def views() -> list[PictureView]:
     """The two pictures through every codec at its middle quality."""
     return [_view(name) for name in PICTURES]
 
@@ -83,20 +83,20 @@ def _samples(name: str) -> list[Sample]:
     return found
 
 
-def _curve(name: str, samples: tuple[Sample, ...]) -> Curve:
+def _curve(name: str, samples: tuple[Sample, ...]) -> RDCurve:
     points = []
     for quality in QUALITIES[name]:
         mine = [sample for sample in samples if (sample.codec, sample.quality) == (name, quality)]
         rate, level = (fmean(getattr(sample, key) for sample in mine) for key in ("bpp", "psnr"))
         points.append(Point(rate, level, 1 - 10 ** (-level / 20), quality))
-    return Curve(name, LABELS[name], "a test", tuple(points), PICTURES)
+    return RDCurve(name, LABELS[name], "a test", tuple(points), PICTURES)
 
 
-def _view(which: str) -> View:
+def _view(which: str) -> PictureView:
     original = picture(which)
     versions = [Version("Original", "Original", middle(original))]
     for name in ("s2lic", "avif", "jpeg"):
         size, decoded = _code(name, original, 50.0)
         told = f"{8 * size / (original.width * original.height):.3f} bpp, {psnr(original, decoded):.2f} dB"
         versions.append(Version(LABELS[name], f"{LABELS[name]}: {told}", middle(decoded)))
-    return View(which, *crop_size(original), tuple(versions))
+    return PictureView(which, *crop_size(original), tuple(versions))

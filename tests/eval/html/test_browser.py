@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from s2lic.eval.html import write_report
-from s2lic.eval.html.views import View
+from s2lic.eval.html.views import PictureView
 from s2lic.eval.records import Evaluation
 from scripts.browser import chromium, find
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def browser(evaluation: Evaluation, views: list[View], out: Path) -> Iterator[Chrome]:
+def browser(evaluation: Evaluation, views: list[PictureView], out: Path) -> Iterator[Chrome]:
     """The report, opened from disk; .ci/run sets S2LIC_REQUIRE_BROWSER, so that nothing is skipped there."""
     found = find()
     if found is None:

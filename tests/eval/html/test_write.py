@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from s2lic.eval.html import write_report
-from s2lic.eval.html.views import View
+from s2lic.eval.html.views import PictureView
 from s2lic.eval.metrics import decibels
 from s2lic.eval.records import Evaluation, Point
 
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(evaluation: Evaluation, views: list[View], out: Path) -> Page:
+def page(evaluation: Evaluation, views: list[PictureView], out: Path) -> Page:
     return Page(write_report(evaluation, out, views).read_text(encoding="utf-8"))
 
 
