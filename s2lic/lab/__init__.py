@@ -1,1 +1,1 @@
-"""Research: everything that studies blocks and that the codec does not need."""
+"""Research: studies of blocks, of no use to the codec itself (extra `lab`)."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -23,12 +23,13 @@ import torch
 import typer
 from torch import Tensor
 
-from s2lic.eval.bd import Metric, compare
+from s2lic.eval.bd import METRICS, compare
 from s2lic.eval.complexity import count
 from s2lic.eval.page import put_into_page, table
-from s2lic.eval.records import PSNR, Point, RDCurve
+from s2lic.eval.records import Point, RDCurve
 from s2lic.files import write_atomically
 from s2lic.lab.ablations import ABLATIONS, BASE_NAME, Ablation
+from s2lic.lab.extra import check_extra
 from s2lic.lab.likely import measure, middles
 from s2lic.model import S2LIC, build
 from s2lic.train.data import Photos, Source
@@ -41,7 +42,7 @@ PLAN: dict[str, Any] = {"batch": 4, "crop": 128, "warmup": 20}
 QUALITIES = (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
 VAL_SIDE = 160
 # Models of a few minutes have points here; lower down not all of them.
-COMPARED = Metric(PSNR, "PSNR", "psnr", "dB", 30.0, 36.0)
+COMPARED = replace(METRICS[0], low=30.0, high=36.0)
 MARK = "ablations"
 HEAD = ("row", "what differs", "steps", "kMAC/px to decode", "entropy model, CPU-s/Mpx", "loss", "BD-rate")
 
@@ -145,6 +146,7 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help="A row's name; may be given again.")] = None,
 ) -> None:
     """Run the rows that the record lacks."""
+    check_extra()
     torch.set_num_threads(1)
     photos, crops, done = Photos.load([train], PLAN["crop"]), middles(val, VAL_SIDE), read(record)
     for row in ABLATIONS:

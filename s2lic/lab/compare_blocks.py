@@ -13,16 +13,16 @@ import argparse
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
 from s2lic.errors import EvaluationError, UsageError
-from s2lic.eval.bd import Metric, compare
+from s2lic.eval.bd import METRICS, compare
 from s2lic.eval.page import put_into_page, table
-from s2lic.eval.records import PSNR
 from s2lic.files import write_atomically
 from s2lic.lab.block_trial import CLOCKS, BlockResult, TrialSettings, name_of, pictures_of, trial
+from s2lic.lab.extra import check_extra
 from s2lic.transform.blocks import block_names, block_row
 
 BASELINE = "swinv2"
@@ -79,7 +79,7 @@ def against(row: BlockResult, baseline: BlockResult, folder: str) -> str:
     ours, theirs = row.curve(folder), baseline.curve(folder)
     low = max(curve.points[0].psnr for curve in (ours, theirs))
     high = min(curve.points[-1].psnr for curve in (ours, theirs))
-    found = compare(ours, theirs, Metric(PSNR, "PSNR", "psnr", "dB", low, high))
+    found = compare(ours, theirs, replace(METRICS[0], low=low, high=high))
     if found.rate_percent is None:
         return found.reason
     return f"{found.rate_percent:+.1f} % ({low:.1f} to {high:.1f} dB)"
@@ -139,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sizes = (given.batch, given.crop, given.lr)
     places = (tuple(given.data), tuple(given.val))
     settings = TrialSettings(given.config, given.minutes, given.clock, *sizes, *places, given.others, given.pictures)
+    check_extra()
     for block in given.blocks:
         name_of(settings, block)  # what cannot be done is refused before hours are spent
     for folder in given.val:

@@ -20,6 +20,7 @@ import typer
 from s2lic.eval.bench.stopwatch import TimedFunction, watching
 from s2lic.eval.page import machine, put_into_page, table
 from s2lic.files import write_atomically
+from s2lic.lab.extra import check_extra
 from s2lic.lab.throughput import PRECISIONS, OurStep
 from s2lic.train.optimiser import PRECONDITION_EVERY
 
@@ -69,6 +70,7 @@ def main(
     page: Annotated[Path | None, typer.Option(help="Whose table is made anew.")] = None,
 ) -> None:
     """Time steps in each precision."""
+    check_extra()
     torch.set_num_threads(1)
     x = torch.rand(batch, 3, crop, crop)
     found = [stages(OurStep(config, x, reduced), rounds) for reduced in PRECISIONS.values()]

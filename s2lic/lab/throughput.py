@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from s2lic.eval.complexity import macs
 from s2lic.eval.page import machine, put_into_page, table
 from s2lic.files import write_atomically
+from s2lic.lab.extra import check_extra
 from s2lic.runtime import DeviceName, pick_device
 from s2lic.train.data import ALL
 from s2lic.train.distributed import Ranks
@@ -195,6 +196,7 @@ def main(
     device: DeviceName = DeviceName.cpu,
 ) -> None:
     """Time training steps."""
+    check_extra()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     where = pick_device(device)
