@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from s2lic.errors import BlockChoiceError, UnknownConfigError, WeightsError
 from s2lic.files import make_folder, write_atomically
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
 EMA_DECAY = 0.995  # an average over about the last 1 / (1 - 0.995) = 200 steps
 
 
@@ -35,7 +36,7 @@ def resume_average(average: AveragedModel, weights: dict[str, Tensor], updates: 
     average.n_averaged.fill_(updates)
 
 
-def _move(average: list[Tensor], now: list[Tensor], updates: Tensor | int) -> None:
+def _move(average: Tensors, now: Tensors, updates: Tensor | int) -> None:
     if average[0].is_floating_point():  # tables of indices are constants
         count = int(updates)
         get_ema_multi_avg_fn(min(EMA_DECAY, (2 + count) / (11 + count)))(average, now, updates)

@@ -228,7 +228,7 @@ def create_block(
     """
     row, sizes = block_row(key), {"heads": heads, "window": window, "condition": condition}
     if row.kind == "wrapper":
-        return create_block(WRAPPED, dim, heads, window, wrap=key, **options)
+        return create_block(WRAPPED, dim, heads, window, key, condition, **options)
     options = options_of(key) | options
     if wrap:
         check_wrap(key, wrap)
