@@ -175,6 +175,10 @@ class UnsupportedFeatureError(BitstreamError):
     """The file needs a box or a header value that this release does not support."""
 
 
+class RetiredArithmeticError(BitstreamError):
+    """The file was coded in the arithmetic of an earlier release, before format 1.0."""
+
+
 class PixelLimitError(BitstreamError):
     """The picture in the file has more pixels than the decoder's limit."""
 
@@ -197,6 +201,10 @@ class WeightsError(S2licError):
 
 class WeightsHashError(WeightsError):
     """The hash of an installed weights file differs from that in the manifest."""
+
+
+class InexactDeviceError(S2licError):
+    """The device does not compute whole numbers exactly, so that it would decode other symbols than were coded."""
 
 
 class ArithmeticFaultError(S2licError):

@@ -1,0 +1,219 @@
+"""From a trained entropy model and the ranges of its layers to all integers of the exact networks."""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate, pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2lic.entropy.acgc import Acgc, AxisBias, ChannelNorm, DeformableAttention, Gate
+from s2lic.entropy.exact.acgc import BIAS, BIAS_REACH, MEAN_BITS, OFFSET_ONE, POINT, VALUE, key_limit
+from s2lic.entropy.exact.fixed import OCTAVE, Grid, snap
+from s2lic.entropy.exact.layers import ACTIVATION, BRANCH, GATE_ONE, MEAN, NORM_ONE, PRE
+from s2lic.entropy.exact.networks import OCTAVE_FLOOR, Y_ONE, Z_LIMITS, Z_ONE
+from s2lic.entropy.exact.quantise import (
+    GELU_END,
+    GELU_MAX,
+    SIGMOID_END,
+    TANH_END,
+    Found,
+    Part,
+    affine,
+    exponent,
+    gelu,
+    gelu_table,
+    inputs,
+    modulated,
+    pre_exponent,
+    scalar,
+    table_grid,
+    under,
+)
+from s2lic.entropy.exact.ranges import INPUT, Range, Ranges
+from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.slices import INPUT_SCALE, Slice
+
+# Exponentials: 256 steps of the logit to a factor e, up to 1 / e^8 of the largest, which is 511.
+EXP_BITS, EXP_ENTRIES, EXP_ONE = 8, 2048, 511
+
+
+def gate(module: Gate, x: Grid, ranges: Ranges, name: str, bits: Tensor) -> Found:
+    """Its last table holds integers n of n / 2^bits."""
+    fc1 = scalar(PRE[1], ranges[f"{name}.fc1"].magnitude)
+    found = under("fc1", affine(module.fc1, x, fc1))
+    norm, grid = channel_norm(module.norm, fc1, ranges[f"{name}.norm"])
+    pre = pre_exponent(ranges[f"{name}.fc2"], SIGMOID_END, both=True)
+    table = snap(inputs(pre).sigmoid() * torch.exp2(bits))
+    return {**found, **under("norm", norm), **under("fc2", affine(module.fc2, grid, pre)), "fc2.table": table}
+
+
+def channel_norm(module: ChannelNorm, given: Tensor, seen: Range) -> tuple[Found, Grid]:
+    """Its quotient has 12 bits behind the point; gain and offset are a kernel of one weight a channel."""
+    count = module.weight.numel()
+    floor = (count**3 * module.eps * torch.exp2(2 * given)).round().clamp(min=1).float().double()
+    unit = Grid.of(torch.full((count,), math.log2(NORM_ONE), dtype=torch.float64), -NORM_ONE, NORM_ONE)
+    weight = (module.weight * math.sqrt(count))[:, None, None, None]
+    pre = pre_exponent(seen, GELU_END)
+    out = scalar(GELU_MAX, F.gelu(seen.high.amax().double()))
+    table = gelu_table(pre, out)
+    layer = affine(module, unit, pre, weight)
+    found = {"slope": layer["weight"].flatten(), "offset": layer["bias"], "shift": layer["shift"], "table": table}
+    found["floor"] = floor
+    return found, table_grid(table, out, count)
+
+
+def axis_bias(module: AxisBias, bits: Tensor) -> Tensor:
+    """(heads, entries) of every distance, at the step of the logits."""
+    distance = torch.arange(-BIAS_REACH, BIAS_REACH, dtype=torch.float64) / POINT
+    spaced = torch.sign(distance) * torch.log1p(distance.abs())
+    hidden = F.gelu(F.linear(spaced[:, None], module.fc1.weight.double(), module.fc1.bias.double()))
+    return snap(F.linear(hidden, module.fc2.weight.double()).T * torch.exp2(bits)).clamp(-BIAS, BIAS)
+
+
+def attention(module: DeformableAttention, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]:
+    width, heads = len(module.to_q.weight), module.heads
+    head_width = width // heads
+    keys, values = module.to_kv.weight.chunk(2)
+    of_keys, of_values = module.to_kv.bias.chunk(2)
+    seen, root = ranges[f"{name}.to_kv"].magnitude, 1 / math.sqrt(head_width)
+    q = scalar(ACTIVATION[1], ranges[f"{name}.to_q"].magnitude)
+    k = scalar(key_limit(head_width), seen[:width] * root)
+    v = exponent(VALUE[1], seen[width:])
+    spread = pre_exponent(ranges[f"{name}.spread"], GELU_END)
+    pooled_out = scalar(GELU_MAX, F.gelu(ranges[f"{name}.spread"].high.amax().double()))
+    pooled = gelu_table(spread, pooled_out)
+    offset = pre_exponent(ranges[f"{name}.to_offset"], TANH_END, both=True)
+    grid = Grid.of(q.expand(width), *ACTIVATION)
+    found = {
+        **under("to_q", affine(module.to_q, x, q)),
+        **under("to_k", affine(Part(keys * root, of_keys * root), x, k)),
+        **under("to_v", affine(Part(values, of_values), x, v)),
+        **under("spread", affine(module.spread, grid, spread)),
+        "spread.table": pooled,
+        **under("to_offset", affine(module.to_offset, table_grid(pooled, pooled_out, width), offset)),
+        "to_offset.table": snap(inputs(offset).tanh() * OFFSET_ONE),
+        "row_bias": axis_bias(module.row_bias, q + k),
+        "col_bias": axis_bias(module.col_bias, q + k),
+        "exponential": exponential_table(),
+        "logit_shift": EXP_BITS - q - k,
+    }
+    reach = VALUE[1] << MEAN_BITS
+    return found, Grid.of(v + MEAN_BITS, -reach, reach)
+
+
+def exponential_table() -> Tensor:
+    """Of how far a logit lies behind the largest, cut to whole entries: each stands for its middle."""
+    middle = torch.arange(EXP_ENTRIES, dtype=torch.float64) + 0.5
+    return snap(torch.exp(-middle / 2**EXP_BITS) * EXP_ONE)
+
+
+def branch(module: nn.Module, x: Grid, ranges: Ranges, name: str, out: Tensor) -> Found:
+    spread, grid = gelu(module.spread, x, ranges[f"{name}.spread"])
+    return {**under("spread", spread), **under("mix", affine(module.mix, grid, out))}
+
+
+def acgc(module: Acgc, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]:
+    near, far = f"{name}.local", f"{name}.globally"
+    dim = len(module.local.conv2.weight)
+    of_gelu = F.gelu(ranges[f"{near}.conv2"].high.amax().double()).reshape(1)
+    near_out = scalar(BRANCH[1], torch.cat([of_gelu, ranges[f"{near}.depthwise.mix"].magnitude.double()]))
+    mixes = [ranges[f"{far}.{part}mix"].magnitude for part in ("", "depthwise.")]
+    far_out = scalar(BRANCH[1], torch.cat(mixes))
+    conv1, grid = gelu(module.local.conv1, x, ranges[f"{near}.conv1"])
+    conv2, _ = gelu(module.local.conv2, grid, ranges[f"{near}.conv2"], near_out)
+    attended, seen = attention(module.globally.attention, x, ranges, f"{far}.attention")
+    conv, wide = gelu(module.globally.conv, seen, ranges[f"{far}.conv"])
+    sums = torch.minimum(near_out, far_out) + math.log2(GATE_ONE)
+    near_grid = Grid.of(near_out.expand(dim), 2 * BRANCH[0], 2 * BRANCH[1])
+    far_grid = Grid.of(far_out.expand(dim) + 2, 8 * BRANCH[0], 8 * BRANCH[1])  # four times the mean
+    out = exponent(ACTIVATION[1], ranges[name].magnitude)
+    found = {
+        **under("local.conv1", conv1),
+        **under("local.conv2", conv2),
+        **under("local.depthwise", branch(module.local.depthwise, x, ranges, f"{near}.depthwise", near_out)),
+        **under("globally.attention", attended),
+        **under("globally.conv", conv),
+        **under("globally.mix", affine(module.globally.mix, wide, far_out)),
+        **under("globally.depthwise", branch(module.globally.depthwise, x, ranges, f"{far}.depthwise", far_out)),
+        **under("spatial_map", gate(module.spatial_map, near_grid, ranges, f"{name}.spatial_map", sums - far_out)),
+        **under("channel_map", gate(module.channel_map, far_grid, ranges, f"{name}.channel_map", sums - near_out)),
+        "shift": out - sums,
+    }
+    return found, Grid.of(out, *ACTIVATION)
+
+
+def hyper_synthesis(model: EntropyModel, ranges: Ranges) -> tuple[Found, Grid]:
+    nets = model.h_s
+    z = ranges["h_s" + INPUT].magnitude
+    first, grid = gelu(nets.first, z_grid(z), ranges["h_s.first"])
+    up1, grid = gelu(nets.up1, grid, ranges["h_s.up1"])
+    mix, grid = gelu(nets.mix, grid, ranges["h_s.mix"])
+    up2, modulate, grid = modulated(nets.modulate, nets.up2, grid, ranges["h_s.up2"], ranges["h_s.modulate"])
+    out = exponent(ACTIVATION[1], ranges["h_s.last"].magnitude)
+    parts = {"first": first, "up1": up1, "mix": mix, "up2": up2, "modulate": modulate}
+    parts["last"] = affine(nets.last, grid, out)
+    return {k: v for name, part in parts.items() for k, v in under(name, part).items()}, Grid.of(out, *ACTIVATION)
+
+
+def z_grid(magnitude: Tensor) -> Grid:
+    return Grid.of(torch.full((len(magnitude),), math.log2(Z_ONE), dtype=torch.float64), *Z_LIMITS)
+
+
+def walk_slice(
+    module: Slice, hyper: Grid, before: Grid | None, own: Grid, ranges: Ranges, name: str
+) -> tuple[Found, Tensor]:
+    """The nets of a slice, and the exponents of its means."""
+    c = module.channels
+    found: Found = {}
+    known = [hyper]
+    if before is not None:
+        assert module.acgc is not None
+        context, grid = acgc(module.acgc, before, ranges, f"{name}.acgc")
+        found |= under("acgc", context)
+        known.append(grid)
+    local = exponent(ACTIVATION[1], ranges[f"{name}.local"].magnitude)
+    size = module.local.weight.shape[-1]
+    odd = (torch.arange(size * size) % 2).view(size, size)
+    found |= under("local", affine(module.local, own, local, module.local.weight * odd))
+    nets = module.parameters_net
+    features = Grid.cat([*known, Grid.of(local, *ACTIVATION)])
+    path = f"{name}.parameters_net"
+    around = ranges[f"{path}.fc1"], ranges[f"{path}.modulate"]
+    fc1, modulate, grid = modulated(nets.modulate, nets.fc1, features, *around)
+    means = exponent(MEAN[1] / 2, ranges[f"{path}.fc2"].magnitude[:c])
+    unit = OCTAVE / math.log(2)
+    scaled = torch.cat([torch.ones(c), torch.full((c,), unit)])
+    moved = torch.cat([torch.zeros(c), torch.full((c,), -OCTAVE * OCTAVE_FLOOR)])
+    fc2 = Part(nets.fc2.weight * scaled[:, None], nets.fc2.bias * scaled + moved)
+    out = torch.cat([means, torch.zeros(c)])
+    found |= under("parameters_net.fc1", fc1) | under("parameters_net.modulate", modulate)
+    found |= under("parameters_net.fc2", affine(fc2, grid, out))
+    seen = Grid.cat([hyper[:c], *([] if before is None else [before]), own])
+    first, grid = gelu(module.lrp.fc1, seen, ranges[f"{name}.lrp.fc1"])
+    pre = pre_exponent(ranges[f"{name}.lrp.fc2"], TANH_END, both=True)
+    found |= under("lrp.fc1", first) | under("lrp.fc2", affine(module.lrp.fc2, grid, pre))
+    found["lrp.fc2.table"] = snap(inputs(pre).tanh() * (Y_ONE / 2))
+    return found, means
+
+
+def quantised(model: EntropyModel, ranges: Ranges) -> Found:
+    """All integers of the exact networks, float64, by name."""
+    nets, hyper = hyper_synthesis(model, ranges)
+    found, means = under("h_s", nets), []
+    inputs_of_lrp = [ranges[f"walk.slices.{i}.lrp{INPUT}"].magnitude[-c:] for i, c in enumerate(model.row.slices)]
+    own = exponent(ACTIVATION[1], torch.cat(inputs_of_lrp) / INPUT_SCALE)
+    context = Grid.of(own - math.log2(INPUT_SCALE), *ACTIVATION)
+    for index, (first, last) in enumerate(pairwise(accumulate(model.row.slices, initial=0))):
+        module, before = model.walk.slices[index], context[slice(0, first)] if index else None
+        assert isinstance(module, Slice)
+        grids = hyper[slice(2 * first, 2 * last)], before, context[slice(first, last)]
+        nets, mean = walk_slice(module, *grids, ranges, f"walk.slices.{index}")
+        found |= under(f"slices.{index}", nets)
+        means.append(mean)
+    found["log_gain"] = snap(model.gains.log_gain.double() * (OCTAVE / math.log(2)))
+    found["z_centre"] = snap(model.z_centre.double() * Z_ONE)
+    found["mean_exponent"], found["context_exponent"] = torch.cat(means), own
+    return found

@@ -1,0 +1,127 @@
+"""Fixed-point arithmetic: integers times a power of two, carried exactly by any float type of 24 bits or more.
+
+Every operation here takes and gives integers in a float tensor. The same code trains: rounding passes gradients
+straight through, and a table's gradient is the slope between its entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# float32 holds every integer up to this one, so that no sum below it is ever rounded, in whatever order it is formed.
+EXACT = 2**24
+# Powers of two with fractional exponents come from one octave of integers.
+OCTAVE, MANTISSA_BITS = 1024, 15
+LEVELS = 10_000
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The integers that a tensor may hold and what they mean: channel c holds values n / 2^exponent[c].
+
+    exponent, low, high: (C,) float tensors of integers.
+    """
+
+    exponent: Tensor
+    low: Tensor
+    high: Tensor
+
+    @staticmethod
+    def of(exponent: Tensor, low: int, high: int) -> Grid:
+        """The same limits for all channels."""
+        return Grid(exponent, torch.full_like(exponent, low), torch.full_like(exponent, high))
+
+    @staticmethod
+    def cat(grids: list[Grid]) -> Grid:
+        """The grid of channels laid end to end."""
+        return Grid(*(torch.cat([getattr(g, name) for g in grids]) for name in ("exponent", "low", "high")))
+
+    def __getitem__(self, channels: slice) -> Grid:
+        return Grid(self.exponent[channels], self.low[channels], self.high[channels])
+
+
+class _Round(torch.autograd.Function):
+    @staticmethod
+    def forward(_ctx: Any, x: Tensor) -> Tensor:
+        return x.round()
+
+    @staticmethod
+    def backward(_ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        return grad
+
+
+def snap(x: Tensor) -> Tensor:
+    """The nearest integers, ties to even; gradients pass as if x were returned."""
+    return _Round.apply(x) if x.requires_grad else x.round()  # type: ignore[no-any-return,no-untyped-call]
+
+
+def requantise(sums: Tensor, scale: Tensor | float, low: int, high: int) -> Tensor:
+    """`sums` times a power of two, rounded to even and clamped; may overwrite `sums`."""
+    if sums.requires_grad:
+        return snap(sums * scale).clamp(low, high)
+    return sums.mul_(scale).round_().clamp_(low, high)
+
+
+def shifted(sums: Tensor, scale: Tensor, offset: Tensor, low: int, high: int) -> Tensor:
+    """The same of `sums` times a power of two plus `offset`, which is a bias times that power; both exact."""
+    if sums.requires_grad or scale.requires_grad or offset.requires_grad:
+        return snap(sums * scale + offset).clamp(low, high)
+    return sums.mul_(scale).add_(offset).round_().clamp_(low, high)  # faster here than one addcmul_
+
+
+class _Lookup(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, table: Tensor, low: int) -> Tensor:
+        at = (x - low).int().flatten()
+        ctx.save_for_backward(at, table)
+        return table.index_select(0, at).view(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+        at, table = ctx.saved_tensors
+        slope = torch.gradient(table)[0].index_select(0, at).view(grad.shape)
+        return grad * slope, torch.zeros_like(table).index_add_(0, at, grad.flatten()), None
+
+
+def lookup(x: Tensor, table: Tensor, low: int) -> Tensor:
+    """Entries of a table over the integers from `low` on, for x of any shape within them; may overwrite x."""
+    if x.requires_grad or table.requires_grad:
+        return _Lookup.apply(x, table, low)  # type: ignore[no-any-return,no-untyped-call]
+    return table.index_select(0, (x.sub_(low) if low else x).int().flatten()).view(x.shape)
+
+
+def octave() -> Tensor:
+    """round(2^15 * 2^(k / 1024)) of k = 0..1023, float64."""
+    steps = np.exp2(np.arange(OCTAVE) / OCTAVE)
+    return torch.from_numpy(np.rint(steps * 2**MANTISSA_BITS))
+
+
+def exp2(exponent: Tensor) -> Tensor:
+    """2^(n / 1024) of integers n (float64), as a 16-bit integer times a power of two: float64, exact."""
+    whole = (exponent / OCTAVE).floor()
+    mantissa = octave().to(exponent.device).index_select(0, (exponent - whole * OCTAVE).int().flatten())
+    return torch.ldexp(mantissa.view(exponent.shape), whole - MANTISSA_BITS)
+
+
+def interpolate(table: Tensor, level: Tensor) -> Tensor:
+    """Integers (anchors, ...) between the anchors around each level (B,) of 0..10000 -> (B, ...) float64 integers.
+
+    The exact weighted mean of two rows, rounded to even: its numerator is below 2^53, and a quotient of float64 that
+    is not itself half an integer never rounds to one.
+    """
+    position = level.double() * (len(table) - 1)
+    low = (position / LEVELS).floor().clamp(0, len(table) - 2)
+    part = (position - low * LEVELS).view(-1, *[1] * (table.dim() - 1))
+    rows = table.double()
+    return snap((rows[low.long()] * (LEVELS - part) + rows[low.long() + 1] * part) / LEVELS)
+
+
+def extent(weight: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The largest magnitude of any partial sum of weight (O, N) times integers (N,) within [low, high], (O,)."""
+    ends = torch.stack([weight * low, weight * high])
+    return torch.maximum(ends.amax(0).clamp(min=0).sum(1), -ends.amin(0).clamp(max=0).sum(1))

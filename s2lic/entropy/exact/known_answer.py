@@ -1,0 +1,50 @@
+"""A fixed problem for exact networks: a device whose answer differs does not compute exactly."""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import Tensor
+
+from s2lic.entropy.exact.networks import ExactEntropy
+from s2lic.entropy.hyperprior import Z_STRIDE
+from s2lic.errors import InexactDeviceError
+
+# No multiple of z's stride, larger than the grid of attention's points on one side, and between two anchor qualities.
+SIZE, LEVEL = (9, 18), 6180
+
+
+def answer(networks: ExactEntropy, device: torch.device) -> int:
+    """The CRC-32 of all means, of all rows and of y_hat for fixed symbols, as 32-bit little-endian integers."""
+    crc = 0
+
+    def heard(x: Tensor) -> None:
+        nonlocal crc
+        crc = zlib.crc32(x.cpu().numpy().astype("<i4").tobytes(), crc)
+
+    def quantise(mu: Tensor, rows: Tensor, first: int, at: Tensor) -> Tensor:
+        heard(mu)
+        heard(rows)
+        return symbols(mu.numel(), first, device).view(mu.shape).to(mu.dtype)
+
+    z_shape = (1, networks.config.side, *(-(-side // Z_STRIDE) for side in SIZE))
+    z = symbols(z_shape[1] * z_shape[2] * z_shape[3], 0, device).view(z_shape).to(networks.dtype)
+    heard(networks(z, torch.tensor([LEVEL], device=device), SIZE, quantise))
+    return crc
+
+
+def symbols(count: int, seed: int, device: torch.device) -> Tensor:
+    """Integers of -8 to 7: four bits of a linear congruence."""
+    return (torch.arange(count, device=device) + seed) * 40503 % 65536 // 4096 - 8
+
+
+@torch.inference_mode()
+def check(networks: ExactEntropy, device: torch.device, known: int) -> None:
+    """Raises InexactDeviceError unless the device gives the answer that is known."""
+    if (found := answer(networks, device)) != known:
+        raise InexactDeviceError(
+            f"{device} does not compute whole numbers below 2^24 exactly (known answer {known:08x}, found "
+            f"{found:08x}): turn reduced precision off (torch.set_float32_matmul_precision('highest'), no TF32, no "
+            "autocast), or use another device (--device cpu)"
+        )

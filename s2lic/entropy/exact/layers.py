@@ -1,0 +1,154 @@
+"""Layers of the exact networks: integers in, integers out, over tensors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from s2lic.entropy.checkerboard import odd_taps
+from s2lic.entropy.exact.fixed import interpolate, lookup, shifted, snap
+
+Tensors = Mapping[str, Tensor]
+# Limits of integers: what a layer multiplies by weights; what a table or a modulation takes; a mean of y.
+ACTIVATION = (-512, 511)
+PRE = (-2048, 2047)
+MEAN = (-32768, 32767)
+# A branch of ACGC before it is added to the other.
+BRANCH = (-1024, 1023)
+# One, as a gate or a slope of the quality holds it.
+GATE_ONE, SLOPE_ONE, NORM_ONE = 2048, 1024, 4096
+# Devices whose convolutions are plain sums; elsewhere a library may take Winograd's algorithm, or an FFT.
+LIBRARY = ("cpu",)
+
+
+def scope(tensors: Tensors, name: str) -> dict[str, Tensor]:
+    """The tensors of one part, without its name."""
+    return {key[len(name) + 1 :]: value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
+def over_channels(x: Tensor, like: Tensor) -> Tensor:
+    """(C,) or (B, C) as it meets (B, C, ...)."""
+    return x.reshape(-1, x.shape[-1], *[1] * (like.dim() - 2))
+
+
+class ExactAffine:
+    """A convolution or matrix of integers: sums, times a power of two for each output channel, clamped to `limits`."""
+
+    def __init__(self, tensors: Tensors, limits: tuple[int, int]) -> None:
+        self.weight, bias = tensors["weight"], tensors["bias"]
+        self.scale = torch.ldexp(torch.ones_like(bias), tensors["shift"])
+        self.offset, self.limits = bias * self.scale, limits
+        self.width = len(bias)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """A map (B, C, H, W) of the same size."""
+        if self.weight.dim() == 4 and self.weight.shape[-1] > 1:
+            return self.rounded(convolve(x, self.weight))
+        return self.rounded(self.sums([x.flatten(2)])).view(len(x), self.width, *x.shape[2:])
+
+    def sums(self, parts: list[Tensor]) -> Tensor:
+        """Of a kernel 1x1, over channels that come in parts (B, C, P) -> (B, O, P), before bias and scale."""
+        first = parts[0].shape[1]
+        return self.added(self._columns(0, parts[0]) @ parts[0], parts[1:], first)
+
+    def added(self, sums: Tensor, parts: list[Tensor], first: int) -> Tensor:
+        """Sums (B, O, P) and what further parts add to them, whose channels count on from `first`."""
+        for x in parts:
+            sums, first = torch.baddbmm(sums, self._columns(first, x), x), first + x.shape[1]
+        return sums
+
+    def _columns(self, first: int, x: Tensor) -> Tensor:
+        return self.weight.flatten(1)[:, first : first + x.shape[1]].expand(len(x), -1, -1)
+
+    def doubled(self, x: Tensor) -> Tensor:
+        """A transposed convolution of kernel 4 and stride 2, weight (C, O, 4, 4): (B, C, H, W) -> (B, O, 2H, 2W)."""
+        return self.rounded(spread_out(x, self.weight))
+
+    def around(self, anchors: Tensor, under: Tensor) -> Tensor:
+        """A convolution over anchors (B, C, P) alone, at places under whose odd taps `under` (P', taps) finds them."""
+        taps = odd_taps(self.weight.shape[-1]).to(anchors.device)
+        matrix = self.weight.flatten(2)[:, :, taps].permute(1, 2, 0).flatten(1)  # (C, taps * O)
+        parts = (F.pad(anchors, (0, 1)).transpose(1, 2) @ matrix).unflatten(2, (len(taps), -1)).flatten(1, 2)
+        found = parts.index_select(1, (under * len(taps) + torch.arange(len(taps)).to(under)).flatten())
+        return self.rounded(found.unflatten(1, under.shape).sum(2).transpose(1, 2))
+
+    def rounded(self, sums: Tensor) -> Tensor:
+        return shifted(sums, over_channels(self.scale, sums), over_channels(self.offset, sums), *self.limits)
+
+
+def convolve(x: Tensor, weight: Tensor) -> Tensor:
+    """Stride 1, odd kernel, zeros around the map: (B, C, H, W) -> (B, O, H, W), without bias."""
+    groups, reach = x.shape[1] // weight.shape[1], weight.shape[-1] // 2
+    if x.device.type in LIBRARY:
+        return F.conv2d(x, weight, padding=reach, groups=groups)
+    columns = F.unfold(x, weight.shape[-1], padding=reach).unflatten(1, (groups, -1))
+    sums = weight.flatten(1).unflatten(0, (groups, -1)) @ columns
+    return sums.flatten(1, 2).unflatten(2, x.shape[2:])  # type: ignore[no-any-return]
+
+
+def spread_out(x: Tensor, weight: Tensor) -> Tensor:
+    """The transposed convolution of kernel 4, stride 2, padding 1."""
+    if x.device.type in LIBRARY:
+        return F.conv_transpose2d(x, weight, stride=2, padding=1)
+    columns, size = weight.flatten(1).T @ x.flatten(2), (2 * x.shape[2], 2 * x.shape[3])
+    return F.fold(columns, size, 4, padding=1, stride=2)
+
+
+class ExactActivated:
+    """An affine layer and a table."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.affine, self.table = ExactAffine(tensors, PRE), tensors["table"]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return lookup(self.affine(x), self.table, PRE[0])
+
+    def over(self, parts: list[Tensor]) -> Tensor:
+        """The same of a kernel 1x1 over channels in parts, (B, C, P) each."""
+        return lookup(self.affine.rounded(self.affine.sums(parts)), self.table, PRE[0])
+
+    def doubled(self, x: Tensor) -> Tensor:
+        return lookup(self.affine.doubled(x), self.table, PRE[0])
+
+
+class ExactModulation:
+    """x (slope / 1024) + offset of each channel at a quality, and a table."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.slope, self.offset, self.table = tensors["slope"], tensors["offset"], tensors["table"]
+
+    def __call__(self, x: Tensor, level: Tensor) -> Tensor:
+        slope, offset = (interpolate(table, level) / SLOPE_ONE for table in (self.slope, self.offset))
+        parts = (over_channels(part.to(x.dtype), x) for part in (slope, offset))
+        return lookup(shifted(x, *parts, *PRE), self.table, PRE[0])
+
+
+class ExactChannelNorm:
+    """Layer norm over the channels of (B, C, H, W): integer sums, then a root and a quotient of float64."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        scale = torch.ldexp(torch.ones_like(tensors["slope"]), tensors["shift"])
+        self.scale, self.offset = tensors["slope"] * scale, tensors["offset"] * scale
+        self.floor, self.table = tensors["floor"].double(), tensors["table"]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        distance = (x.shape[1] * x - x.sum(1, keepdim=True)).double()
+        root = (distance.square().sum(1, keepdim=True) + self.floor).sqrt()
+        ratio = snap(distance / root * NORM_ONE).to(x.dtype)
+        scale, offset = over_channels(self.scale, x), over_channels(self.offset, x)
+        return lookup(shifted(ratio, scale, offset, *PRE), self.table, PRE[0])
+
+
+class ExactGate:
+    """1x1, norm, GELU, 1x1, sigmoid: integers of 0..2048."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self.fc1 = ExactAffine(scope(tensors, "fc1"), PRE)
+        self.norm = ExactChannelNorm(scope(tensors, "norm"))
+        self.fc2 = ExactActivated(scope(tensors, "fc2"))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.fc2(self.norm(self.fc1(x)))
