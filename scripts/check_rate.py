@@ -12,7 +12,7 @@ What is coded is the payload and the list of exceptions; what the file has beyon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -26,9 +26,8 @@ from s2lic.codec import Codec, quality_level
 from s2lic.coding.networks import pad, to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.container.exceptions import pack_exceptions
-from s2lic.entropy.latent_coder import encode_and_decode
-from s2lic.entropy.rounding import Aim, rehearse
-from s2lic.entropy.tables import TOTAL, Tables, build_tables
+from s2lic.entropy.rounding import Aim
+from s2lic.entropy.tables import TOTAL, Tables, build_tables, row_scales
 from s2lic.images.load import open_image
 from s2lic.train.table_fit import Census, CountingWriter
 from s2lic.weights.store import Weights
@@ -47,21 +46,21 @@ class Coding:
 
 def coding(weights: Weights, tables: Tables, y: Tensor, level: int) -> Coding:
     """Codes y (1, M, h, w) with tables, each symbol of it the nearest."""
-    levels, net = torch.tensor([level]), weights.model.entropy
+    levels, coder = torch.tensor([level]), replace(weights.coder, tables=tables)
     census = Census(tables)
-    (found,), _ = encode_and_decode(net, tables, y, levels, writer=partial(CountingWriter, census=census))
+    (found,), _ = coder.encode(y, levels, writer=partial(CountingWriter, census=census))
     spent = census.counts * -np.log2(tables.to_arrays()["widths"] / TOTAL) / 8
-    of_y = rehearse(net, y.double(), levels, Aim(y.double())).bits / 8
+    of_y = float(coder.rehearse(y, levels, Aim(y)).bits.double().sum()) / 8
     of_z = float(spent[: _slots_of_z(tables)].sum())
     return Coding(len(found.payload) + len(pack_exceptions(found.exceptions)), float(spent.sum()), of_y + of_z)
 
 
 def with_gaussians(tables: Tables) -> Tables:
     """Tables as they are before they are fitted: those of z, and a Gaussian on every other row."""
-    own, plain = tables.to_arrays(), build_tables(()).to_arrays()
+    own, plain = tables.to_arrays(), build_tables((), row_scales(tables.gaussian_count)).to_arrays()
     of_z = {"widths": _slots_of_z(tables), "slots": tables.gaussian_first, "offsets": tables.gaussian_first}
     return Tables.from_arrays(
-        {**plain, **{key: np.concatenate([own[key][:count], plain[key]]) for key, count in of_z.items()}}
+        {"first": own["first"], **{key: np.concatenate([own[key][:n], plain[key]]) for key, n in of_z.items()}}
     )
 
 

@@ -112,6 +112,7 @@ def _container() -> Broken:
         "bytes-behind-the-end": (good + b"\0\0\0\0", errors.FileChecksumError),
         "width-zero": (replace(good, 7, b"\x00"), errors.HeaderError),
         "quality-above-100": (replace(good, 17, (10_001).to_bytes(2, "little")), errors.HeaderError),
+        "retired-arithmetic": (replace(good, 19, b"\x01"), errors.RetiredArithmeticError),
         "unknown-arithmetic": (replace(good, 19, b"\x07"), errors.UnsupportedFeatureError),
         "unknown-required-box": (insert(good, first, b"\x11\x00"), errors.UnsupportedFeatureError),
         "two-headers": (insert(good, first, good[5:first]), errors.BoxesError),
@@ -143,12 +144,12 @@ def _symbols() -> Broken:
         "payload-of-four-bytes": (payload(good, words[:4]), errors.TruncatedError),
         "payload-of-broken-words": (payload(good, words[:-2]), errors.PayloadSizeError),
         "payload-too-long": (payload(good, words * 12), errors.PayloadSizeError),
-        "exceptions-of-no-row": (exceptions(good, 1, 0, 100, 999), errors.ExceptionListError),
-        "exceptions-beyond-the-last-symbol": (exceptions(good, 0, 1, 5000, 4), errors.ExceptionListError),
-        "exceptions-cut-off": (exceptions(good, 0, 3, 5, 4), errors.OverrunError),
+        "exceptions-of-none": (exceptions(good, 0), errors.ExceptionListError),
+        "exceptions-beyond-the-last-symbol": (exceptions(good, 1, 5000, 4), errors.ExceptionListError),
+        "exceptions-cut-off": (exceptions(good, 3, 5, 4), errors.OverrunError),
         "regions-coded-in-no-known-way": (insert(good, first, b"\x05\x09\x08" + bytes(8)), errors.RegionMapError),
         "regions-without-words": (insert(good, first, b"\x05\x01\x00"), errors.TruncatedError),
-        "exceptions-of-rows-in-z": (exceptions(good, 1, 0, 0, 3), errors.ExceptionListError),
+        "exceptions-of-17-bits": (exceptions(good, 1, 0, 65_536), errors.ExceptionListError),
     }
 
 

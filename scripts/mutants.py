@@ -102,9 +102,9 @@ def _claim(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _exceptions(rng: np.random.Generator) -> bytes:
-    counts = [int(n) for n in rng.integers(0, 9, 2)]
-    values = rng.integers(0, [200, rng.choice([120, 2**16])], (sum(counts), 2))
-    return b"".join(write_varint(int(number)) for number in (*counts, *values.flat))
+    count = int(rng.integers(0, 9))
+    values = rng.integers(0, [200, rng.choice([120, 2**16])], (count, 2))
+    return b"".join(write_varint(int(number)) for number in (count, *values.flat))
 
 
 def stamp_file(data: bytes) -> bytes:

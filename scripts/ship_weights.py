@@ -1,6 +1,6 @@
 """Put a weights file into the package: its row in the manifest, its facts in its model card; the set before it retires.
 
-    s2lic weights export runs/nano/last.pt -o nano.safetensors
+    s2lic weights export runs/nano/last.pt --data pictures -o nano.safetensors
     (measure nano.safetensors, write facts.json)
     python -m scripts.ship_weights nano.safetensors facts.json
 

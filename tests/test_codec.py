@@ -19,29 +19,42 @@ from s2lic import codec as module
 from s2lic.codec import Codec, quality_level
 from s2lic.coding.networks import pad, to_tensor
 from s2lic.container.boxes import unpack
-from s2lic.entropy.latent_coder import whole
+from s2lic.entropy.latent_coder import row_sigma
 from s2lic.entropy.likelihood import gaussian_likelihood
+from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
 from s2lic.entropy.tables import Tables
 from s2lic.errors import CropRangeError, DeviceMissingError, QualityRangeError, UsageError
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights
 from tests.frozen import MODEL, PICTURES, codec, picture
-from tests.references.walks import Record, encoder
 
 Ints = NDArray[np.int64]
 SIZES = [(1, 1), (1, 17), (17, 1), (15, 33), (64, 64), (100, 70)]
 
 
-def inside(weights: Weights, image: Image.Image, level: int) -> tuple[Tensor, Tensor, Record]:
-    """(z symbols, y_hat, what each half saw) of the encoder itself."""
-    net, levels = weights.model.entropy, torch.tensor([level])
-    with torch.inference_mode():
-        y = codec().networks.analyse(pad(to_tensor(image)), level).double()
-        quality = net.quality(levels)
-        z = torch.round(net.hyper_analysis(y, quality) - net.resting(quality))
-        quantise, record = encoder(y * net.gains(quality)[0])
-        y_hat = net.reconstruct(z + net.resting(quality), quality, (y.shape[2], y.shape[3]), quantise)
-    return z, y_hat, record
+class Recording(SymbolWriter):
+    """A writer that keeps what it is given: symbols and their rows of the tables, one after the other."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self.symbols, self.rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+    def _write(self, symbols: Symbols, rows: Ints) -> None:
+        super()._write(symbols, rows)
+        self.symbols, self.rows = np.append(self.symbols, symbols.ravel()), np.append(self.rows, rows)
+
+
+def inside(image: Image.Image, level: int) -> tuple[Tensor, Recording]:
+    """y_hat and what is written of the encoder itself."""
+    written: list[Recording] = []
+
+    def writer(tables: Tables) -> SymbolWriter:
+        written.append(Recording(tables))
+        return written[-1]
+
+    y = codec().networks.analyse(pad(to_tensor(image)), level)
+    _, y_hat = codec().weights.coder.encode(y, torch.tensor([level]), writer=writer)
+    return y_hat, written[0]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -50,8 +63,7 @@ def test_the_decoded_picture_is_what_the_encoder_expects(mode: str, size: tuple[
     image, coder = picture("portrait", mode, size), codec()
     decoded = coder.decode(coder.encode(image, 70, effort=0))
     assert (decoded.mode, decoded.size) == (mode, size)
-    weights = coder.weights
-    _, y_hat, _ = inside(weights, image, 7000)
+    y_hat, _ = inside(image, 7000)
     pixels = coder.networks.synthesise(y_hat, 7000)[0, :, : size[1], : size[0]].permute(1, 2, 0).numpy()
     expected = Image.fromarray(pixels).convert(mode)
     assert abs(np.asarray(decoded, int) - np.asarray(expected, int)).max() <= 1
@@ -90,30 +102,17 @@ def test_a_file_is_its_payload_and_exceptions_and_at_most_40_bytes(name: str, qu
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("quality", [10, 50, 90])
 def test_the_payload_is_as_long_as_the_likelihoods_say(name: str, quality: float) -> None:
-    image, weights, level = picture(name, size=(640, 480)), codec().weights, quality_level(quality)
+    image, tables, level = picture(name, size=(640, 480)), codec().weights.tables, quality_level(quality)
     payload = unpack(codec().encode(image, quality, effort=0)).payload
-    z, _, record = inside(weights, image, level)
-    symbols = torch.cat([q[0].T.flatten() for q in record.symbols])
-    sigma = torch.cat([s[0].T.flatten() for s in record.sigma])
-    ideal = -gaussian_likelihood(symbols, sigma).log2().numpy()
-    stored = table_bits(weights.tables, *y_rows(weights.tables, symbols, sigma))
-    # A model of 200 kB errs often. Where it does, tables differ from a Gaussian on purpose: no slot costs
-    # more than 16 bits, and the rows end at a scale of 25.
-    covered = (ideal < 14) & (sigma.numpy() <= weights.tables.thresholds[-1])
+    _, written = inside(image, level)
+    stored, of_y = table_bits(tables, written.symbols, written.rows), written.rows >= tables.gaussian_first
+    sigma = row_sigma(torch.from_numpy(written.rows[of_y] - tables.gaussian_first))
+    ideal = -gaussian_likelihood(torch.from_numpy(written.symbols[of_y]).double(), sigma).log2().numpy()
+    # A small model errs often. Where it does, tables differ from a Gaussian: no slot costs more than 16 bits.
+    covered = ideal < 14
     assert covered.mean() > 0.75
-    bits = z_bits(weights, z, level) + np.where(covered, ideal, stored).sum()
+    bits = stored[~of_y].sum() + np.where(covered, ideal, stored[of_y]).sum()
     assert abs(len(payload) - bits / 8) <= 0.005 * bits / 8 + 16
-
-
-def y_rows(tables: Tables, symbols: Tensor, sigma: Tensor) -> tuple[Ints, Ints]:
-    return whole(symbols), np.searchsorted(tables.thresholds, sigma.numpy()) + tables.gaussian_first
-
-
-def z_bits(weights: Weights, z: Tensor, level: int) -> float:
-    """By the tables, since the prior itself is not in the weights file."""
-    (anchor,) = weights.model.entropy.quality(torch.tensor([level])).nearest.tolist()
-    rows = anchor * z.shape[1] + np.arange(z.shape[1])
-    return float(table_bits(weights.tables, whole(z[0].flatten(1)), rows[:, None]).sum())
 
 
 def table_bits(tables: Tables, symbols: Ints, rows: Ints) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from s2lic.coding import decoder
 from s2lic.container.boxes import Container, pack, unpack
 from s2lic.container.header import ONE_STREAM, TILED
 from s2lic.container.tiles import Entry, Layout, layout_of, pack_tiles, unpack_tiles
+from s2lic.entropy.latent_coder import LatentCoder
 from s2lic.errors import CropRangeError, PayloadSizeError, SymbolChecksumError
 from tests.frozen import MODEL, picture
 
@@ -85,13 +86,13 @@ def test_a_crop_is_the_part_of_the_whole(crop: tuple[int, int, int, int]) -> Non
 
 def test_a_crop_decodes_only_the_tiles_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    real = decoder.decode_latent
+    real = LatentCoder.decode
 
     def counted(*arguments, **named):  # type: ignore[no-untyped-def]
-        sizes.append(arguments[4])
+        sizes.append(arguments[3])
         return real(*arguments, **named)
 
-    monkeypatch.setattr(decoder, "decode_latent", counted)
+    monkeypatch.setattr(LatentCoder, "decode", counted)
     tiler().decode(tiled(), crop=(10, 10, 40, 40))
     assert len(sizes) == 1
     tiler().decode(tiled(), crop=(230, 10, 40, 40))

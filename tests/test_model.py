@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import UnknownConfigError, UsageError
 from s2lic.model import CONFIGS, S2LIC, Config, build, config, variant
-from s2lic.train.export import gaussian_scales
 from s2lic.transform.config import STRIDE
-from s2lic.weights.store import export
+from tests.exporting import exported
 from tests.references.weights import shaken
 
 SIDE = 256
@@ -76,7 +74,7 @@ def test_small_has_at_most_12_million_parameters() -> None:
 @pytest.mark.parametrize("name", ["nano", "small"])
 def test_a_weights_file_takes_less_than_20_megabytes(name: str) -> None:
     model = build(name)
-    assert len(export(model, gaussian_scales(model.row.entropy), MIN_REACH)) < 20_000_000
+    assert len(exported(model)) < 20_000_000
 
 
 @pytest.mark.parametrize("row", CONFIGS.values(), ids=list(CONFIGS))

@@ -81,8 +81,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic weights verify own.safetensors", "a file of yours"),
     ),
     "weights export": (
-        ("s2lic weights export run/last.pt -o own.safetensors", "the result of s2lic train --out run"),
-        ("s2lic weights export run/last.pt -o own.safetensors --force", "again, after more training"),
+        ("s2lic weights export run/last.pt --data photos -o own.safetensors", "the result of s2lic train --out run"),
+        ("s2lic weights export run/last.pt --data photos -o own.safetensors --force", "again, after more training"),
     ),
     "weights fit": (
         ("s2lic weights fit own.safetensors --data photos -o fitted.safetensors", "files of 0.4 to 0.9 % fewer bytes"),

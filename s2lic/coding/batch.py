@@ -18,7 +18,7 @@ from torch import Tensor
 from s2lic.coding.decoder import Opened
 from s2lic.coding.encoder import Trials
 from s2lic.coding.networks import Networks
-from s2lic.entropy.latent_coder import LatentSize, decode_latent
+from s2lic.entropy.latent_coder import LatentSize
 from s2lic.progress import Done, unheard
 from s2lic.transform.config import STRIDE
 
@@ -86,7 +86,7 @@ def _decoded(files: list[Opened], jobs: int, done: Done) -> list[Image.Image]:
     if len(files) == 1 or size is None:
         return [file.painted(jobs, done) for file in files]
     coded, levels = [file.coded[0] for file in files], torch.cat([file.levels for file in files])
-    y_hat = decode_latent(networks.weights.model.entropy, networks.weights.tables, coded, levels, size).float()
+    y_hat = networks.weights.coder.decode(coded, levels, size)
     synthesise = partial(networks.synthesise, level=files[0].header.quality)
     pixels = _through(networks, synthesise, list(y_hat.split(1)))
     return [_painted(file, *parts) for file, *parts in zip(files, y_hat.split(1), pixels.split(1), strict=True)]

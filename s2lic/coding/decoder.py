@@ -10,12 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.coding.networks import Networks, to_image
-from s2lic.coding.roi import Roi, fineness
+from s2lic.coding.roi import Roi, finer_steps
 from s2lic.coding.streams import GREY, latent_size
 from s2lic.coding.tiling import windows
 from s2lic.container.boxes import Header
 from s2lic.container.tiles import Box, Cell, Layout
-from s2lic.entropy.latent_coder import LatentSize, decode_latent
+from s2lic.entropy.latent_coder import LatentSize
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.images.extras import give
 from s2lic.progress import Done, unheard
@@ -43,8 +43,8 @@ class Opened:
     def latent(self, cell: Cell) -> Tensor:
         """y_hat of one tile, (1, M, h, w) float32. Raises a BitstreamError."""
         tile, stream = self.layout.tile(*cell), self.coded[cell[0] * self.layout.columns + cell[1]]
-        weights, size, finer = self.networks.weights, latent_size(tile), fineness(self.regions, [tile])
-        return decode_latent(weights.model.entropy, weights.tables, [stream], self.levels, size, finer).float()
+        finer = finer_steps(self.regions, [tile])
+        return self.networks.weights.coder.decode([stream], self.levels, latent_size(tile), finer)
 
     def painted(self, jobs: int = 1, done: Done = unheard) -> Image.Image:
         """The picture. Raises a BitstreamError."""

@@ -16,15 +16,15 @@ from torch import Tensor
 from s2lic.coding.networks import Networks, pad, to_image, to_tensor
 from s2lic.coding.rate_control import Kind, Trial
 from s2lic.coding.rate_estimate import Samples
-from s2lic.coding.roi import Roi, fineness
+from s2lic.coding.roi import Roi, fineness, finer_steps
 from s2lic.coding.search import Scene, Search, View, beside_borders, worth
 from s2lic.coding.streams import gather, latent_size
 from s2lic.coding.tiling import windows
 from s2lic.container.boxes import pack
 from s2lic.container.tiles import HALO, Box, Cell, layout_of
 from s2lic.defaults import SIDE, rounds
-from s2lic.entropy.latent_coder import LatentSize
-from s2lic.entropy.rounding import Aim, Rehearsal, rehearse
+from s2lic.entropy.latent_coder import LatentSize, Rehearsal
+from s2lic.entropy.rounding import Aim
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.progress import Done, counted, unheard
 from s2lic.runtime import crew
@@ -131,7 +131,7 @@ class Trials:
 
     def sample_rate(self, level: int) -> float:
         """About the logarithm of bits a pixel."""
-        bits = self._rehearsed(level).bits if self._rehearses else self._samples.bits(level)
+        bits = float(self._rehearsed(level).bits.sum()) if self._rehearses else self._samples.bits(level)
         return math.log((self._fixed_bits + bits * math.exp(-self._lowered(Kind.rate))) / self._pixels)
 
     def sample_psnr(self, level: int) -> float:
@@ -155,7 +155,7 @@ class Trials:
     def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
         view, tile = self._view(cell, level), self._layout.tile(*cell)
         aim = self._aim(cell, view, level) if self.effort else None
-        (coded,), y_hat = self._networks.code(view.tile(), level, fineness(self._regions, [tile]), aim)
+        (coded,), y_hat = self._networks.code(view.tile(), level, finer_steps(self._regions, [tile]), aim)
         return coded, y_hat
 
     def _aim(self, cell: Cell, view: View, level: int) -> Aim:
@@ -181,8 +181,8 @@ class Trials:
 
     def _rehearsed(self, level: int) -> Rehearsal:
         """What the whole picture, one stream, would give without a search."""
-        y, finer = self._view((0, 0), level).tile(), fineness(self._regions, [self._layout.whole])
-        return rehearse(self._networks.weights.quick_entropy, y, self._levels(level), Aim(y), finer)
+        y, finer = self._view((0, 0), level).tile(), finer_steps(self._regions, [self._layout.whole])
+        return self._networks.weights.coder.rehearse(y, self._levels(level), Aim(y), finer)
 
     def _view(self, cell: Cell, level: int) -> View:
         told = self._networks.told(level)
@@ -211,8 +211,8 @@ class Trials:
         weight = worth(levels, fineness(self._regions, [seen]), view.x)
         weight = weight * beside_borders(tile, seen, whole).to(weight)
         scene = Scene(view, partial(self._networks.restore, level=level), weight)
-        entropy, finer = self._networks.weights.quick_entropy, fineness(self._regions, [tile])
-        return Search(scene, entropy, levels, finer).run(self.effort)
+        finer = finer_steps(self._regions, [tile])
+        return Search(scene, self._networks.weights.coder, levels, finer).run(self.effort)
 
     def file(self, level: int, coded: list[Coded]) -> bytes:
         """The file of these streams, one a tile."""

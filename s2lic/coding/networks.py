@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.rounding import Aim
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.errors import UsageError
@@ -79,11 +78,11 @@ class Networks:
             return self.weights.model.g_s(_fast_layout(y_hat.float()), self._context(y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
     def code(
-        self, y: Tensor, level: int, fineness: Tensor | None = None, aim: Aim | None = None
+        self, y: Tensor, level: int, finer: Tensor | None = None, aim: Aim | None = None
     ) -> tuple[list[Coded], Tensor]:
-        """A stream for each y of a batch, and the y_hat of a decoder; see `encode_and_decode`."""
+        """A stream for each y of a batch, and the y_hat of a decoder; see `LatentCoder.encode`."""
         levels = torch.full((len(y),), level, device=self.device)
-        return encode_and_decode(self.weights.model.entropy, self.weights.tables, y, levels, fineness=fineness, aim=aim)
+        return self.weights.coder.encode(y, levels, finer, aim)
 
     def told(self, level: int) -> int:
         """What g_a and g_s are told of the level: equal for all of them, unless they are conditioned."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from s2lic.coding.networks import Networks, to_tensor
 from s2lic.coding.rate_control import Kind
-from s2lic.coding.roi import Roi, fineness
+from s2lic.coding.roi import Roi, finer_steps
 from s2lic.container.tiles import Box
 from s2lic.entropy.symbol_coder import Coded
 
@@ -49,7 +49,7 @@ class Samples:
         return float((back[:, :, middle, middle].float() - 255 * x[:, :, middle, middle]).square().mean())
 
     def _coded(self, level: int) -> tuple[list[Coded], Tensor]:
-        return self._networks.code(self._analysed(level)[1], level, fineness(self._regions, self._boxes))
+        return self._networks.code(self._analysed(level)[1], level, finer_steps(self._regions, self._boxes))
 
     def _analysed(self, level: int) -> tuple[Tensor, Tensor]:
         """The blocks and their y, made anew where g_a is told of another level."""

@@ -18,8 +18,6 @@ from s2lic.errors import RegionMapError
 from s2lic.transform.config import STRIDE
 
 LEVELS, NEUTRAL = 8, 4
-# Steps of y are this much finer; the level and not the number stands in the file.
-FINENESS: NDArray[np.float64] = 2.0 ** ((np.arange(LEVELS) - NEUTRAL) / 4)
 # How likely a level is that of the cell above: all but 7 / 8 of 2^-t, for t = 0 to 7. The first byte of the box.
 TRUSTS = 8
 
@@ -36,12 +34,15 @@ class Roi:
     def neutral(self) -> bool:
         return bool((self.levels == NEUTRAL).all())
 
-    def fineness(self, box: Box) -> NDArray[np.float64]:
-        """How much finer the steps of y are, for each place of y under a box of pixels, (h, w)."""
+    def finer(self, box: Box) -> NDArray[np.int64]:
+        """The levels less 4 of the places of y under a box of pixels, (h, w)."""
         rows = _cells(box.top, box.bottom, self.levels.shape[0])
         columns = _cells(box.left, box.right, self.levels.shape[1])
-        finer: NDArray[np.float64] = FINENESS[self.levels[rows[:, None], columns]]
-        return finer
+        return self.levels[rows[:, None], columns].astype(np.int64) - NEUTRAL
+
+    def fineness(self, box: Box) -> NDArray[np.float64]:
+        """How many times as fine the steps of y are, for each place of y under a box of pixels, (h, w)."""
+        return np.exp2(self.finer(box) / 4)
 
     def pack(self) -> bytes:
         """The content of the box, the shortest of all ways to write it."""
@@ -102,13 +103,21 @@ def _tables() -> Tables:
             "widths": np.array([*np.ravel(rows), TOTAL // 2, TOTAL // 2], np.uint16),
             "slots": np.array([LEVELS] * len(rows) + [2], np.int32),
             "offsets": np.zeros(len(rows) + 1, np.int32),
-            "thresholds": np.zeros(0, np.float64),
+            "first": np.array([len(rows)], np.int32),
         }
     )
 
 
+def finer_steps(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
+    """How much finer the places of y under boxes of one size are coded, (B, h, w) integers n of 2^(n / 4).
+
+    None without regions.
+    """
+    return None if regions is None else torch.from_numpy(np.stack([regions.finer(box) for box in boxes]))
+
+
 def fineness(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
-    """How much finer the places of y under boxes of one size are coded, (B, h, w) float64; None without regions."""
+    """The same as numbers, (B, h, w) float64."""
     if regions is None:
         return None
     return torch.from_numpy(np.stack([regions.fineness(box) for box in boxes]))

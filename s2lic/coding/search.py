@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from s2lic.container.tiles import Box
-from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.latent_coder import FINER_AN_OCTAVE, LatentCoder, Rehearsal
 from s2lic.entropy.quality import QUALITY_MAX, quality_lambda
-from s2lic.entropy.rounding import Aim, Deadzone, Rehearsal, rehearse
+from s2lic.entropy.rounding import Aim, Deadzone
 from s2lic.transform.config import STRIDE
 
 # Tried on validation crops. Larger first steps overshoot: errors of neighbours add up, and the curvature of one alone
@@ -74,14 +74,14 @@ class Scene:
 
 
 class Search:
-    """The search of one tile at one quality; `model` is in the precision to search in, `levels` (1,).
+    """The search of one tile at one quality; `levels` (1,).
 
-    fineness: (1, h, w), how much finer the steps of each place are, as in coding.
+    finer: (1, h, w), how much finer the steps of each place are, as in coding.
     """
 
-    def __init__(self, scene: Scene, model: EntropyModel, levels: Tensor, fineness: Tensor | None) -> None:
-        self.scene, self.model, self.levels, self.fineness = scene, model, levels, fineness
-        self.gain, self.inverse = model.gains(model.quality(levels))
+    def __init__(self, scene: Scene, coder: LatentCoder, levels: Tensor, finer: Tensor | None) -> None:
+        self.scene, self.coder, self.levels, self.finer = scene, coder, levels, finer
+        self.gain, self.inverse = coder.gains(levels)
         self.step = STEP_COARSE + (STEP_FINE - STEP_COARSE) * (levels.item() / QUALITY_MAX) ** 2
 
     def run(self, rounds: int) -> Aim:
@@ -106,12 +106,12 @@ class Search:
 
     def _try(self, aim: Aim, ahead: bool = True) -> tuple[Rehearsal, Tensor]:
         """What coding gives, and x_hat of it, which can be differentiated by y_hat if there is a round ahead."""
-        tried = rehearse(self.model, self.scene.view.tile(), self.levels, aim, self.fineness)
+        tried = self.coder.rehearse(self.scene.view.tile(), self.levels, aim, self.finer)
         with torch.set_grad_enabled(ahead):
             return tried, self.scene.show(tried.y_hat.requires_grad_(ahead))
 
     def _loss(self, tried: Rehearsal, x_hat: Tensor) -> float:
-        return tried.bits + self.scene.error(x_hat.detach()).item()
+        return float(tried.bits.sum()) + self.scene.error(x_hat.detach()).item()
 
     def _curvature(self, y_hat: Tensor, x_hat: Tensor) -> Tensor:
         """The error's second derivative by gained y in each channel at neutral places, (1, M, 1, 1).
@@ -129,7 +129,7 @@ class Search:
     def _worth_of_places(self) -> Tensor:
         """(1, 1, h, w) or 1: steps f times finer are for errors worth f^2 as much."""
         one = self.gain.new_ones(1, 1, 1, 1)
-        return one if self.fineness is None else self.fineness.to(one).square()[:, None]
+        return one if self.finer is None else torch.exp2(self.finer.to(one) / (FINER_AN_OCTAVE / 2))[:, None]
 
 
 def pulled_back(change: Tensor, x_hat: Tensor, y_hat: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from s2lic.container.boxes import Container, Header
 from s2lic.container.exceptions import CodingException, pack_exceptions, unpack_exceptions
-from s2lic.container.header import ONE_STREAM, TILED
+from s2lic.container.header import EXACT_ARITHMETIC, ONE_STREAM, TILED
 from s2lic.container.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.latent_coder import LatentSize, least_bits
@@ -19,7 +19,6 @@ from s2lic.entropy.tables import Tables
 from s2lic.errors import HeaderError
 from s2lic.transform.config import STRIDE
 
-FLOAT64 = 1
 RGB, GREY = 0, 1
 
 
@@ -31,7 +30,7 @@ def gather(layout: Layout, coded: list[Coded], model_id: bytes, level: int, grey
         height=layout.height,
         model_id=model_id,
         quality=level,
-        arithmetic=FLOAT64,
+        arithmetic=EXACT_ARITHMETIC,
         tiling=TILED if tiled else ONE_STREAM,
         colour=GREY if grey else RGB,
         symbol_crc32=0 if tiled else coded[0].symbol_crc,
@@ -77,9 +76,9 @@ def _shifted(coded: list[Coded]) -> list[CodingException]:
     """Exceptions with positions in the whole file."""
     starts = accumulate((tile.count for tile in coded), initial=0)
     return [
-        CodingException(kind, start + position, value)
+        CodingException(start + position, value)
         for start, tile in zip(starts, coded, strict=False)
-        for kind, position, value in tile.exceptions
+        for position, value in tile.exceptions
     ]
 
 
@@ -87,7 +86,7 @@ def _split(exceptions: tuple[CodingException, ...], counts: list[int]) -> list[t
     """The inverse of `_shifted`."""
     starts = list(accumulate(counts, initial=0))
     tiles: list[list[CodingException]] = [[] for _ in counts]
-    for kind, position, value in exceptions:
+    for position, value in exceptions:
         tile = bisect_right(starts, position) - 1
-        tiles[tile].append(CodingException(kind, position - starts[tile], value))
+        tiles[tile].append(CodingException(position - starts[tile], value))
     return [tuple(listed) for listed in tiles]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from s2lic.container.varint import read_varint, write_varint
-from s2lic.errors import HeaderError, OverrunError, UnsupportedFeatureError, UsageError
+from s2lic.errors import HeaderError, OverrunError, RetiredArithmeticError, UnsupportedFeatureError, UsageError
 
 # The state of the range coder, with which every payload begins.
 STATE_BYTES = 8
@@ -48,7 +48,10 @@ class Field:
 
 
 # Numbers in these three are written by hand and never reused.
-ARITHMETIC = {1: "float64"}
+EXACT_ARITHMETIC = 2
+ARITHMETIC = {EXACT_ARITHMETIC: "exact"}
+# Those of releases before 1.0, and what they were.
+RETIRED_ARITHMETIC = {1: "float64"}
 ONE_STREAM, TILED = 0, 1
 TILING = {ONE_STREAM: "one stream", TILED: "tiles"}
 COLOUR = {0: "RGB", 1: "grey"}
@@ -101,7 +104,7 @@ def write_fields(header: Header) -> bytes:
 def read_fields(box: bytes) -> Header:
     """The header in the content of its box.
 
-    Raises HeaderError, OverrunError, NumberSpellingError or UnsupportedFeatureError.
+    Raises HeaderError, OverrunError, NumberSpellingError, RetiredArithmeticError or UnsupportedFeatureError.
     """
     values: dict[str, int | bytes] = {}
     position = 0
@@ -109,12 +112,21 @@ def read_fields(box: bytes) -> Header:
         value, position = _read_field(row, box, position)
         if fault := row.fault(value):
             raise HeaderError(fault)
-        if fault := row.novelty(value):
-            raise UnsupportedFeatureError(f"{fault}: a newer s2lic is needed")
+        _check_known(row, value)
         values[row.name] = value
     if position != len(box):
         raise HeaderError(f"the header is {len(box) - position} bytes too long")
     return Header(**values)  # type: ignore[arg-type]  # fault() has told bytes from numbers
+
+
+def _check_known(row: Field, value: int | bytes) -> None:
+    if row.name == "arithmetic" and value in RETIRED_ARITHMETIC:
+        raise RetiredArithmeticError(
+            f"the file was coded in arithmetic profile {value!r} ({RETIRED_ARITHMETIC[int(value)]}), which this "
+            "release no longer reads: decode it with s2lic 0.1 and encode the picture again"
+        )
+    if fault := row.novelty(value):
+        raise UnsupportedFeatureError(f"{fault}: a newer s2lic is needed")
 
 
 def _write_field(row: Field, value: int | bytes) -> bytes:

@@ -1,12 +1,10 @@
 """The entropy model at coding time: a latent to coded symbols, and coded symbols back to the same latent.
 
-Everything here runs in float64 on weights rounded to fp16; symbols go in the order z, then slice by slice
-anchors and others, each channel by channel in raster order.
+Symbols go in the order z, then slice by slice anchors and others, each channel by channel in raster order.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,15 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from s2lic.entropy.config import EntropyRow
+from s2lic.entropy.exact.networks import Y_ONE, Z_ONE, ExactEntropy, ExactQuantise
 from s2lic.entropy.hyperprior import Z_STRIDE
+from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import Quality
 from s2lic.entropy.rounding import Aim
-from s2lic.entropy.symbol_coder import MARGIN, Coded, SymbolReader, SymbolWriter, check_capacity
-from s2lic.entropy.tables import Tables
+from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter, check_capacity
+from s2lic.entropy.tables import INT16, ROWS_AN_OCTAVE, SCALE_MIN, Tables
 from s2lic.errors import ArithmeticFaultError
-from s2lic.kernels.quantise_index import index_scales, quantise_index
-from s2lic.kernels.quantise_index.naive import BEYOND
+
+# Levels of regions of interest are quarters of an octave.
+FINER_AN_OCTAVE = 4
 
 
 @dataclass(frozen=True)
@@ -63,113 +64,156 @@ def least_bits(row: EntropyRow, tables: Tables, quality: Quality, size: LatentSi
         yield y + z_height * z_width * float(z)
 
 
-@torch.inference_mode()
-def encode_and_decode(
-    model: EntropyModel,
-    tables: Tables,
-    y: Tensor,
-    levels: Tensor,
-    margin: float = MARGIN,
-    fineness: Tensor | None = None,
-    aim: Aim | None = None,
-    writer: Callable[[Tables], SymbolWriter] = SymbolWriter,
-) -> tuple[list[Coded], Tensor]:
-    """Code y (B, M, h, w) at quality levels (B,); `model` is in float64. The y_hat of a decoder comes with it.
+@dataclass(frozen=True)
+class LatentHalf:
+    """What one half of a slice sends: symbols and what belongs to each, (B, c, P), from channel `first`, at places."""
 
-    fineness: (B, h, w) float64, how much finer the steps of each place are; none where they are all 1. aim: what to
-    send symbols for, instead of y itself rounded to the nearest. writer: what makes the writer of each picture.
-    Raises ArithmeticFaultError if a mean or scale is not finite or a symbol does not fit 16 bits.
+    symbols: Tensor
+    mu: Tensor
+    rows: Tensor
+    first: int
+    at: Tensor
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What coding would give, (1, M, h, w) each.
+
+    y_hat: as g_s takes it. sent: what stands for y before LRP, in the gained domain. bits: of each symbol of y under its
+    Gaussian.
     """
-    quality, size = model.quality(levels), LatentSize(y.shape[2], y.shape[3])
-    writers = [writer(tables) for _ in range(len(y))]
-    y = y.double()
-    resting = model.resting(quality)
-    z_symbols = torch.round(model.hyper_analysis(y, quality) - resting)
-    for own, rows, z in zip(writers, z_rows(model.row, quality, size), z_symbols, strict=True):
-        own.write_rows(whole(z), rows)
-    aim = aim or Aim(y)
-    gained = (aim.y.double() * model.gains(quality)[0]).flatten(2).transpose(1, 2)
-    finer, thresholds = _by_place(fineness, y.shape[0], size, y.device), _thresholds(tables, y.device)
 
-    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
-        steps = sigma * finer[:, at]
-        q = aim.rounding((gained[:, at, first : first + mu.shape[2]] - mu) * finer[:, at], steps, first)
-        symbols, rows, near = quantise_index(q, steps, thresholds, margin)
-        where = _by_picture(near, rows)
-        for own, *parts in zip(writers, symbols.cpu().numpy(), rows.cpu().numpy(), where, strict=True):
-            own.write_gaussian(*parts)
-        return q / finer[:, at] + mu
-
-    y_hat = _finite(model.reconstruct(z_symbols + resting, quality, (size.height, size.width), quantise))
-    return [own.finish() for own in writers], y_hat
+    y_hat: Tensor
+    sent: Tensor
+    bits: Tensor
 
 
-@torch.inference_mode()
-def decode_latent(
-    model: EntropyModel,
-    tables: Tables,
-    coded: list[Coded],
-    levels: Tensor,
-    size: LatentSize,
-    fineness: Tensor | None = None,
-) -> Tensor:
-    """y_hat (B, M, h, w) float64, as the encoder's g_s would have seen it; `model` is in float64.
+@dataclass(frozen=True)
+class LatentCoder:
+    """What codes latents: h_a and gains in float32, the exact networks behind them, and tables.
 
-    fineness: what the encoder had, (B, h, w).
-    Raises PayloadSizeError, TruncatedError, ExceptionListError, SymbolChecksumError or ArithmeticFaultError.
+    finer, wherever it is asked for: how much finer the steps of each place are, (B, h, w) integers n of 2^(n / 4);
+    None where they are all 0.
     """
-    quality, count = model.quality(levels), size.symbols(model.row)
-    device = levels.device
-    for picture, least in zip(coded, least_bits(model.row, tables, quality, size), strict=True):
-        check_capacity(len(picture.payload), least)
-    readers = [SymbolReader(tables, c.payload, c.exceptions, count) for c in coded]
-    z = [numbers(r.read_rows(rows)) for r, rows in zip(readers, z_rows(model.row, quality, size), strict=True)]
 
-    z_hat = torch.stack(z).to(device) + model.resting(quality)
-    finer, thresholds = _by_place(fineness, len(coded), size, device), _thresholds(tables, device)
+    model: EntropyModel
+    exact: ExactEntropy
+    tables: Tables
 
-    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
-        rows = index_scales(sigma * finer[:, at], thresholds).cpu().numpy()
-        q = [numbers(reader.read_gaussian(own)) for reader, own in zip(readers, rows, strict=True)]
-        return torch.stack(q).to(device).transpose(1, 2) / finer[:, at] + mu
+    def gains(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """What y is multiplied by before it is coded, and after; (B, M, 1, 1) float32."""
+        gain = self.exact.gain(levels)[:, :, None, None].float()
+        return gain, self.model.gains(self.model.quality(levels))[1]
 
-    y_hat = _finite(model.reconstruct(z_hat, quality, (size.height, size.width), quantise))
-    for reader, picture in zip(readers, coded, strict=True):
-        reader.finish(picture.symbol_crc)
-    return y_hat
+    @torch.inference_mode()
+    def encode(
+        self,
+        y: Tensor,
+        levels: Tensor,
+        finer: Tensor | None = None,
+        aim: Aim | None = None,
+        writer: Callable[[Tables], SymbolWriter] = SymbolWriter,
+    ) -> tuple[list[Coded], Tensor]:
+        """Code y (B, M, h, w) at quality levels (B,); the y_hat of a decoder comes with it.
+
+        aim: what to send symbols for, instead of y itself rounded to the nearest. writer: makes that of each picture.
+        Raises ArithmeticFaultError if y is not finite or a symbol does not fit 16 bits.
+        """
+        quality, size = self.model.quality(levels), LatentSize(y.shape[2], y.shape[3])
+        writers, z = [writer(self.tables) for _ in range(len(y))], _int16(self.z_symbols(y, levels))
+        for own, rows, symbols in zip(writers, z_rows(self.model.row, quality, size), z, strict=True):
+            own.write_rows(symbols.cpu().numpy(), rows)
+
+        def write(half: LatentHalf) -> None:
+            parts = (x.cpu().numpy() for x in (_int16(half.symbols), half.rows.int()))
+            for own, symbols, rows in zip(writers, *parts, strict=True):
+                own.write_gaussian(symbols, rows)
+
+        y_hat = self._choose(z, aim or Aim(y), levels, finer, write)
+        return [own.finish() for own in writers], y_hat
+
+    @torch.no_grad()
+    def rehearse(self, y: Tensor, levels: Tensor, aim: Aim, finer: Tensor | None = None) -> Rehearsal:
+        """What `encode` would give for y (1, M, h, w), without a coder: a search asks for it many times."""
+        sent, scale = torch.empty_like(y.flatten(2)), _step_scale(finer, y)
+        bits = torch.empty_like(sent)
+
+        def note(half: LatentHalf) -> None:
+            part = slice(half.first, half.first + half.mu.shape[1])
+            bits[:, part, half.at] = -gaussian_likelihood(half.symbols, row_sigma(half.rows).to(bits)).log2()
+            sent[:, part, half.at] = half.symbols / scale[:, :, half.at] + half.mu / Y_ONE
+
+        y_hat = self._choose(self.z_symbols(y, levels), aim, levels, finer, note)
+        return Rehearsal(y_hat, sent.view(y.shape), bits.view(y.shape))
+
+    def z_symbols(self, y: Tensor, levels: Tensor) -> Tensor:
+        """What is sent of z, (B, Z, h', w'), whole numbers."""
+        z = self.model.hyper_analysis(y.float(), self.model.quality(levels))
+        return torch.round(z - self.exact.z_centre(levels) / Z_ONE)
+
+    def _choose(
+        self, z: Tensor, aim: Aim, levels: Tensor, finer: Tensor | None, heard: Callable[[LatentHalf], None]
+    ) -> Tensor:
+        """One walk in which the aim picks the symbols, half by half; y_hat."""
+        gained = (aim.y * self.gains(levels)[0]).flatten(2)
+        scale, size = _step_scale(finer, gained), LatentSize(aim.y.shape[2], aim.y.shape[3])
+
+        def quantise(mu: Tensor, rows: Tensor, first: int, at: Tensor) -> Tensor:
+            residual = (gained[:, first : first + mu.shape[1], at] - mu / Y_ONE) * scale[:, :, at]
+            sigma = row_sigma(rows).to(residual)
+            symbols = aim.rounding(residual.transpose(1, 2), sigma.transpose(1, 2), first).transpose(1, 2)
+            heard(LatentHalf(symbols, mu, rows, first, at))
+            return symbols
+
+        return self._reconstruct(z, levels, size, quantise, finer)
+
+    @torch.inference_mode()
+    def decode(self, coded: list[Coded], levels: Tensor, size: LatentSize, finer: Tensor | None = None) -> Tensor:
+        """y_hat (B, M, h, w) float32, the one that the encoder's g_s would have seen.
+
+        Raises PayloadSizeError, TruncatedError, ExceptionListError or SymbolChecksumError.
+        """
+        quality, count = self.model.quality(levels), size.symbols(self.model.row)
+        for picture, least in zip(coded, least_bits(self.model.row, self.tables, quality, size), strict=True):
+            check_capacity(len(picture.payload), least)
+        readers = [SymbolReader(self.tables, c.payload, c.exceptions, count) for c in coded]
+        z = [r.read_rows(rows) for r, rows in zip(readers, z_rows(self.model.row, quality, size), strict=True)]
+
+        def quantise(mu: Tensor, rows: Tensor, first: int, at: Tensor) -> Tensor:
+            asked = rows.int().cpu().numpy()
+            q = [reader.read_gaussian(own) for reader, own in zip(readers, asked, strict=True)]
+            return torch.from_numpy(np.stack(q)).to(mu)
+
+        y_hat = self._reconstruct(torch.from_numpy(np.stack(z)), levels, size, quantise, finer)
+        for reader, picture in zip(readers, coded, strict=True):
+            reader.finish(picture.symbol_crc)
+        return y_hat
+
+    def _reconstruct(
+        self, z: Tensor, levels: Tensor, size: LatentSize, quantise: ExactQuantise, finer: Tensor | None
+    ) -> Tensor:
+        """y_hat as g_s takes it."""
+        flat = None if finer is None else finer.to(levels.device, self.exact.dtype).flatten(1)[:, None]
+        whole = self.exact(z.to(levels.device, self.exact.dtype), levels, (size.height, size.width), quantise, flat)
+        inverse = self.model.gains(self.model.quality(levels))[1]
+        return whole.float() / Y_ONE * inverse
 
 
-def _finite(y_hat: Tensor) -> Tensor:
-    """y_hat itself. Raises ArithmeticFaultError if an element of it is not a finite number."""
-    least, most = y_hat.aminmax()  # NaN if any element is
-    if not (least > -math.inf and most < math.inf):
-        raise ArithmeticFaultError("the network gave a mean that is not a finite number")
-    return y_hat
+def row_sigma(rows: Tensor) -> Tensor:
+    """The scale that rows of y stand for, float64."""
+    return SCALE_MIN * torch.exp2(rows.double() / ROWS_AN_OCTAVE)
 
 
-def _by_place(fineness: Tensor | None, pictures: int, size: LatentSize, device: torch.device) -> Tensor:
-    """(B, h * w, 1) of y's places; ones change no bit of what they multiply or divide."""
-    if fineness is None:
-        return torch.ones(pictures, size.height * size.width, 1, dtype=torch.float64, device=device)
-    return fineness.to(device).flatten(1).unsqueeze(2)
+def _step_scale(finer: Tensor | None, like: Tensor) -> Tensor:
+    """How many times as fine the steps of places are, (B, 1, h * w), of the places of (B, M, h, w) or (B, M, h * w)."""
+    if finer is None:
+        return like.new_ones(1, 1, 1).expand(1, 1, like[0, 0].numel())
+    return torch.exp2(finer.to(like).flatten(1)[:, None] / FINER_AN_OCTAVE)
 
 
-def _thresholds(tables: Tables, device: torch.device) -> Tensor:
-    return torch.from_numpy(tables.thresholds).to(device)
-
-
-def _by_picture(near: Tensor, rows: Tensor) -> list[NDArray[np.int64]]:
-    """Ascending flat positions in rows (B, C, P), as those in each picture."""
-    at, firsts = near.cpu().numpy(), rows[0].numel() * np.arange(len(rows))
-    own = np.split(at, np.searchsorted(at, firsts[1:]))
-    return [positions - first for positions, first in zip(own, firsts, strict=True)]
-
-
-def whole(x: Tensor) -> NDArray[np.int64]:
-    """Rounded float64 values as integers; what is beyond int64 or no number stays far out of range."""
-    return torch.nan_to_num(x, nan=BEYOND).clamp(-BEYOND, BEYOND).long().cpu().numpy()
-
-
-def numbers(symbols: NDArray[np.int16]) -> Tensor:
-    """Symbols as float64, which holds them exactly, in their shape."""
-    return torch.from_numpy(symbols.astype(np.float64))
+def _int16(symbols: Tensor) -> Tensor:
+    """Whole numbers as int16. Raises ArithmeticFaultError for one beyond it, or for no number."""
+    least, most = symbols.aminmax() if symbols.numel() else (symbols.new_zeros(()), symbols.new_zeros(()))
+    if not (least >= INT16.min and most <= INT16.max):  # NaN if any symbol is
+        raise ArithmeticFaultError("a symbol does not fit 16 bits: the network gave far too much")
+    return symbols.to(torch.int16)

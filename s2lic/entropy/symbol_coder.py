@@ -1,9 +1,8 @@
-"""The safe coder: symbols and scales in, bytes and a short list of exceptions out, and back.
+"""The safe coder: symbols and rows in, bytes and a short list of exceptions out, and back.
 
 `ans` checks nothing, so everything it is handed is checked or made here: row indices, clipped
-symbols, at least three of them, and enough bytes behind the stream. An element whose scale lies so
-close to a row threshold that another machine might choose another row, and a symbol beyond its row,
-become exceptions, which travel beside the payload.
+symbols, at least three of them, and enough bytes behind the stream. A symbol beyond its row becomes
+an exception, which travels beside the payload.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2lic.container.exceptions import ROW, SYMBOL, CodingException
+from s2lic.container.exceptions import CodingException
 from s2lic.container.header import STATE_BYTES
 from s2lic.entropy.ans import load_ans
 from s2lic.entropy.tables import INT16, Tables
@@ -31,8 +30,6 @@ from s2lic.errors import (
     UsageError,
 )
 
-# float64 networks on two machines differ by about 1e-14 relative: five decades of room.
-MARGIN = 1e-9
 # The coder's integer divisions lose or gain some 1e-4 of a symbol's bits, far less than this.
 CAPACITY_SLACK = 1.01
 # The compiled coder reserves one word a symbol but two rare symbols take three words.
@@ -43,7 +40,7 @@ Symbols = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Coded:
-    """What a SymbolWriter leaves: rANS words, exceptions by (kind, position), CRC-32, symbols."""
+    """What a SymbolWriter leaves: rANS words, exceptions by position, CRC-32, symbols."""
 
     payload: bytes
     exceptions: tuple[CodingException, ...]
@@ -69,12 +66,11 @@ class SymbolWriter:
         """
         self._write(symbols, _factorised(rows, self._tables))
 
-    def write_gaussian(self, symbols: Symbols, rows: Symbols, near: NDArray[np.int64]) -> None:
-        """Code y: symbols with one Gaussian row each, same shape, and where among them a row may be taken for another.
+    def write_gaussian(self, symbols: Symbols, rows: Symbols) -> None:
+        """Code y: symbols with one Gaussian row each, same shape.
 
         Raises UsageError for a row out of range, ArithmeticFaultError for a symbol beyond 16 bits.
         """
-        self._except(ROW, near, rows.ravel())
         self._write(symbols, _gaussian(rows, self._tables))
 
     def finish(self) -> Coded:
@@ -86,15 +82,15 @@ class SymbolWriter:
         padding = max(0, SYMBOLS_MIN - self._count)
         self._encode(np.zeros(padding, np.int64), np.full(padding, self._tables.gaussian_first))
         self._finished = True
-        exceptions = tuple(sorted(self._exceptions))
-        return Coded(self._encoder.flush(), exceptions, self._crc, self._count)
+        return Coded(self._encoder.flush(), tuple(self._exceptions), self._crc, self._count)
 
     def _write(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
         true = _int16(symbols.ravel())
         if true.shape != rows.shape:
             raise UsageError(f"{true.size} symbols cannot be coded with {rows.size} rows")
         clipped = np.clip(true, self._tables.offsets[rows], self._tables.last[rows])
-        self._except(SYMBOL, np.flatnonzero(clipped != true), true)
+        beyond = np.flatnonzero(clipped != true)
+        self._exceptions += [CodingException(self._count + int(at), int(true[at])) for at in beyond]
         self._encode(clipped, rows)
         self._crc = zlib.crc32(true.astype("<i2").tobytes(), self._crc)
         self._count += true.size
@@ -104,11 +100,6 @@ class SymbolWriter:
             raise UsageError("this writer has finished; a new stream needs a new writer")
         if symbols.size:
             self._encoder.encode_with_indexes(symbols.tolist(), *self._tables.arguments(rows))
-
-    def _except(self, kind: int, where: NDArray[np.int64], values: Symbols) -> None:
-        for index in where:
-            entry = CodingException(kind, self._count + int(index), int(values[index]))
-            self._exceptions.append(entry)
 
 
 class SymbolReader:
@@ -125,12 +116,12 @@ class SymbolReader:
         """`symbol_count` is that of all passes together.
 
         Raises TruncatedError for a payload below 8 bytes, PayloadSizeError for a length that so many symbols
-        cannot take, ExceptionListError for an exception that fits neither count nor tables.
+        cannot take, ExceptionListError for an exception beyond the last symbol.
         """
         _check_payload(len(payload), symbol_count)
         check_capacity(len(payload), symbol_count * float(tables.least_bits.min()))
         self._tables = tables
-        self._exceptions = _by_kind(exceptions, symbol_count, tables)
+        self._exceptions = _positions_and_values(exceptions, symbol_count)
         self._decoder = (ans or load_ans()).RansDecoder()
         # Each symbol takes at most one word, so these zeros end every stream within memory.
         self._decoder.set_stream(payload + bytes(STATE_BYTES + 4 * symbol_count))
@@ -141,22 +132,16 @@ class SymbolReader:
     def read_rows(self, rows: Symbols) -> NDArray[np.int16]:
         """The symbols of z for one factorised row each, in the rows' shape.
 
-        Raises UsageError for a row out of range or beyond the last symbol declared, ExceptionListError if an
-        exception names a Gaussian row for one of them.
+        Raises UsageError for a row out of range or beyond the last symbol declared.
         """
-        if self._exceptions_within(ROW, rows.size)[0].size:
-            raise ExceptionListError("an exception names a Gaussian row for a factorised symbol")
         return self._read(_factorised(rows, self._tables)).reshape(rows.shape)
 
     def read_gaussian(self, rows: Symbols) -> NDArray[np.int16]:
-        """The symbols of y for one Gaussian row each, as far as no exception names another, in the rows' shape.
+        """The symbols of y for one Gaussian row each, in the rows' shape.
 
         Raises UsageError for a row out of range or beyond the last symbol declared.
         """
-        own = _gaussian(rows, self._tables)
-        where, values = self._exceptions_within(ROW, own.size)
-        own[where] = values + self._tables.gaussian_first
-        return self._read(own).reshape(rows.shape)
+        return self._read(_gaussian(rows, self._tables)).reshape(rows.shape)
 
     def finish(self, expected_crc: int) -> None:
         """Close the stream; call it once all symbols have been read.
@@ -167,8 +152,8 @@ class SymbolReader:
             raise UsageError(f"{self._position} symbols were read of {self._symbol_count}")
         if self._crc != expected_crc:
             raise SymbolChecksumError(
-                "the decoded symbols are not those that were encoded: the encoder's arithmetic "
-                "differs from this machine's, or the file was made to fail"
+                "the decoded symbols are not those that were encoded: one of the two machines does not compute "
+                "exactly, or the file was made to fail"
             )
 
     def _read(self, rows: NDArray[np.int64]) -> NDArray[np.int16]:
@@ -179,15 +164,15 @@ class SymbolReader:
         symbols = np.frombuffer(bytearray(struct.pack(f"<{len(decoded)}h", *decoded)), "<i2").astype(
             np.int16, copy=False
         )
-        where, values = self._exceptions_within(SYMBOL, rows.size)
+        where, values = self._exceptions_within(rows.size)
         symbols[where] = values
         self._crc = zlib.crc32(symbols.astype("<i2").tobytes(), self._crc)
         self._position += rows.size
         return symbols
 
-    def _exceptions_within(self, kind: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(indices into the next `count` symbols, values) of one kind."""
-        positions, values = self._exceptions[kind]
+    def _exceptions_within(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(indices into the next `count` symbols, values)."""
+        positions, values = self._exceptions
         span = slice(*np.searchsorted(positions, [self._position, self._position + count]))
         return positions[span] - self._position, values[span]
 
@@ -208,8 +193,8 @@ def _factorised(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
 
 
 def _gaussian(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
-    if rows.size and (rows.min() < 0 or rows.max() > tables.thresholds.size):
-        raise UsageError(f"a row lies beyond the {tables.thresholds.size + 1} Gaussian rows")
+    if rows.size and (rows.min() < 0 or rows.max() >= tables.gaussian_count):
+        raise UsageError(f"a row lies beyond the {tables.gaussian_count} Gaussian rows")
     return np.add(rows.ravel(), tables.gaussian_first, dtype=np.int64)
 
 
@@ -227,14 +212,10 @@ def _check_payload(size: int, symbol_count: int) -> None:
         raise PayloadSizeError(f"{symbol_count} symbols cannot take {size} bytes")
 
 
-def _by_kind(
-    exceptions: Iterable[CodingException], symbol_count: int, tables: Tables
-) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    found = np.array(sorted(exceptions), np.int64).reshape(-1, 3)
-    if ((found[:, 1] < 0) | (found[:, 1] >= symbol_count)).any():
+def _positions_and_values(
+    exceptions: Iterable[CodingException], symbol_count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    found = np.array(sorted(exceptions), np.int64).reshape(-1, 2)
+    if ((found[:, 0] < 0) | (found[:, 0] >= symbol_count)).any():
         raise ExceptionListError("an exception lies beyond the last symbol")
-    kinds = {kind: found[found[:, 0] == kind, 1:] for kind in (ROW, SYMBOL)}
-    rows = kinds[ROW][:, 1]
-    if ((rows < 0) | (rows > tables.thresholds.size)).any():
-        raise ExceptionListError("an exception names a Gaussian row that the weights do not have")
-    return {kind: (pairs[:, 0], pairs[:, 1]) for kind, pairs in kinds.items()}
+    return found[:, 0], found[:, 1]

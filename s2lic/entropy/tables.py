@@ -20,13 +20,14 @@ from s2lic.entropy.rans import PRECISION
 from s2lic.errors import WeightsError
 
 TOTAL = 1 << PRECISION
-# Symbols that a Gaussian row holds to each side of zero, whatever their probability.
-MIN_REACH = 16
+# Symbols that a Gaussian row holds to each side of zero, whatever their probability; others are exceptions.
+MIN_REACH = 4
 # A slot costs the others 2**-16 of mass, about 2.2e-5 bits a symbol. Leaving it out costs its true
 # mass times the 30 bits or so by which an exception is dearer: even at about 2**-20. One step lower
 # costs a true Gaussian nothing measurable and gives heavier tails room.
 TAIL_MASS = 2.0**-21
-SCALES: NDArray[np.float64] = np.geomspace(0.11, 512.0, 192)
+# The scale of the first row of y, and how many rows double it.
+SCALE_MIN, ROWS_AN_OCTAVE = 0.11, 16
 SLOTS_MIN, SLOTS_MAX = 2, TOTAL
 INT16 = np.iinfo(np.int16)
 
@@ -40,20 +41,23 @@ class Tables:
     """All rows of one weights file, ragged and laid end to end; WeightsError if they are unsound.
 
     cdf: int32, the rows' bounds. sizes: int32, bounds per row. offsets: int32, symbol of each row's
-    first slot. thresholds: float64, ascending; the Gaussian row of a scale is the number of
-    thresholds below it. gaussian_first: the row where the Gaussian ones begin.
+    first slot. gaussian_first: the row where the Gaussian ones begin.
     """
 
     cdf: NDArray[np.int32]
     sizes: NDArray[np.int32]
     offsets: NDArray[np.int32]
-    thresholds: NDArray[np.float64]
     gaussian_first: int
 
     def __post_init__(self) -> None:
         _check_layout(self)
         _check_rows(self)
-        _check_thresholds(self)
+        _check_gaussian(self)
+
+    @property
+    def gaussian_count(self) -> int:
+        """How many rows y has."""
+        return int(self.sizes.size) - self.gaussian_first
 
     @cached_property
     def last(self) -> NDArray[np.int32]:
@@ -94,19 +98,19 @@ class Tables:
             "widths": widths.astype(np.uint16),
             "slots": (self.sizes - 2).astype(np.int32),
             "offsets": self.offsets.astype(np.int32),
-            "thresholds": self.thresholds.astype(np.float64),
+            "first": np.array([self.gaussian_first], np.int32),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Tables:
-        """Rebuild what `to_arrays` gave; WeightsError unless every row and threshold is sound."""
+        """Rebuild what `to_arrays` gave; WeightsError unless every row is sound."""
         widths = _stored(arrays, "widths", np.uint16).astype(np.int64)
         slots = _stored(arrays, "slots", np.int32).astype(np.int64)
         offsets = _stored(arrays, "offsets", np.int32).astype(np.int32)
-        thresholds = _stored(arrays, "thresholds", np.float64).astype(np.float64)
-        cdf = _bounds(widths, slots)
-        first = slots.size - thresholds.size - 1
-        return cls(cdf, (slots + 2).astype(np.int32), offsets, thresholds, first)
+        first = _stored(arrays, "first", np.int32)
+        if first.size != 1:
+            raise WeightsError("the stored tables do not say where the rows of y begin")
+        return cls(_bounds(widths, slots), (slots + 2).astype(np.int32), offsets, int(first[0]))
 
 
 def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -130,6 +134,16 @@ def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.concatenate([[0], np.cumsum(widths), [TOTAL]]).astype(np.int32)
 
 
+def row_scales(rows: int) -> tuple[float, ...]:
+    """The standard deviation that each row of y stands for."""
+    return tuple((SCALE_MIN * np.exp2(np.arange(rows) / ROWS_AN_OCTAVE)).tolist())
+
+
+def row_count(scale_max: float) -> int:
+    """How many rows reach up to a scale."""
+    return math.ceil(math.log2(scale_max / SCALE_MIN) * ROWS_AN_OCTAVE) + 1
+
+
 def gaussian_rows(scales: Sequence[float], reach: int = MIN_REACH) -> list[Row]:
     """(offset, bounds) per scale: a zero-mean Gaussian integrated over unit steps.
 
@@ -138,19 +152,17 @@ def gaussian_rows(scales: Sequence[float], reach: int = MIN_REACH) -> list[Row]:
     return [_gaussian_row(float(scale), reach) for scale in scales]
 
 
-def build_tables(z_pmfs: Sequence[Pmf], scales: Sequence[float] = tuple(SCALES), reach: int = MIN_REACH) -> Tables:
+def build_tables(z_pmfs: Sequence[Pmf], scales: Sequence[float], reach: int = MIN_REACH) -> Tables:
     """Tables of the factorised rows (symbol of the first slot, masses), then the Gaussian rows.
 
     Factorised rows reach as far as their pmfs do; raises WeightsError for pmfs no row can hold.
     """
     rows = [(offset, quantize_pmf(pmf)) for offset, pmf in z_pmfs]
     rows += gaussian_rows(scales, reach)
-    steps = np.asarray(scales, np.float64)
     return Tables(
         cdf=np.concatenate([bounds for _, bounds in rows]),
         sizes=np.array([bounds.size for _, bounds in rows], np.int32),
         offsets=np.array([offset for offset, _ in rows], np.int32),
-        thresholds=np.sqrt(steps[:-1] * steps[1:]),
         gaussian_first=len(z_pmfs),
     )
 
@@ -217,11 +229,9 @@ def _check_rows(tables: Tables) -> None:
         raise WeightsError(f"a CDF row does not ascend to {TOTAL}")
 
 
-def _check_thresholds(tables: Tables) -> None:
-    first, thresholds = tables.gaussian_first, tables.thresholds
-    if not 0 <= first < tables.sizes.size or thresholds.size != tables.sizes.size - first - 1:
-        raise WeightsError("the thresholds do not fit the number of Gaussian rows")
-    if not np.isfinite(thresholds).all() or (np.diff(thresholds, prepend=0.0) <= 0).any():
-        raise WeightsError("the thresholds are not finite, positive and ascending")
+def _check_gaussian(tables: Tables) -> None:
+    first = tables.gaussian_first
+    if not 0 <= first < tables.sizes.size:
+        raise WeightsError("the tables have no rows for y")
     if (tables.offsets[first:] > 0).any() or (tables.last[first:] < 0).any():
-        raise WeightsError("a Gaussian row does not hold the symbol 0")
+        raise WeightsError("a row of y does not hold the symbol 0")

@@ -23,7 +23,6 @@ import torch.nn.functional as F
 import typer
 from torch import Tensor
 
-from s2lic.entropy.tables import SCALES
 from s2lic.eval.page import put_into_page, table
 from s2lic.kernels.window_attention.naive import cosines
 
@@ -187,19 +186,11 @@ def cells(device: torch.device) -> tuple[tuple[Any, ...], float]:
     return (q, k, v, index, None), 4.0 * heads * count * n * listed * n * d
 
 
-def half(device: torch.device) -> tuple[tuple[Any, ...], float]:
-    """A half of nano's last slice, 128 channels, laid out as the walk hands it over."""
-    residual, sigma = (torch.randn(1, 128, 2048, dtype=torch.float64, device=device).mT for _ in range(2))
-    thresholds = torch.from_numpy((SCALES[:-1] * SCALES[1:]) ** 0.5).to(device)
-    return (4 * residual, sigma.exp(), thresholds, 1e-9), 0
-
-
 OPERATIONS = {
     "window_attention": Operation(windows, {"SDPA": by_sdpa, "flex": torch.compile(by_flex)}),
     "sigmoid_attention": Operation(windows),
     "deformable_attention": Operation(points),
     "listed_attention": Operation(cells),
-    "quantise_index": Operation(half, backward=False),
 }
 
 

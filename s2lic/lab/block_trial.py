@@ -115,7 +115,7 @@ def _trained(settings: TrialSettings, block: str, seed: int, folder: Path, weigh
     )
     run = Run(plan, Photos.load([Path(d) for d in settings.data], settings.crop), clock=CLOCKS[settings.clock])
     run.go()
-    export_checkpoint(run.path, weights, force=True)
+    export_checkpoint(run.path, weights, [Path(d) for d in settings.data], settings.crop, force=True)
     return run.step
 
 

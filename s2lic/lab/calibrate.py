@@ -13,7 +13,6 @@ from PIL import Image
 from s2lic.coding.encoder import Trials
 from s2lic.coding.networks import Networks
 from s2lic.entropy.quality import quality_lambda
-from s2lic.entropy.tables import Tables
 from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.images.load import is_picture_name, open_image
 from s2lic.model import S2LIC, build, variant
@@ -21,8 +20,7 @@ from s2lic.progress import Done, counted, unheard
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.registry import wrappable
 from s2lic.transform.variants import takes_wrapper
-from s2lic.weights.manifest import TABLE_PREFIX
-from s2lic.weights.store import Weights, export, load, parsed
+from s2lic.weights.store import Weights, export, load, made_of, parsed
 
 Head = tuple[str, int]
 
@@ -47,9 +45,9 @@ def calibrated(source: Path, folder: Path, level: int, done: Done = unheard) -> 
         raise UsageError(f"there are no pictures in the folder {folder}; give --data another")
     pictures = [open_image(path).convert("RGB") for path in names]
     networks = Networks(parsed(wrapped(load(source)), source), torch.device("cpu"))
-    model, tables = networks.weights.model, networks.weights.tables
+    model = networks.weights.model
     found = calibrate(model, partial(rd_cost, networks, pictures, level), done)
-    return written(model, tables), found
+    return export(model, made_of(networks.weights)), found
 
 
 def wrapped(weights: Weights) -> bytes:
@@ -67,13 +65,7 @@ def wrapped(weights: Weights) -> bytes:
     model.load_state_dict({k: v.float() for k, v in weights.model.state_dict().items()}, strict=False)
     for rule in _rules(model).values():
         rule.chosen.zero_()
-    return written(model, weights.tables)
-
-
-def written(model: S2LIC, tables: Tables) -> bytes:
-    """The weights file of a model that has tables already."""
-    arrays = tables.to_arrays().items()
-    return export(model, (), 0, {TABLE_PREFIX + name: torch.from_numpy(values) for name, values in arrays})
+    return export(model, made_of(weights))
 
 
 def heads_of(model: S2LIC) -> list[Head]:

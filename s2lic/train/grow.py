@@ -17,7 +17,7 @@ from s2lic.model import S2LIC
 from s2lic.train.data import Source
 from s2lic.train.init import fit_prior, read_tensors
 from s2lic.transform.group import Layer
-from s2lic.weights.manifest import TABLE_PREFIX
+from s2lic.weights.manifest import MADE_PREFIXES
 from s2lic.weights.store import PRIOR_PREFIX
 
 # From a configuration to those that grow into it: the same latent, slices, stages and attention, and wider nets or
@@ -39,7 +39,7 @@ def grow(model: S2LIC, path: Path, photos: Source, seed: int) -> None:
     if not smaller:
         raise UsageError(f"nothing grows into '{model.row.name}'; --grow takes {', '.join(GROWS_FROM)}")
     found, own = read_tensors(path), model.state_dict()
-    found = {name: value.float() for name, value in found.items() if not name.startswith(TABLE_PREFIX)}
+    found = {name: value.float() for name, value in found.items() if not name.startswith(MADE_PREFIXES)}
     _silence_new_layers(model, found)
     transposed = {f"{name}.weight" for name, m in model.named_modules() if isinstance(m, nn.ConvTranspose2d)}
     for name, value in found.items():

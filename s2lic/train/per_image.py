@@ -35,7 +35,7 @@ def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Vect
     """
     picture, _ = take(image, strip=True)
     own, told = _with_adapters(codec.weights.model), codec.beside(cond)
-    entropy, parts = copy.deepcopy(codec.weights.quick_entropy), _parts(pad(to_tensor(picture).to(codec.device)))
+    entropy, parts = copy.deepcopy(codec.weights.model.entropy), _parts(pad(to_tensor(picture).to(codec.device)))
     levels = torch.tensor([level], device=codec.device)
     learning = [p.requires_grad_() for name, p in own.g_a.named_parameters() if PART in f".{name}"]
     before = _total(own, entropy, parts, levels, told)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from s2lic.errors import UnknownConfigError, UsageError, WeightsError
 from s2lic.model import S2LIC
 from s2lic.train.init import read_tensors
-from s2lic.weights.manifest import TABLE_PREFIX
+from s2lic.weights.manifest import MADE_PREFIXES
 from s2lic.weights.store import PRIOR_PREFIX
 
 
@@ -64,7 +64,7 @@ def adopt(model: S2LIC, path: Path | None) -> dict[str, Tensor]:
     if path is None:
         raise UsageError("adapters need a codec to adapt: give its weights file with --init")
     found = read_tensors(path)
-    tables = {name: found.pop(name) for name in list(found) if name.startswith(TABLE_PREFIX)}
+    tables = {name: found.pop(name) for name in list(found) if name.startswith(MADE_PREFIXES)}
     own = model.state_dict()
     odd = [name for name, value in found.items() if name not in own or own[name].shape != value.shape]
     odd += [n for n in own if n not in found and PART not in n and not n.startswith(PRIOR_PREFIX)]

@@ -13,7 +13,6 @@ from torch import Tensor
 from s2lic.coding.networks import Networks
 from s2lic.coding.search import Scene, Search, View, worth
 from s2lic.defaults import EFFORT
-from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables, quantize_pmf
@@ -43,7 +42,7 @@ class Census:
         self.counts += np.bincount(places.ravel(), minlength=self.counts.size)
 
     def fitted(self, prior: float = PRIOR) -> Tables:
-        """Tables of the same rows and thresholds in which a symbol is as likely as it was frequent."""
+        """Tables of the same rows in which a symbol is as likely as it was frequent."""
         arrays = self.tables.to_arrays()
         parts = np.split(self.counts + prior * arrays["widths"].astype(np.float64) / TOTAL, self._starts[1:])
         widths = np.concatenate([np.diff(quantize_pmf(part))[:-1] for part in parts])
@@ -61,8 +60,8 @@ class CountingWriter(SymbolWriter):
         super().write_rows(symbols, rows)
         self._census.add(symbols, rows.astype(np.int64))
 
-    def write_gaussian(self, symbols: Symbols, rows: Symbols, near: NDArray[np.int64]) -> None:
-        super().write_gaussian(symbols, rows, near)
+    def write_gaussian(self, symbols: Symbols, rows: Symbols) -> None:
+        super().write_gaussian(symbols, rows)
         self._census.add(symbols, rows.astype(np.int64) + self._census.tables.gaussian_first)
 
 
@@ -101,6 +100,6 @@ def _count(networks: Networks, x: Tensor, beside: Tensor | None, level: int, cen
     y = networks.analyse(x, networks.told(level), None if beside is None else beside.to(networks.device))
     view = View(x, y, (slice(None), slice(None)))
     scene = Scene(view, partial(networks.restore, level=level), worth(levels, None, x))
-    aim = Search(scene, weights.quick_entropy, levels, None).run(EFFORT)
+    aim = Search(scene, weights.coder, levels, None).run(EFFORT)
     writer = partial(CountingWriter, census=census)
-    encode_and_decode(weights.model.entropy, weights.tables, y, levels, aim=aim, writer=writer)
+    weights.coder.encode(y, levels, aim=aim, writer=writer)

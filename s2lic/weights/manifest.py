@@ -13,7 +13,9 @@ from safetensors import SafetensorError, safe_open
 from s2lic.defaults import TUNES
 from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelError, WeightsError
 
-TABLE_PREFIX = "tables."
+# Of what is made of the weights at export: integer tables, and the exact networks.
+TABLE_PREFIX, EXACT_PREFIX = "tables.", "exact."
+MADE_PREFIXES = (TABLE_PREFIX, EXACT_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ def file_facts(path: Path) -> FileFacts:
     """The facts of a weights file. Raises WeightsError if it is missing or damaged."""
     try:
         with safe_open(path, framework="np") as file:
-            shapes = [file.get_slice(name).get_shape() for name in file.keys() if not name.startswith(TABLE_PREFIX)]  # noqa: SIM118
+            shapes = [file.get_slice(name).get_shape() for name in file.keys() if not name.startswith(MADE_PREFIXES)]  # noqa: SIM118
         return FileFacts(path.stat().st_size, sum(map(math.prod, shapes)))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from s2lic.model import build
-from s2lic.train.export import gaussian_scales
-from s2lic.weights.store import export
+from tests.exporting import exported
 from tests.frozen import MODEL, codec
 
 from .conftest import Result
@@ -26,7 +25,7 @@ Run = Callable[..., Result]
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = build("tiny")
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    path.write_bytes(export(model, gaussian_scales(model.row.entropy), reach=16))
+    path.write_bytes(exported(model))
     return path
 
 

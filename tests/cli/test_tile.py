@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from s2lic.container.boxes import unpack
-from s2lic.entropy.tables import MIN_REACH
 from s2lic.model import CONFIGS, build, variant
-from s2lic.train.export import gaussian_scales
 from s2lic.transform.blocks.seer_gate import SeerGate
-from s2lic.weights.store import export
+from tests.exporting import exported
 from tests.frozen import picture
 from tests.references.weights import shaken
 
@@ -26,7 +24,7 @@ def test_a_picture_too_large_for_a_block_is_coded_in_the_tiles_that_the_message_
 ) -> None:
     monkeypatch.setattr(SeerGate, "n_max", 1600)  # the picture has 2304 places at stride 8, a tile with its edges fewer
     model = shaken(build(variant(CONFIGS["tiny"], ("swinv2", "swinv2", "seer_gate"))), 0.02)
-    Path("own.safetensors").write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    Path("own.safetensors").write_bytes(exported(model))
     picture("portrait", size=(576, 256)).save("img.png")
     words = ("encode", "img.png", "-o", "a.bin", "-e", "0", "--model", "own.safetensors")
     refused = run(*words)

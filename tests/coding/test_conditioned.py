@@ -15,14 +15,11 @@ from s2lic.coding.encoder import decibels
 from s2lic.coding.networks import to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.defaults import SIDE_MIN
-from s2lic.entropy.latent_coder import encode_and_decode
 from s2lic.entropy.quality import embedding
-from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import BlockChoiceError, ConditionError, UnknownConfigError
 from s2lic.model import CONFIGS, build, config, variant
-from s2lic.train.export import gaussian_scales
 from s2lic.transform.blocks.sentence_gate import SentenceGate
-from s2lic.weights.store import export
+from tests.exporting import exported
 from tests.frozen import codec, picture
 from tests.references.weights import shaken
 
@@ -34,7 +31,7 @@ def weights_file() -> bytes:
     """The frozen model with gates that the quality moves."""
     model = shaken(build(ROW), 0.01)
     model.load_state_dict(codec().weights.model.state_dict(), strict=False)
-    return export(model, gaussian_scales(model.row.entropy), MIN_REACH)
+    return exported(model)
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ def told(tmp_path: Path) -> Codec:
     """A model that is told three numbers of a picture."""
     model = shaken(build(variant(ROW, cond=3)), 0.05)
     path = tmp_path / "told.safetensors"
-    path.write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    path.write_bytes(exported(model))
     return Codec(path, tile=SIDE_MIN)
 
 
@@ -126,7 +123,7 @@ def test_a_file_is_decoded_at_the_quality_in_its_header(own: Codec) -> None:
     data = own.encode(image, 70, effort=0)
     assert unpack(data).header.quality == 7000
     decoded = to_tensor(own.decode(data))
-    _, y_hat = encode_and_decode(own.weights.model.entropy, own.weights.tables, y, torch.tensor([7000]))
+    _, y_hat = own.weights.coder.encode(y, torch.tensor([7000]))
     pixels = own.networks.synthesise(y_hat, 7000)
     assert (decoded * 255 - pixels).abs().max() <= 1
 

@@ -15,7 +15,7 @@ from PIL import Image
 from s2lic.codec import Codec
 from s2lic.coding.encoder import Trials
 from s2lic.coding.networks import to_tensor
-from s2lic.coding.roi import FINENESS, NEUTRAL, Roi, fineness, roi_of, unpack_roi
+from s2lic.coding.roi import NEUTRAL, Roi, finer_steps, roi_of, unpack_roi
 from s2lic.container import boxes
 from s2lic.container.boxes import unpack
 from s2lic.container.tiles import Box, layout_of
@@ -66,7 +66,7 @@ def test_every_level_costs_more_than_the_one_below_and_the_last_leaves_less_erro
     y = networks.analyse(to_tensor(picture("portrait", size=(64, 64))), 7000)
     sizes, errors = [], []
     for level in range(8):
-        finer = fineness(Roi(np.full((1, 1), level, np.uint8)), [Box(0, 0, 64, 64)])
+        finer = finer_steps(Roi(np.full((1, 1), level, np.uint8)), [Box(0, 0, 64, 64)])
         (coded,), y_hat = networks.code(y, 7000, finer)
         sizes.append(len(coded.payload))
         errors.append(float((y_hat - y).square().mean()))
@@ -110,7 +110,6 @@ def test_a_release_that_does_not_know_the_box_refuses_the_file(monkeypatch: pyte
 @pytest.mark.parametrize(("shade", "level"), [(0, 0), (18, 0), (19, 1), (128, 4), (146, 4), (255, 7)])
 def test_a_shade_of_the_map_is_a_level(shade: int, level: int) -> None:
     assert (roi_of(Image.new("L", (2, 2), shade), (130, 65)).levels == level).all()
-    assert FINENESS[level] == 2.0 ** ((level - 4) / 4)
 
 
 def test_a_level_is_the_mean_of_its_cell_and_a_cell_cut_by_the_edge_counts_what_is_there() -> None:
@@ -128,7 +127,7 @@ def test_a_tile_sees_the_cells_of_the_whole() -> None:
         part = roi.fineness(tile)
         top, left = tile.top // 16, tile.left // 16
         assert np.array_equal(part, whole[top : top + part.shape[0], left : left + part.shape[1]])
-    assert whole[5, 9] == FINENESS[roi.levels[1, 2]]
+    assert whole[5, 9] == 2 ** ((int(roi.levels[1, 2]) - NEUTRAL) / 4)
 
 
 maps = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 7))

@@ -13,11 +13,10 @@ from torch import Tensor
 
 import s2lic.pillow_plugin
 from s2lic.codec import Codec
-from s2lic.coding.roi import FINENESS
 from s2lic.coding.search import EXTRA, REACH, Scene, Search, View, beside_borders, worth
 from s2lic.container.tiles import HALO, Layout
 from s2lic.entropy.quality import quality_lambda
-from s2lic.entropy.rounding import Aim, rehearse
+from s2lic.entropy.rounding import Aim
 from s2lic.errors import UsageError
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL, codec, picture
@@ -52,7 +51,7 @@ def test_a_searched_picture_with_a_map_costs_less_too() -> None:
     image, mask = picture("portrait", size=(256, 192)), Image.new("L", (256, 192), 128)
     mask.paste(255, (0, 0, 128, 192))
     plain, searched = (codec().encode(image, 40, roi=mask, effort=effort) for effort in (0, 3))
-    finer = float(FINENESS[-1])
+    finer = 2 ** (3 / 4)
     assert cost(searched, image, 40, codec(), finer) < 0.995 * cost(plain, image, 40, codec(), finer)
 
 
@@ -78,8 +77,8 @@ def linear_scene(weights: Weights, scale: Tensor) -> tuple[Scene, Tensor]:
 def test_the_curvature_of_an_orthonormal_transform_is_exact() -> None:
     weights, scale = load(MODEL), torch.linspace(0.5, 2, CHANNELS)
     scene, y = linear_scene(weights, scale)
-    search = Search(scene, weights.quick_entropy, LEVELS, None)
-    y_hat = rehearse(weights.quick_entropy, y, LEVELS, Aim(y)).y_hat.requires_grad_()
+    search = Search(scene, weights.coder, LEVELS, None)
+    y_hat = weights.coder.rehearse(y, LEVELS, Aim(y)).y_hat.requires_grad_()
     found = search._curvature(y_hat, scene.show(y_hat))
     expected = 2 * 5.0 * (scale * search.inverse.flatten()) ** 2
     assert torch.allclose(found.flatten(), expected, rtol=1e-4)
@@ -95,7 +94,7 @@ def test_the_pull_is_the_derivative_of_the_error() -> None:
 def test_no_round_gives_the_y_of_g_a_itself() -> None:
     weights = load(MODEL)
     scene, y = linear_scene(weights, torch.ones(CHANNELS))
-    aim = Search(scene, weights.quick_entropy, LEVELS, None).run(0)
+    aim = Search(scene, weights.coder, LEVELS, None).run(0)
     assert torch.equal(aim.y, y)
 
 

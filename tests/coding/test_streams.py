@@ -8,7 +8,7 @@ import pytest
 
 from s2lic.coding.streams import gather, latent_size, scatter
 from s2lic.container.boxes import pack, unpack
-from s2lic.container.exceptions import ROW, SYMBOL, CodingException
+from s2lic.container.exceptions import CodingException
 from s2lic.container.header import ONE_STREAM, TILED
 from s2lic.container.tiles import Layout, one_stream
 from s2lic.entropy.symbol_coder import Coded
@@ -23,8 +23,7 @@ def coded(layout: Layout) -> list[Coded]:
     streams = []
     for index, tile in enumerate(layout.tiles()):
         count = latent_size(tile).symbols(ROW_OF_SIZES)
-        places = [(ROW, 0), (ROW, count - 1), (SYMBOL, 0), (SYMBOL, index + 1), (SYMBOL, count - 1)]
-        exceptions = tuple(CodingException(kind, at, index) for kind, at in places)
+        exceptions = tuple(CodingException(at, index) for at in (0, index + 1, count - 1))
         streams.append(Coded(bytes([index] * (8 + 4 * index)), exceptions, 1000 + index, count))
     return streams
 

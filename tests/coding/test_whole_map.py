@@ -14,11 +14,9 @@ from s2lic.coding.networks import to_tensor
 from s2lic.container.boxes import unpack
 from s2lic.container.header import TILED
 from s2lic.defaults import SIDE_MIN
-from s2lic.entropy.tables import MIN_REACH
 from s2lic.model import CONFIGS, Config, build, variant
-from s2lic.train.export import gaussian_scales
 from s2lic.transform.blocks import block_names, block_row
-from s2lic.weights.store import export
+from tests.exporting import exported
 from tests.frozen import codec, picture
 from tests.references.weights import shaken
 
@@ -40,7 +38,7 @@ def weights_file(key: str) -> bytes:
     frozen, own = codec().weights.model.state_dict(), model.state_dict()
     fitting = {name: value for name, value in frozen.items() if name in own and own[name].shape == value.shape}
     model.load_state_dict(fitting, strict=False)
-    return export(model, gaussian_scales(model.row.entropy), MIN_REACH)
+    return exported(model)
 
 
 def opened(key: str, folder: Path) -> Codec:

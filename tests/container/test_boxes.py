@@ -39,7 +39,7 @@ PLAIN = Header(
     height=512,
     model_id=bytes.fromhex("0123456789abcdef"),
     quality=5000,
-    arithmetic=1,
+    arithmetic=2,
     tiling=0,
     colour=0,
     symbol_crc32=0xDEADBEEF,
@@ -52,7 +52,7 @@ headers = st.builds(
     height=st.integers(1, 2**31 - 1),
     model_id=st.binary(min_size=8, max_size=8),
     quality=st.integers(0, 10000),
-    arithmetic=st.just(1),
+    arithmetic=st.just(2),
     tiling=st.just(0),
     colour=st.integers(0, 1),
     symbol_crc32=st.integers(0, 2**32 - 1),
@@ -103,7 +103,7 @@ def test_what_is_packed_is_unpacked(container: Container) -> None:
 
 def test_a_plain_file_is_these_bytes() -> None:
     assert PLAIN_FILE == bytes.fromhex(
-        "b753324c 0101 15 8006 8004 0123456789abcdef 8813 01 00 00 efbeadde03 04 0102030465c9bfe8"
+        "b753324c 0101 15 8006 8004 0123456789abcdef 8813 02 00 00 efbeadde03 04 01020304aba57555"
     )
 
 
@@ -130,7 +130,7 @@ def test_a_header_is_described_in_words() -> None:
         "height": 512,
         "model_id": "0123456789abcdef",
         "quality": 50.0,
-        "arithmetic": "float64",
+        "arithmetic": "exact",
         "tiling": "one stream",
         "colour": "RGB",
         "symbol_crc32": 0xDEADBEEF,
@@ -267,6 +267,11 @@ def test_an_unknown_header_value_is_refused(field: str) -> None:
         unpack(stamped(header_with(**{field: 255}) + PAYLOAD_BOX))
 
 
+def test_a_file_of_the_first_arithmetic_profile_is_refused_with_the_cure() -> None:
+    with pytest.raises(errors.RetiredArithmeticError, match=r"profile 1 \(float64\).*encode the picture again"):
+        unpack(stamped(header_with(arithmetic=1) + PAYLOAD_BOX))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("width", 0), ("height", 0), ("width", 2**31), ("height", 2**62), ("quality", 10001)],
@@ -318,7 +323,7 @@ def test_a_restamped_file_that_no_writer_makes_is_refused_by_name(boxes: bytes, 
         {"height": 2**31},
         {"quality": 10001},
         {"model_id": b"short"},
-        {"arithmetic": 2},
+        {"arithmetic": 1},
         {"colour": b"\0"},
         {"symbol_crc32": -1},
     ],

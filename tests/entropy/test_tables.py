@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from s2lic.entropy.tables import (
     MIN_REACH,
-    SCALES,
     TAIL_MASS,
     TOTAL,
     Tables,
     build_tables,
     gaussian_rows,
     quantize_pmf,
+    row_count,
+    row_scales,
 )
 from s2lic.errors import WeightsError
 
@@ -26,7 +27,7 @@ EXCEPTION_BITS = 32
 @pytest.fixture(scope="module")
 def tables() -> Tables:
     z_pmfs = [(-20, np.ones(41)), (480, np.array([0.0, 1.0, 0.0])), (-1, np.array([3.0, 1.0]))]
-    return build_tables(z_pmfs)
+    return build_tables(z_pmfs, row_scales(row_count(512.0)))
 
 
 def gaussian_mass(sigma: float, reach: int) -> NDArray[np.float64]:
@@ -37,7 +38,8 @@ def gaussian_mass(sigma: float, reach: int) -> NDArray[np.float64]:
 
 def rate_and_loss(tables: Tables, sigma: float) -> tuple[float, float]:
     """Entropy of round(N(0, sigma)) and what the chosen row costs beyond, with exceptions."""
-    row = tables.rows_as_lists[tables.gaussian_first + int((tables.thresholds < sigma).sum())]
+    nearest = min(max(round(16 * math.log2(sigma / 0.11)), 0), tables.gaussian_count - 1)
+    row = tables.rows_as_lists[tables.gaussian_first + nearest]
     reach = (len(row) - 3) // 2
     far = max(reach, math.ceil(9 * sigma) + 20)
     mass = gaussian_mass(sigma, far)
@@ -107,10 +109,10 @@ def test_a_gaussian_row_is_symmetric_and_ends_where_slots_grow_too_light(scale: 
     assert -offset == MIN_REACH or mass[1] >= TAIL_MASS
 
 
-def test_thresholds_are_the_geometric_midpoints(tables: Tables) -> None:
-    assert SCALES.size >= 160
-    assert np.allclose(tables.thresholds**2, SCALES[:-1] * SCALES[1:], rtol=1e-14)
-    assert tables.sizes.size == tables.gaussian_first + SCALES.size
+def test_16_rows_double_the_scale_and_the_last_reaches_the_largest(tables: Tables) -> None:
+    scales = row_scales(tables.gaussian_count)
+    assert np.allclose(scales, [0.11 * 2 ** (row / 16) for row in range(row_count(512.0))], rtol=1e-14)
+    assert scales[-2] < 512 <= scales[-1]
     assert tables.gaussian_first == 3
 
 
@@ -134,7 +136,6 @@ def test_stored_arrays_rebuild_the_same_tables(tables: Tables) -> None:
     assert np.array_equal(again.cdf, tables.cdf)
     assert np.array_equal(again.sizes, tables.sizes)
     assert np.array_equal(again.offsets, tables.offsets)
-    assert np.array_equal(again.thresholds, tables.thresholds)
     assert again.gaussian_first == tables.gaussian_first
 
 
@@ -162,11 +163,9 @@ DAMAGE = {
     "offset below 16 bits": lambda a: a["offsets"].__setitem__(0, -32769),
     "offset above 16 bits": lambda a: a["offsets"].__setitem__(0, 32767 - 39),
     "Gaussian row off zero": lambda a: a["offsets"].__setitem__(-1, 1),
-    "thresholds swapped": lambda a: a["thresholds"].__setitem__([0, 1], a["thresholds"][[1, 0]]),
-    "threshold not a number": lambda a: a["thresholds"].__setitem__(5, math.nan),
-    "threshold infinite": lambda a: a["thresholds"].__setitem__(-1, math.inf),
-    "threshold zero": lambda a: a["thresholds"].__setitem__(0, 0.0),
-    "more thresholds than rows": lambda a: a.update(thresholds=np.arange(1.0, 500.0)),
+    "two starts of y": lambda a: a.update(first=np.array([1, 2], np.int32)),
+    "no rows of y": lambda a: a["first"].__setitem__(0, a["slots"].size),
+    "y before z": lambda a: a["first"].__setitem__(0, -1),
 }
 
 
@@ -185,4 +184,4 @@ def test_damaged_arrays_are_refused(tables: Tables, name: str) -> None:
 )
 def test_a_hand_made_row_is_checked(row: list[int]) -> None:
     with pytest.raises(WeightsError):
-        Tables(np.array(row), np.array([len(row)]), np.array([0]), np.empty(0), 0)
+        Tables(np.array(row), np.array([len(row)]), np.array([0]), 0)

@@ -19,12 +19,11 @@ from triton.compiler import ASTSource  # noqa: E402
 from s2lic.kernels.deformable_attention import triton as deformable_attention  # noqa: E402
 from s2lic.kernels.listed_attention import triton as listed_attention  # noqa: E402
 from s2lic.kernels.precision import precision  # noqa: E402
-from s2lic.kernels.quantise_index import triton as quantise_index  # noqa: E402
 from s2lic.kernels.window_attention import triton as window_attention  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
-MODULES = (deformable_attention, listed_attention, quantise_index, window_attention)
+MODULES = (deformable_attention, listed_attention, window_attention)
 CUDA = [GPUTarget("cuda", 80, 32), GPUTarget("cuda", 90, 32)]
 
 
@@ -126,18 +125,6 @@ BUILDS = [
     *(build for kind in (FP16, FP64) for build in window_builds(kind)),
     *(build for kind in (FP16, FP32, FP64) for build in deformable_builds(kind)),
     *(build for kind in (FP16, FP32, FP64) for build in listed_builds(kind)),
-    Build(
-        quantise_index,
-        "rows_kernel",
-        ("*fp64", "*fp64", "*i32", "*i8", "*i32", *["i32"] * 7),
-        {"MARGIN": 1e-9, "NEAR": True, "BITS": 8, "BLOCK": 256},
-    ),
-    Build(
-        quantise_index,
-        "symbols_kernel",
-        ("*fp64", "*i16", "*i32", *["i32"] * 6),
-        {"BLOCK": 256},
-    ),
 ]
 
 
@@ -160,10 +147,10 @@ def test_a_kernel_compiles_for_amd(build: Build) -> None:
 
 
 def test_no_kernel_is_left_out_in_any_type_that_it_takes() -> None:
-    """Those that multiply say their type in DOT; the others take float64 alone."""
+    """Each says its type in DOT."""
     kernels = {(m.__name__, name) for m in MODULES for name in vars(m) if name.endswith("_kernel")}
     types = {kind.constants["DOT"] for kind in (BF16, FP16, FP32, FP64)}
     built = {key: set[object]() for key in kernels}
     for build in BUILDS:
         built[build.module.__name__, build.name].add(build.constants.get("DOT"))
-    assert built == {(m, name): {None} if m == quantise_index.__name__ else types for m, name in kernels}
+    assert built == dict.fromkeys(kernels, types)

@@ -15,7 +15,6 @@ from PIL import Image
 from torch import nn
 
 from s2lic.codec import Codec
-from s2lic.entropy.tables import MIN_REACH
 from s2lic.eval.records import Point
 from s2lic.lab import ablate, ablations, likely
 from s2lic.lab.ablate import AblationResult, AblationRun, line, made, read, write
@@ -23,8 +22,7 @@ from s2lic.lab.ablations import ABLATIONS, BASE, Ablation
 from s2lic.model import S2LIC, build, config
 from s2lic.train import init
 from s2lic.train.data import Photos
-from s2lic.train.export import gaussian_scales
-from s2lic.weights.store import export
+from tests.exporting import exported
 from tests.train.conftest import smooth
 
 SIZES = {"batch": 2, "crop": 64, "optimiser": "adamw", "bf16": False}
@@ -150,7 +148,7 @@ def test_the_likely_rate_is_that_of_files(folder: Path, tmp_path: Path) -> None:
     model = build("tiny")
     model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
     weights = tmp_path / "tiny.safetensors"
-    weights.write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    weights.write_bytes(exported(model))
     crops = likely.middles(folder, 128)
     (point,) = likely.measure(model, crops, (50.0,)).points
     codec = Codec(weights)

@@ -14,13 +14,13 @@ import pytest
 import s2lic
 from s2lic.errors import RetiredModelError, UnknownModelError, UsageError, WeightsError
 from s2lic.model import build
-from s2lic.train.export import gaussian_scales
 from s2lic.weights import manifest
 from s2lic.weights.manifest import RetiredRow, WeightsRow
-from s2lic.weights.store import export, load_shipped
+from s2lic.weights.store import load_shipped
 from scripts import ship_weights
 from scripts.model_card import BEGIN, END, table, with_facts
 from scripts.ship_weights import read_facts, ship
+from tests.exporting import exported
 from tests.frozen import MODEL
 
 FACTS: dict[str, Any] = {
@@ -58,7 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def weights(path: Path, seed: int) -> Path:
     model = build("tiny", seed)
-    path.write_bytes(export(model, gaussian_scales(model.row.entropy), reach=16))
+    path.write_bytes(exported(model))
     return path
 
 

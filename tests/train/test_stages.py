@@ -45,7 +45,7 @@ def begin(photos: Photos, quick_start: None, tmp_path: Path, monkeypatch: pytest
 
 def exported(run: Run, path: Path) -> Path:
     run.save()
-    export_checkpoint(run.path, path)
+    export_checkpoint(run.path, path, [])
     return path
 
 

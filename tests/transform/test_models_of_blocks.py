@@ -13,14 +13,13 @@ from torch import Tensor
 import s2lic.entropy
 from s2lic.codec import Codec
 from s2lic.entropy.config import EntropyRow
-from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import MapTooLargeError, UnknownConfigError, WeightsError
 from s2lic.model import CONFIGS, S2LIC, build, config, variant
-from s2lic.train.export import gaussian_scales
 from s2lic.train.loss import rd_loss
 from s2lic.transform.blocks import block_names, block_row
 from s2lic.transform.blocks.seer_gate import SeerGate
-from s2lic.weights.store import export, load
+from s2lic.weights.store import load
+from tests.exporting import exported
 from tests.frozen import MODEL, codec, picture
 from tests.references.weights import shaken
 
@@ -69,7 +68,7 @@ def test_a_model_of_the_block_trains_ten_steps_and_codes_a_photograph(key: str, 
     assert any("groups" in k and k.startswith("g_a") for k in moved)
 
     path = tmp_path / "own.safetensors"
-    path.write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    path.write_bytes(exported(model))
     own = Codec(path)
     assert own.weights.model.row.name == name
     image = picture("portrait", size=(49, 33))
@@ -84,7 +83,7 @@ def test_a_map_beyond_a_blocks_limit_is_refused_by_name_and_smaller_tiles_are_th
     monkeypatch.setattr(SeerGate, "n_max", 1600)  # at stride 8: the whole picture has 2304, a tile with its edges fewer
     model, image = shaken(build(chosen("seer_gate")), 0.02), picture("portrait", size=(576, 256))
     path = tmp_path / "own.safetensors"
-    path.write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    path.write_bytes(exported(model))
     with pytest.raises(MapTooLargeError, match=r"'seer_gate' takes maps of up to 1,600 places.*smaller tile"):
         Codec(path).encode(image, 50)
     tiled = Codec(path, tile=256)
@@ -94,11 +93,10 @@ def test_a_map_beyond_a_blocks_limit_is_refused_by_name_and_smaller_tiles_are_th
 def test_the_model_id_covers_the_choice(tmp_path: Path) -> None:
     """Same tensors, another choice: another id. And the frozen model still goes by its own name."""
     model = shaken(build("tiny"), 0.02)
-    scales = gaussian_scales(model.row.entropy)
-    plain = export(model, scales, MIN_REACH)
+    plain = exported(model)
     (tmp_path / "a.safetensors").write_bytes(plain)
     model.row = variant(TINY, ("halo", "swinv2", "swinv2"))  # the first stage of tiny has no block
-    (tmp_path / "b.safetensors").write_bytes(export(model, scales, MIN_REACH))
+    (tmp_path / "b.safetensors").write_bytes(exported(model))
     a, b = load(tmp_path / "a.safetensors"), load(tmp_path / "b.safetensors")
     assert a.model_id != b.model_id
     assert b.model.row.name == "tiny+block=halo,swinv2,swinv2"

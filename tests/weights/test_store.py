@@ -14,13 +14,12 @@ from safetensors.torch import load as parse
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from s2lic.entropy.tables import MIN_REACH
 from s2lic.errors import InputMissingError, WeightsError, WeightsHashError
 from s2lic.model import S2LIC, build, config
-from s2lic.train.export import gaussian_scales
 from s2lic.weights import manifest
 from s2lic.weights.manifest import WeightsRow
-from s2lic.weights.store import PRIOR_PREFIX, TABLE_PREFIX, export, from_text, load, load_shipped, to_text
+from s2lic.weights.store import PRIOR_PREFIX, TABLE_PREFIX, from_text, load, load_shipped, to_text
+from tests.exporting import exported
 from tests.frozen import MODEL
 from tests.references.weights import shaken
 
@@ -32,7 +31,7 @@ def model() -> S2LIC:
 
 @pytest.fixture(scope="module")
 def data(model: S2LIC) -> bytes:
-    return export(model, gaussian_scales(model.row.entropy), MIN_REACH)
+    return exported(model)
 
 
 def changed(data: bytes, path: Path, config: str = "tiny", **tensors: Tensor | None) -> Path:
@@ -55,15 +54,16 @@ def test_what_is_loaded_is_what_was_exported_rounded_to_fp16(model: S2LIC, data:
             assert torch.equal(loaded[name].float(), value.half().float()), name
 
 
-def test_the_entropy_model_is_in_float64_and_the_transform_in_float32() -> None:
-    model = load(MODEL).model
-    assert {p.dtype for p in model.entropy.parameters()} == {torch.float64}
-    assert {p.dtype for net in (model.g_a, model.g_s) for p in net.parameters()} == {torch.float32}
-    assert not model.training
+def test_all_networks_are_in_float32_and_the_exact_ones_hold_integers() -> None:
+    weights = load(MODEL)
+    assert {p.dtype for p in weights.model.parameters()} == {torch.float32}
+    assert {tensor.dtype for tensor in weights.exact.tensors.values()} == {torch.float32}
+    assert all(torch.equal(tensor, tensor.round()) for tensor in weights.exact.tensors.values())
+    assert not weights.model.training
 
 
 def test_exporting_twice_gives_the_same_bytes(model: S2LIC, data: bytes) -> None:
-    assert export(model, gaussian_scales(model.row.entropy), MIN_REACH) == data
+    assert exported(model) == data
 
 
 def test_the_model_id_is_the_hash_of_the_file() -> None:
@@ -71,7 +71,7 @@ def test_the_model_id_is_the_hash_of_the_file() -> None:
 
 
 def test_the_frozen_model_is_small_and_has_not_changed() -> None:
-    assert MODEL.stat().st_size <= 200_000
+    assert MODEL.stat().st_size <= 700_000
     golden = json.loads((MODEL.parents[1] / "golden" / "manifest.json").read_text())
     header = (MODEL.parents[1] / "golden" / f"{next(iter(golden))}.s2lic").read_bytes()
     assert load(MODEL).model_id in header
@@ -84,12 +84,12 @@ def test_the_prior_stays_out_of_the_file_and_its_tables_are_in(data: bytes) -> N
         "tables.widths",
         "tables.slots",
         "tables.offsets",
-        "tables.thresholds",
+        "tables.first",
     }
 
 
 def test_the_tables_of_z_are_those_of_its_centre_as_the_decoder_has_it(model: S2LIC, tmp_path: Path) -> None:
-    (tmp_path / "a.safetensors").write_bytes(export(model, gaussian_scales(model.row.entropy), MIN_REACH))
+    (tmp_path / "a.safetensors").write_bytes(exported(model))
     weights = load(tmp_path / "a.safetensors")
     row, centre = model.row.entropy, weights.model.entropy.z_centre
     assert centre.abs().max() > 0
@@ -111,7 +111,7 @@ def test_a_weight_that_fp16_cannot_hold_is_refused(value: float) -> None:
     with torch.no_grad():
         model.entropy.gains.log_gain[0, 0] = value
     with pytest.raises(WeightsError, match=r"log_gain holds a value"):
-        export(model, gaussian_scales(model.row.entropy), MIN_REACH)
+        exported(model)
 
 
 def test_a_missing_file_is_named() -> None:
@@ -148,7 +148,7 @@ def test_another_configuration_is_refused(data: bytes, tmp_path: Path, config: s
         {"g_a__extra": torch.zeros(3)},
         {"tables__widths": None},
         {"tables__slots": torch.zeros(3, dtype=torch.int32)},
-        {"tables__thresholds": torch.zeros(3)},
+        {"tables__first": torch.zeros(3)},
     ],
     ids=lambda tensors: next(iter(tensors)),
 )
@@ -165,7 +165,7 @@ def test_a_configuration_comes_back_from_its_text(name: str) -> None:
 def test_a_file_says_what_it_is_whatever_goes_by_its_name_today(tmp_path: Path) -> None:
     row = replace(config("tiny"), transform=replace(config("tiny").transform, widths=(8, 8, 12)))
     model = build(row)
-    (tmp_path / "a.safetensors").write_bytes(export(model, gaussian_scales(row.entropy), MIN_REACH))
+    (tmp_path / "a.safetensors").write_bytes(exported(model))
     assert load(tmp_path / "a.safetensors").model.row == row != config("tiny")
 
 
@@ -195,7 +195,7 @@ def test_a_damaged_configuration_is_refused(data: bytes, tmp_path: Path, text: s
 def test_tables_of_another_number_of_rows_are_refused(data: bytes, tmp_path: Path) -> None:
     row = replace(config("nano"), name="tiny")
     other = build(row)
-    tables = {k: v for k, v in parse(export(other, gaussian_scales(row.entropy), MIN_REACH)).items() if "tables." in k}
+    tables = {k: v for k, v in parse(exported(other)).items() if "tables." in k}
     path = tmp_path / "odd.safetensors"
     path.write_bytes(serialise({**parse(data), **tables}, metadata={"config": "tiny"}))
     with pytest.raises(WeightsError, match="512 rows of z, not 4 x 8"):

@@ -13,17 +13,28 @@ from s2lic.cli.weights.verify import tell_written
 from s2lic.files import check_input, is_folder
 
 Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A training's last.pt, or a folder of parts.")]
+Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")]
+Crop = Annotated[int, typer.Option("--crop", min=64, help="The side in pixels of what is cut from them.")]
 Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file, NAME.safetensors.")]
 
 
 def export(
-    checkpoint: Checkpoint, output: Target, force: Force = False, quiet: Quiet = False, as_json: Json = False
+    checkpoint: Checkpoint,
+    output: Target,
+    data: Data = [],  # noqa: B006  # typer copies it
+    crop: Crop = 256,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
-    """Write the averaged weights of a training as a weights file, and check it."""
+    """Write the averaged weights of a training as a weights file, and check it.
+
+    Pictures (--data) set the grids of the exact networks; an adapted codec needs none.
+    """
     if not is_folder(checkpoint):
         check_input(checkpoint)
     check_weights(output, force, [checkpoint])
     from s2lic.train.export import export_checkpoint
 
-    export_checkpoint(checkpoint, output, force)
+    export_checkpoint(checkpoint, output, data, crop, force)
     tell_written(output, quiet, as_json)

@@ -74,6 +74,7 @@ def axis_bias(module: AxisBias, bits: Tensor) -> Tensor:
 
 
 def attention(module: DeformableAttention, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]:
+    """Deformable attention over a map on grid x; the scale of its logits is part of its keys."""
     width, heads = len(module.to_q.weight), module.heads
     head_width = width // heads
     keys, values = module.to_kv.weight.chunk(2)
@@ -111,11 +112,13 @@ def exponential_table() -> Tensor:
 
 
 def branch(module: nn.Module, x: Grid, ranges: Ranges, name: str, out: Tensor) -> Found:
+    """A depth-wise branch of ACGC."""
     spread, grid = gelu(module.spread, x, ranges[f"{name}.spread"])
     return {**under("spread", spread), **under("mix", affine(module.mix, grid, out))}
 
 
 def acgc(module: Acgc, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]:
+    """ACGC over slices on grid x. Each gate holds as many bits as bring its branch to the step of the sum."""
     near, far = f"{name}.local", f"{name}.globally"
     dim = len(module.local.conv2.weight)
     of_gelu = F.gelu(ranges[f"{near}.conv2"].high.amax().double()).reshape(1)
@@ -146,6 +149,7 @@ def acgc(module: Acgc, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]
 
 
 def hyper_synthesis(model: EntropyModel, ranges: Ranges) -> tuple[Found, Grid]:
+    """h_s, and the grid of hyper features."""
     nets = model.h_s
     z = ranges["h_s" + INPUT].magnitude
     first, grid = gelu(nets.first, z_grid(z), ranges["h_s.first"])
@@ -159,6 +163,7 @@ def hyper_synthesis(model: EntropyModel, ranges: Ranges) -> tuple[Found, Grid]:
 
 
 def z_grid(magnitude: Tensor) -> Grid:
+    """That of z_hat, whose channels are as many as there are magnitudes."""
     return Grid.of(torch.full((len(magnitude),), math.log2(Z_ONE), dtype=torch.float64), *Z_LIMITS)
 
 

@@ -38,6 +38,7 @@ def exponent(limit: float, magnitude: Tensor) -> Tensor:
 
 
 def under(name: str, found: Found) -> Found:
+    """The tensors of a part, by their names in the whole."""
     return {f"{name}.{key}": value for key, value in found.items()}
 
 
@@ -118,10 +119,12 @@ def pre_exponent(seen: Range, end: float, both: bool = False) -> Tensor:
 
 
 def gelu_table(pre: Tensor, out: Tensor) -> Tensor:
+    """GELU from a grid of one exponent to a grid of another."""
     return snap(F.gelu(inputs(pre)) * torch.exp2(out)).clamp(BRANCH[0], BRANCH[1])
 
 
 def table_grid(table: Tensor, out: Tensor, channels: int) -> Grid:
+    """That of what a table gives: its own least and largest entry."""
     return Grid.of(out.expand(channels), int(table.amin()), int(table.amax()))
 
 

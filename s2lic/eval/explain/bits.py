@@ -12,7 +12,7 @@ from torch import Tensor
 from s2lic.codec import Codec
 from s2lic.coding.networks import pad, to_tensor
 from s2lic.defaults import SIDE
-from s2lic.entropy.likelihood import gaussian_likelihood
+from s2lic.entropy.rounding import Aim
 from s2lic.entropy.tables import Tables
 from s2lic.errors import ImageSizeError
 from s2lic.eval.explain.lrp import Rules, relevance
@@ -66,32 +66,20 @@ def explain(
     x = pad(to_tensor(picture).to(codec.device)) - 0.5
     with torch.no_grad():
         y = net.g_a(x, context)
-    y_bits, z_bits = element_bits(codec, y.double(), level)
+    y_bits, z_bits = element_bits(codec, y, level)
     quality = net.entropy.quality(torch.tensor([level], device=codec.device))
-    of_y = y_bits + relevance(lambda t: net.entropy.hyper_analysis(t, quality), y.double(), lambda _: z_bits, rules)
-    of_x = relevance(lambda t: net.g_a(t, context), x, lambda _: of_y.float(), rules)
+    of_y = y_bits + relevance(lambda t: net.entropy.hyper_analysis(t, quality), y, lambda _: z_bits, rules)
+    of_x = relevance(lambda t: net.g_a(t, context), x, lambda _: of_y, rules)
     return Explained(y_bits[0].sum(0), z_bits[0].sum(0), of_x[0].sum(0)[:height, :width])
 
 
 @torch.no_grad()
 def element_bits(codec: Codec, y: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """What each symbol costs: of y (1, M, h, w) float64 under its Gaussian, and of z by its row of the tables."""
-    net, tables = codec.weights.model.entropy, codec.weights.tables
-    quality = net.quality(torch.tensor([level], device=y.device))
-    resting = net.resting(quality)
-    z = torch.round(net.hyper_analysis(y, quality) - resting)
-    gained = (y * net.gains(quality)[0]).flatten(2).transpose(1, 2)
-    spent = torch.zeros_like(gained)
-
-    def quantise(mu: Tensor, sigma: Tensor, first: int, at: Tensor) -> Tensor:
-        q = torch.round(gained[:, at, first : first + mu.shape[2]] - mu)
-        spent[:, at, first : first + mu.shape[2]] = -gaussian_likelihood(q, sigma).log2()
-        return q + mu
-
-    net.reconstruct(z + resting, quality, (y.shape[2], y.shape[3]), quantise)
-    rows = int(quality.nearest) * net.row.side + torch.arange(net.row.side)
-    z_bits = torch.stack([_row_bits(tables, int(row), symbols) for row, symbols in zip(rows, z[0], strict=True)])
-    return spent.transpose(1, 2).unflatten(2, y.shape[2:]), z_bits[None].to(y)
+    """What each symbol costs: of y (1, M, h, w) under its Gaussian, and of z by its row of the tables."""
+    coder, levels = codec.weights.coder, torch.tensor([level], device=y.device)
+    z, anchor = coder.z_symbols(y, levels)[0], int(coder.model.quality(levels).nearest)
+    z_bits = [_row_bits(coder.tables, anchor * len(z) + channel, symbols) for channel, symbols in enumerate(z)]
+    return coder.rehearse(y, levels, Aim(y)).bits, torch.stack(z_bits)[None].to(y)
 
 
 def _row_bits(tables: Tables, row: int, symbols: Tensor) -> Tensor:

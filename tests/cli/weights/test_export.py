@@ -16,9 +16,13 @@ from s2lic.train import checkpoint
 from s2lic.train.checkpoint import slim, write_parts
 from s2lic.weights.store import load
 from tests.cli.conftest import Result
+from tests.frozen import MODEL
 
 Run = Callable[..., Result]
 AVERAGE = build("tiny", seed=1).state_dict()
+
+
+PICTURES = ("--data", str(MODEL.parents[1] / "pictures"), "--crop", "64")
 
 
 def saved(config: str, average: dict[str, Tensor]) -> Path:
@@ -28,7 +32,9 @@ def saved(config: str, average: dict[str, Tensor]) -> Path:
 
 
 def test_the_average_becomes_a_file_that_says_what_it_is(run: Run) -> None:
-    facts = json.loads(run("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors", "--json").out)
+    facts = json.loads(
+        run("weights", "export", saved("tiny", AVERAGE), *PICTURES, "-o", "own.safetensors", "--json").out
+    )
     path = Path("own.safetensors")
     model = load(path).model
     assert facts["model_id"] == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
@@ -41,13 +47,13 @@ def test_parts_of_slices_give_the_file_that_the_checkpoint_gives(run: Run) -> No
     source = saved("tiny", AVERAGE)
     write_parts(slim(checkpoint.load(source)), Path("parts"), 100_000)
     for name, words in (("whole", source), ("parts", "parts")):
-        assert run("weights", "export", words, "-o", f"{name}.safetensors").code == 0
+        assert run("weights", "export", words, *PICTURES, "-o", f"{name}.safetensors").code == 0
     assert Path("parts.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
 
 
 def test_parts_that_name_no_configuration_are_told_and_nothing_is_written(run: Run) -> None:
     write_parts({"average": AVERAGE}, Path("parts"), 100_000)
-    result = run("weights", "export", "parts", "-o", "own.safetensors")
+    result = run("weights", "export", "parts", *PICTURES, "-o", "own.safetensors")
     assert result.code == 1
     assert result.err.startswith("s2lic: the parts in parts name no configuration")
     assert not Path("own.safetensors").exists()
@@ -56,26 +62,33 @@ def test_parts_that_name_no_configuration_are_told_and_nothing_is_written(run: R
 def test_the_folder_of_a_run_stands_for_its_checkpoint(run: Run) -> None:
     saved("tiny", AVERAGE)
     for name, words in (("file", "last.pt"), ("folder", ".")):
-        assert run("weights", "export", words, "-o", f"{name}.safetensors").code == 0
+        assert run("weights", "export", words, *PICTURES, "-o", f"{name}.safetensors").code == 0
     assert Path("folder.safetensors").read_bytes() == Path("file.safetensors").read_bytes()
 
 
 def test_one_line_says_what_was_written(run: Run) -> None:
-    result = run("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors")
+    result = run("weights", "export", saved("tiny", AVERAGE), *PICTURES, "-o", "own.safetensors")
     assert (result.code, result.out) == (0, b"")
     assert result.err.startswith("own.safetensors: whole; tiny, model ")
 
 
 def test_a_file_that_is_there_is_kept_unless_forced(run: Run) -> None:
-    words = ("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors")
+    words = ("weights", "export", saved("tiny", AVERAGE), *PICTURES, "-o", "own.safetensors")
     Path("own.safetensors").write_bytes(b"mine")
     assert run(*words).code == 2
     assert Path("own.safetensors").read_bytes() == b"mine"
     assert run(*words, "--force").code == 0
 
 
+def test_without_pictures_it_is_the_callers_fault(run: Run) -> None:
+    result = run("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors")
+    assert result.code == 2
+    assert "give a folder of them with --data" in result.err
+    assert not Path("own.safetensors").exists()
+
+
 def test_a_checkpoint_that_is_not_there_is_the_callers_fault(run: Run) -> None:
-    result = run("weights", "export", "nowhere.pt", "-o", "own.safetensors")
+    result = run("weights", "export", "nowhere.pt", *PICTURES, "-o", "own.safetensors")
     assert result.code == 2
     assert "nowhere.pt" in result.err
 
@@ -94,7 +107,7 @@ def test_a_checkpoint_that_is_not_there_is_the_callers_fault(run: Run) -> None:
 def test_a_checkpoint_that_fits_no_configuration_is_told_and_nothing_is_written(
     run: Run, config: str, average: dict[str, Tensor]
 ) -> None:
-    result = run("weights", "export", saved(config, average), "-o", "own.safetensors")
+    result = run("weights", "export", saved(config, average), *PICTURES, "-o", "own.safetensors")
     assert result.code == 1
     assert f"last.pt does not fit the configuration '{config}'" in result.err
     assert not Path("own.safetensors").exists()
@@ -102,7 +115,7 @@ def test_a_checkpoint_that_fits_no_configuration_is_told_and_nothing_is_written(
 
 def test_a_damaged_checkpoint_is_told_and_nothing_is_written(run: Run) -> None:
     Path("last.pt").write_bytes(b"no checkpoint")
-    result = run("weights", "export", "last.pt", "-o", "own.safetensors")
+    result = run("weights", "export", "last.pt", *PICTURES, "-o", "own.safetensors")
     assert result.code == 1
     assert result.err == "s2lic: last.pt cannot be read as a checkpoint: it is damaged, or not a training's last.pt\n"
     assert not Path("own.safetensors").exists()

@@ -16,7 +16,7 @@ from s2lic.eval.explain.bits import explain, spread
 from s2lic.eval.explain.regions import salient_regions
 from s2lic.images.alpha import split
 from s2lic.model import build
-from s2lic.weights.manifest import TABLE_PREFIX
+from s2lic.weights.manifest import MADE_PREFIXES
 from s2lic.weights.store import export
 from tests.frozen import MODEL, codec, picture
 
@@ -53,7 +53,7 @@ def told(path: Path) -> Codec:
     for name, value in model.g_a.named_parameters():
         if ".gates." in name:
             torch.nn.init.normal_(value, std=0.1)
-    tables = {k: v for k, v in stored.items() if k.startswith(TABLE_PREFIX)}
+    tables = {k: v for k, v in stored.items() if k.startswith(MADE_PREFIXES)}
     path.write_bytes(export(model, (), 0, tables))
     return Codec(path, precision="float32")
 
