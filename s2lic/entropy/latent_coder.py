@@ -79,8 +79,8 @@ class LatentHalf:
 class Rehearsal:
     """What coding would give, (1, M, h, w) each.
 
-    y_hat: as g_s takes it. sent: what stands for y before LRP, in the gained domain. bits: of each symbol of y under its
-    Gaussian.
+    y_hat: as g_s takes it. sent: what stands for y before LRP, in the gained domain. bits: of each symbol of y under
+    its Gaussian.
     """
 
     y_hat: Tensor
