@@ -166,7 +166,7 @@ def train(
     _check(plan, export)
     facts = _run(plan, pick_device(device), threads, quiet)
     if facts is not None:
-        _tell(plan, facts, data, export, quiet, as_json)
+        _tell(plan, facts, export, quiet, as_json)
 
 
 def _adapting(wrap: str | None, stage: StageName) -> tuple[str, str]:
@@ -250,14 +250,12 @@ def _run(plan: Plan, device: str, threads: int | None, quiet: bool) -> dict[str,
     return {"checkpoint": str(run.path), "steps": run.step, "minutes": run.minutes, "stopped": run.stopping}
 
 
-def _tell(
-    plan: Plan, facts: dict[str, object], data: list[Path], export: Path | None, quiet: bool, as_json: bool
-) -> None:
+def _tell(plan: Plan, facts: dict[str, object], export: Path | None, quiet: bool, as_json: bool) -> None:
     """What a run leaves beside its checkpoint: weights, and its facts as JSON."""
     if export is not None:
         from s2lic.train.export import CROP, export_checkpoint
 
-        export_checkpoint(plan.out / "last.pt", export, data, min(plan.crop, CROP), force=True)
+        export_checkpoint(plan.out / "last.pt", export, list(plan.data), min(plan.crop, CROP), force=True)
         print_note(f"{export}: weights", quiet)
     if as_json:
         print_json({**facts, "weights": export and str(export)})

@@ -38,11 +38,13 @@ class Roi:
         """The levels less 4 of the places of y under a box of pixels, (h, w)."""
         rows = _cells(box.top, box.bottom, self.levels.shape[0])
         columns = _cells(box.left, box.right, self.levels.shape[1])
-        return self.levels[rows[:, None], columns].astype(np.int64) - NEUTRAL
+        levels: NDArray[np.int64] = self.levels[rows[:, None], columns].astype(np.int64)
+        return levels - NEUTRAL
 
     def fineness(self, box: Box) -> NDArray[np.float64]:
         """How many times as fine the steps of y are, for each place of y under a box of pixels, (h, w)."""
-        return np.exp2(self.finer(box) / 4)
+        scale: NDArray[np.float64] = np.exp2(self.finer(box) / 4)
+        return scale
 
     def pack(self) -> bytes:
         """The content of the box, the shortest of all ways to write it."""
@@ -109,10 +111,7 @@ def _tables() -> Tables:
 
 
 def finer_steps(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
-    """How much finer the places of y under boxes of one size are coded, (B, h, w) integers n of 2^(n / 4).
-
-    None without regions.
-    """
+    """How much finer y is coded under boxes of one size: (B, h, w) integers n of 2^(n / 4), or None without regions."""
     return None if regions is None else torch.from_numpy(np.stack([regions.finer(box) for box in boxes]))
 
 

@@ -77,10 +77,9 @@ class LatentHalf:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What coding would give, (1, M, h, w) each.
+    """A trial of one latent: y_hat as g_s takes it, y_hat before LRP in the gained domain, and the bits of each symbol.
 
-    y_hat: as g_s takes it. sent: what stands for y before LRP, in the gained domain. bits: of each symbol of y under
-    its Gaussian.
+    All are (1, M, h, w); the bits are those of the symbol's Gaussian.
     """
 
     y_hat: Tensor
@@ -195,8 +194,9 @@ class LatentCoder:
         """y_hat as g_s takes it."""
         flat = None if finer is None else finer.to(levels.device, self.exact.dtype).flatten(1)[:, None]
         whole = self.exact(z.to(levels.device, self.exact.dtype), levels, (size.height, size.width), quantise, flat)
-        inverse = self.model.gains(self.model.quality(levels))[1]
-        return whole.float() / Y_ONE * inverse
+        inverse: Tensor = self.model.gains(self.model.quality(levels))[1]
+        y_hat: Tensor = whole.float() / Y_ONE * inverse
+        return y_hat
 
 
 def row_sigma(rows: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ PART = ".adapter."  # of the names of their weights
 
 
 def adopt(model: S2LIC, path: Path | None) -> dict[str, Tensor]:
-    """Gives the model every weight of the file; the file's tables come back, to be exported again as they are.
+    """Gives the model every weight of the file and returns its tables and integers, to be exported again as they are.
 
     Raises UsageError without a file, WeightsError unless it holds all of the model but adapters.
     """

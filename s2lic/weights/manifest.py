@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from s2lic.defaults import TUNES
 from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelError, WeightsError
 
-# Of what is made of the weights at export: integer tables, and the exact networks.
+# What export derives from the weights: integer tables, and the exact networks.
 TABLE_PREFIX, EXACT_PREFIX = "tables.", "exact."
 MADE_PREFIXES = (TABLE_PREFIX, EXACT_PREFIX)
 

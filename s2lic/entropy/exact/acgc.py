@@ -102,7 +102,8 @@ class ExactDeformableAttention:
         weights = lookup(behind, self.exponential, 0).unflatten(0, q.shape[:2])
         sums = torch.cat([v, torch.ones_like(v[:, :, :1])], 2) @ weights.transpose(2, 3)
         values, total = sums[:, :, :-1].double(), sums[:, :, -1:].double()
-        return snap(values * 2**MEAN_BITS / total).to(q.dtype).unflatten(3, q.shape[3:])
+        means: Tensor = snap(values * 2**MEAN_BITS / total).to(q.dtype).unflatten(3, q.shape[3:])
+        return means
 
 
 def key_limit(head_width: int) -> int:

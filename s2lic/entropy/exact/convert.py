@@ -7,11 +7,11 @@ from itertools import accumulate, pairwise
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from s2lic.entropy.acgc import Acgc, AxisBias, ChannelNorm, DeformableAttention, Gate
+from s2lic.entropy.acgc import Acgc, AxisBias, ChannelNorm, DeformableAttention, Depthwise, Gate
 from s2lic.entropy.exact.acgc import BIAS, BIAS_REACH, MEAN_BITS, OFFSET_ONE, POINT, VALUE, key_limit
-from s2lic.entropy.exact.fixed import OCTAVE, Grid, snap
+from s2lic.entropy.exact.fixed import OCTAVE, FixedPoint, snap
 from s2lic.entropy.exact.layers import ACTIVATION, BRANCH, GATE_ONE, MEAN, NORM_ONE, PRE
 from s2lic.entropy.exact.networks import OCTAVE_FLOOR, Y_ONE, Z_LIMITS, Z_ONE
 from s2lic.entropy.exact.quantise import (
@@ -20,7 +20,7 @@ from s2lic.entropy.exact.quantise import (
     SIGMOID_END,
     TANH_END,
     Found,
-    Part,
+    Rows,
     affine,
     exponent,
     gelu,
@@ -40,7 +40,7 @@ from s2lic.entropy.slices import INPUT_SCALE, Slice
 EXP_BITS, EXP_ENTRIES, EXP_ONE = 8, 2048, 511
 
 
-def gate(module: Gate, x: Grid, ranges: Ranges, name: str, bits: Tensor) -> Found:
+def gate(module: Gate, x: FixedPoint, ranges: Ranges, name: str, bits: Tensor) -> Found:
     """Its last table holds integers n of n / 2^bits."""
     fc1 = scalar(PRE[1], ranges[f"{name}.fc1"].magnitude)
     found = under("fc1", affine(module.fc1, x, fc1))
@@ -50,11 +50,11 @@ def gate(module: Gate, x: Grid, ranges: Ranges, name: str, bits: Tensor) -> Foun
     return {**found, **under("norm", norm), **under("fc2", affine(module.fc2, grid, pre)), "fc2.table": table}
 
 
-def channel_norm(module: ChannelNorm, given: Tensor, seen: Range) -> tuple[Found, Grid]:
+def channel_norm(module: ChannelNorm, given: Tensor, seen: Range) -> tuple[Found, FixedPoint]:
     """Its quotient has 12 bits behind the point; gain and offset are a kernel of one weight a channel."""
     count = module.weight.numel()
     floor = (count**3 * module.eps * torch.exp2(2 * given)).round().clamp(min=1).float().double()
-    unit = Grid.of(torch.full((count,), math.log2(NORM_ONE), dtype=torch.float64), -NORM_ONE, NORM_ONE)
+    unit = FixedPoint.of(torch.full((count,), math.log2(NORM_ONE), dtype=torch.float64), -NORM_ONE, NORM_ONE)
     weight = (module.weight * math.sqrt(count))[:, None, None, None]
     pre = pre_exponent(seen, GELU_END)
     out = scalar(GELU_MAX, F.gelu(seen.high.amax().double()))
@@ -73,8 +73,8 @@ def axis_bias(module: AxisBias, bits: Tensor) -> Tensor:
     return snap(F.linear(hidden, module.fc2.weight.double()).T * torch.exp2(bits)).clamp(-BIAS, BIAS)
 
 
-def attention(module: DeformableAttention, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]:
-    """Deformable attention over a map on grid x; the scale of its logits is part of its keys."""
+def attention(module: DeformableAttention, x: FixedPoint, ranges: Ranges, name: str) -> tuple[Found, FixedPoint]:
+    """The integers of the deformable attention, and the grid of its output."""
     width, heads = len(module.to_q.weight), module.heads
     head_width = width // heads
     keys, values = module.to_kv.weight.chunk(2)
@@ -87,11 +87,11 @@ def attention(module: DeformableAttention, x: Grid, ranges: Ranges, name: str) -
     pooled_out = scalar(GELU_MAX, F.gelu(ranges[f"{name}.spread"].high.amax().double()))
     pooled = gelu_table(spread, pooled_out)
     offset = pre_exponent(ranges[f"{name}.to_offset"], TANH_END, both=True)
-    grid = Grid.of(q.expand(width), *ACTIVATION)
+    grid = FixedPoint.of(q.expand(width), *ACTIVATION)
     found = {
         **under("to_q", affine(module.to_q, x, q)),
-        **under("to_k", affine(Part(keys * root, of_keys * root), x, k)),
-        **under("to_v", affine(Part(values, of_values), x, v)),
+        **under("to_k", affine(Rows(keys * root, of_keys * root), x, k)),
+        **under("to_v", affine(Rows(values, of_values), x, v)),
         **under("spread", affine(module.spread, grid, spread)),
         "spread.table": pooled,
         **under("to_offset", affine(module.to_offset, table_grid(pooled, pooled_out, width), offset)),
@@ -102,7 +102,7 @@ def attention(module: DeformableAttention, x: Grid, ranges: Ranges, name: str) -
         "logit_shift": EXP_BITS - q - k,
     }
     reach = VALUE[1] << MEAN_BITS
-    return found, Grid.of(v + MEAN_BITS, -reach, reach)
+    return found, FixedPoint.of(v + MEAN_BITS, -reach, reach)
 
 
 def exponential_table() -> Tensor:
@@ -111,14 +111,14 @@ def exponential_table() -> Tensor:
     return snap(torch.exp(-middle / 2**EXP_BITS) * EXP_ONE)
 
 
-def branch(module: nn.Module, x: Grid, ranges: Ranges, name: str, out: Tensor) -> Found:
-    """A depth-wise branch of ACGC."""
+def branch(module: Depthwise, x: FixedPoint, ranges: Ranges, name: str, out: Tensor) -> Found:
+    """The integers of a depth-wise branch whose output has the step exponents `out`."""
     spread, grid = gelu(module.spread, x, ranges[f"{name}.spread"])
     return {**under("spread", spread), **under("mix", affine(module.mix, grid, out))}
 
 
-def acgc(module: Acgc, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]:
-    """ACGC over slices on grid x. Each gate holds as many bits as bring its branch to the step of the sum."""
+def acgc(module: Acgc, x: FixedPoint, ranges: Ranges, name: str) -> tuple[Found, FixedPoint]:
+    """The integers of the context networks of a slice, and the grid of their output."""
     near, far = f"{name}.local", f"{name}.globally"
     dim = len(module.local.conv2.weight)
     of_gelu = F.gelu(ranges[f"{near}.conv2"].high.amax().double()).reshape(1)
@@ -130,8 +130,8 @@ def acgc(module: Acgc, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]
     attended, seen = attention(module.globally.attention, x, ranges, f"{far}.attention")
     conv, wide = gelu(module.globally.conv, seen, ranges[f"{far}.conv"])
     sums = torch.minimum(near_out, far_out) + math.log2(GATE_ONE)
-    near_grid = Grid.of(near_out.expand(dim), 2 * BRANCH[0], 2 * BRANCH[1])
-    far_grid = Grid.of(far_out.expand(dim) + 2, 8 * BRANCH[0], 8 * BRANCH[1])  # four times the mean
+    near_grid = FixedPoint.of(near_out.expand(dim), 2 * BRANCH[0], 2 * BRANCH[1])
+    far_grid = FixedPoint.of(far_out.expand(dim) + 2, 8 * BRANCH[0], 8 * BRANCH[1])  # four times the mean
     out = exponent(ACTIVATION[1], ranges[name].magnitude)
     found = {
         **under("local.conv1", conv1),
@@ -145,11 +145,11 @@ def acgc(module: Acgc, x: Grid, ranges: Ranges, name: str) -> tuple[Found, Grid]
         **under("channel_map", gate(module.channel_map, far_grid, ranges, f"{name}.channel_map", sums - near_out)),
         "shift": out - sums,
     }
-    return found, Grid.of(out, *ACTIVATION)
+    return found, FixedPoint.of(out, *ACTIVATION)
 
 
-def hyper_synthesis(model: EntropyModel, ranges: Ranges) -> tuple[Found, Grid]:
-    """h_s, and the grid of hyper features."""
+def hyper_synthesis(model: EntropyModel, ranges: Ranges) -> tuple[Found, FixedPoint]:
+    """The integers of h_s, and the grid of the hyper features."""
     nets = model.h_s
     z = ranges["h_s" + INPUT].magnitude
     first, grid = gelu(nets.first, z_grid(z), ranges["h_s.first"])
@@ -159,16 +159,16 @@ def hyper_synthesis(model: EntropyModel, ranges: Ranges) -> tuple[Found, Grid]:
     out = exponent(ACTIVATION[1], ranges["h_s.last"].magnitude)
     parts = {"first": first, "up1": up1, "mix": mix, "up2": up2, "modulate": modulate}
     parts["last"] = affine(nets.last, grid, out)
-    return {k: v for name, part in parts.items() for k, v in under(name, part).items()}, Grid.of(out, *ACTIVATION)
+    return {k: v for name, part in parts.items() for k, v in under(name, part).items()}, FixedPoint.of(out, *ACTIVATION)
 
 
-def z_grid(magnitude: Tensor) -> Grid:
-    """That of z_hat, whose channels are as many as there are magnitudes."""
-    return Grid.of(torch.full((len(magnitude),), math.log2(Z_ONE), dtype=torch.float64), *Z_LIMITS)
+def z_grid(magnitude: Tensor) -> FixedPoint:
+    """The grid of z_hat, one entry per channel."""
+    return FixedPoint.of(torch.full((len(magnitude),), math.log2(Z_ONE), dtype=torch.float64), *Z_LIMITS)
 
 
 def walk_slice(
-    module: Slice, hyper: Grid, before: Grid | None, own: Grid, ranges: Ranges, name: str
+    module: Slice, hyper: FixedPoint, before: FixedPoint | None, own: FixedPoint, ranges: Ranges, name: str
 ) -> tuple[Found, Tensor]:
     """The nets of a slice, and the exponents of its means."""
     c = module.channels
@@ -184,7 +184,7 @@ def walk_slice(
     odd = (torch.arange(size * size) % 2).view(size, size)
     found |= under("local", affine(module.local, own, local, module.local.weight * odd))
     nets = module.parameters_net
-    features = Grid.cat([*known, Grid.of(local, *ACTIVATION)])
+    features = FixedPoint.cat([*known, FixedPoint.of(local, *ACTIVATION)])
     path = f"{name}.parameters_net"
     around = ranges[f"{path}.fc1"], ranges[f"{path}.modulate"]
     fc1, modulate, grid = modulated(nets.modulate, nets.fc1, features, *around)
@@ -192,11 +192,11 @@ def walk_slice(
     unit = OCTAVE / math.log(2)
     scaled = torch.cat([torch.ones(c), torch.full((c,), unit)])
     moved = torch.cat([torch.zeros(c), torch.full((c,), -OCTAVE * OCTAVE_FLOOR)])
-    fc2 = Part(nets.fc2.weight * scaled[:, None], nets.fc2.bias * scaled + moved)
+    fc2 = Rows(nets.fc2.weight * scaled[:, None], nets.fc2.bias * scaled + moved)
     out = torch.cat([means, torch.zeros(c)])
     found |= under("parameters_net.fc1", fc1) | under("parameters_net.modulate", modulate)
     found |= under("parameters_net.fc2", affine(fc2, grid, out))
-    seen = Grid.cat([hyper[:c], *([] if before is None else [before]), own])
+    seen = FixedPoint.cat([hyper[:c], *([] if before is None else [before]), own])
     first, grid = gelu(module.lrp.fc1, seen, ranges[f"{name}.lrp.fc1"])
     pre = pre_exponent(ranges[f"{name}.lrp.fc2"], TANH_END, both=True)
     found |= under("lrp.fc1", first) | under("lrp.fc2", affine(module.lrp.fc2, grid, pre))
@@ -210,7 +210,7 @@ def quantised(model: EntropyModel, ranges: Ranges) -> Found:
     found, means = under("h_s", nets), []
     inputs_of_lrp = [ranges[f"walk.slices.{i}.lrp{INPUT}"].magnitude[-c:] for i, c in enumerate(model.row.slices)]
     own = exponent(ACTIVATION[1], torch.cat(inputs_of_lrp) / INPUT_SCALE)
-    context = Grid.of(own - math.log2(INPUT_SCALE), *ACTIVATION)
+    context = FixedPoint.of(own - math.log2(INPUT_SCALE), *ACTIVATION)
     for index, (first, last) in enumerate(pairwise(accumulate(model.row.slices, initial=0))):
         module, before = model.walk.slices[index], context[slice(0, first)] if index else None
         assert isinstance(module, Slice)

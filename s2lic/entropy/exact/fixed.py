@@ -21,7 +21,7 @@ LEVELS = 10_000
 
 
 @dataclass(frozen=True)
-class Grid:
+class FixedPoint:
     """The integers that a tensor may hold and what they mean: channel c holds values n / 2^exponent[c].
 
     exponent, low, high: (C,) float tensors of integers.
@@ -32,17 +32,17 @@ class Grid:
     high: Tensor
 
     @staticmethod
-    def of(exponent: Tensor, low: int, high: int) -> Grid:
+    def of(exponent: Tensor, low: int, high: int) -> FixedPoint:
         """The same limits for all channels."""
-        return Grid(exponent, torch.full_like(exponent, low), torch.full_like(exponent, high))
+        return FixedPoint(exponent, torch.full_like(exponent, low), torch.full_like(exponent, high))
 
     @staticmethod
-    def cat(grids: list[Grid]) -> Grid:
+    def cat(grids: list[FixedPoint]) -> FixedPoint:
         """The grid of channels laid end to end."""
-        return Grid(*(torch.cat([getattr(g, name) for g in grids]) for name in ("exponent", "low", "high")))
+        return FixedPoint(*(torch.cat([getattr(g, name) for g in grids]) for name in ("exponent", "low", "high")))
 
-    def __getitem__(self, channels: slice) -> Grid:
-        return Grid(self.exponent[channels], self.low[channels], self.high[channels])
+    def __getitem__(self, channels: slice) -> FixedPoint:
+        return FixedPoint(self.exponent[channels], self.low[channels], self.high[channels])
 
 
 class _Round(torch.autograd.Function):

@@ -122,8 +122,8 @@ class ExactModulation:
 
     def __call__(self, x: Tensor, level: Tensor) -> Tensor:
         slope, offset = (interpolate(table, level) / SLOPE_ONE for table in (self.slope, self.offset))
-        parts = (over_channels(part.to(x.dtype), x) for part in (slope, offset))
-        return lookup(shifted(x, *parts, *PRE), self.table, PRE[0])
+        slope, offset = (over_channels(part.to(x.dtype), x) for part in (slope, offset))
+        return lookup(shifted(x, slope, offset, *PRE), self.table, PRE[0])
 
 
 class ExactChannelNorm:

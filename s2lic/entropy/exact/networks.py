@@ -157,7 +157,7 @@ class ExactEntropy:
         hyper = self._h_s(z_hat, level, *size)
         domain, board = Domain(self.tensors, level), Checkerboard.of(*size, z.device)
         walk = _Walk(domain, board, board.anchors_around(LOCAL_KERNEL // 2), self.rows, quantise, finer)
-        y_hat, seen = [], []
+        y_hat, seen = list[Tensor](), list[Tensor]()
         for nets, (first, last) in zip(self._slices, pairwise(accumulate(self.config.slices, initial=0)), strict=True):
             part, block = slice(first, last), hyper[:, 2 * first : 2 * last]
             y_hat.append(walk.code(nets, block, torch.cat(seen, 1) if seen else block[:, :0], part))
@@ -185,7 +185,8 @@ class _Walk:
         others = self._half(nets, sums, board.others, part)
         context = board.to_map(seen, self.domain.context(others, part))
         correction = nets.correction([hyper[:, : part.stop - part.start], before, context])
-        return board.to_map(anchors, others) + correction
+        corrected: Tensor = board.to_map(anchors, others) + correction
+        return corrected
 
     def _half(self, nets: ExactSlice, sums: Tensor, at: Tensor, part: slice) -> Tensor:
         """y_hat (B, c, P) at places, before LRP."""
@@ -199,5 +200,6 @@ class _Walk:
 def restored(symbols: Tensor, finer: Tensor | None) -> Tensor:
     """Symbols (B, c, P) in 64ths of a step, where a step is 2^(finer / 4) times as fine."""
     if finer is None:
-        return symbols * Y_ONE
-    return snap(symbols.double() * (Y_ONE * exp2(-LEVEL_UNIT * finer.double()))).to(symbols.dtype)
+        return symbols.mul(Y_ONE)
+    whole: Tensor = snap(symbols.double() * (Y_ONE * exp2(-LEVEL_UNIT * finer.double()))).to(symbols.dtype)
+    return whole

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.entropy.exact.fixed import EXACT, Grid, extent, snap
+from s2lic.entropy.exact.fixed import EXACT, FixedPoint, extent, snap
 from s2lic.entropy.exact.layers import BRANCH, PRE, SLOPE_ONE
 from s2lic.entropy.exact.ranges import Range
 from s2lic.entropy.quality import Modulation
@@ -38,12 +38,12 @@ def exponent(limit: float, magnitude: Tensor) -> Tensor:
 
 
 def under(name: str, found: Found) -> Found:
-    """The tensors of a part, by their names in the whole."""
+    """The same tensors with `name` in front of theirs."""
     return {f"{name}.{key}": value for key, value in found.items()}
 
 
 @dataclass(frozen=True)
-class Kernel:
+class LayerWeights:
     """A layer's weights as (O, N) over N inputs that have their own grids, and how they are laid out in the file.
 
     parts: inputs that meet in one sum, as masks over N; all of them unless it is a transposed convolution.
@@ -51,7 +51,7 @@ class Kernel:
 
     weight: Tensor
     bias: Tensor
-    x: Grid
+    x: FixedPoint
     parts: tuple[Tensor, ...] = ()
 
     def quantised(self, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,7 +72,7 @@ class Kernel:
         return torch.stack([extent(weight * mask, self.x.low, self.x.high) for mask in masks]).amax(0)
 
 
-def affine(module: nn.Module, x: Grid, out: Tensor, weight: Tensor | None = None) -> Found:
+def affine(module: nn.Module, x: FixedPoint, out: Tensor, weight: Tensor | None = None) -> Found:
     """A convolution or matrix of channels on grid x, for outputs with exponents `out`."""
     weight = module.weight if weight is None else weight  # type: ignore[assignment]
     bias = getattr(module, "bias", None)
@@ -80,24 +80,24 @@ def affine(module: nn.Module, x: Grid, out: Tensor, weight: Tensor | None = None
     if isinstance(module, nn.ConvTranspose2d):
         return _transposed(module, x, out)
     taps = math.prod(shape[2:])
-    per_input = Grid(*(g.repeat_interleave(taps) for g in (x.exponent, x.low, x.high)))
+    per_input = FixedPoint(*(g.repeat_interleave(taps) for g in (x.exponent, x.low, x.high)))
     if shape[1] == 1 and x.exponent.numel() == shape[0] > 1:  # one kernel a channel
-        per_input = Grid(*(g[:, None] for g in (x.exponent, x.low, x.high)))
+        per_input = FixedPoint(*(g[:, None] for g in (x.exponent, x.low, x.high)))
     zero = weight.new_zeros(shape[0])  # type: ignore[union-attr]
-    kernel = Kernel(weight.flatten(1), zero if bias is None else bias, per_input)  # type: ignore[union-attr]
+    kernel = LayerWeights(weight.flatten(1), zero if bias is None else bias, per_input)  # type: ignore[union-attr]
     integers, offset, shift = kernel.quantised(out.expand(shape[0]))
     return {"weight": integers.view(shape), "bias": offset, "shift": shift}
 
 
-def _transposed(module: nn.ConvTranspose2d, x: Grid, out: Tensor) -> Found:
+def _transposed(module: nn.ConvTranspose2d, x: FixedPoint, out: Tensor) -> Found:
     """Each output meets the taps of one parity of rows and columns."""
     weight = module.weight.transpose(0, 1)  # (O, C, 4, 4)
     taps = weight.shape[2] * weight.shape[3]
-    per_input = Grid(*(g.repeat_interleave(taps) for g in (x.exponent, x.low, x.high)))
+    per_input = FixedPoint(*(g.repeat_interleave(taps) for g in (x.exponent, x.low, x.high)))
     odd = torch.arange(weight.shape[2]) % 2
     parity = (2 * odd[:, None] + odd).flatten().repeat(weight.shape[1])
     assert module.bias is not None
-    kernel = Kernel(weight.flatten(1), module.bias, per_input, tuple((parity == p).double() for p in range(4)))
+    kernel = LayerWeights(weight.flatten(1), module.bias, per_input, tuple((parity == p).double() for p in range(4)))
     integers, offset, shift = kernel.quantised(out.expand(len(weight)))
     return {"weight": integers.view(weight.shape).transpose(0, 1).contiguous(), "bias": offset, "shift": shift}
 
@@ -119,16 +119,16 @@ def pre_exponent(seen: Range, end: float, both: bool = False) -> Tensor:
 
 
 def gelu_table(pre: Tensor, out: Tensor) -> Tensor:
-    """GELU from a grid of one exponent to a grid of another."""
+    """GELU over its input grid of exponent `pre`, in steps of exponent `out`."""
     return snap(F.gelu(inputs(pre)) * torch.exp2(out)).clamp(BRANCH[0], BRANCH[1])
 
 
-def table_grid(table: Tensor, out: Tensor, channels: int) -> Grid:
-    """That of what a table gives: its own least and largest entry."""
-    return Grid.of(out.expand(channels), int(table.amin()), int(table.amax()))
+def table_grid(table: Tensor, out: Tensor, channels: int) -> FixedPoint:
+    """The grid of what a table gives."""
+    return FixedPoint.of(out.expand(channels), int(table.amin()), int(table.amax()))
 
 
-def gelu(module: nn.Module, x: Grid, seen: Range, out: Tensor | None = None) -> tuple[Found, Grid]:
+def gelu(module: nn.Module, x: FixedPoint, seen: Range, out: Tensor | None = None) -> tuple[Found, FixedPoint]:
     """A layer followed by GELU; `out` is the exponent of what GELU gives, if it is not free."""
     pre = pre_exponent(seen, GELU_END)
     out = scalar(GELU_MAX, F.gelu(seen.high.amax().double())) if out is None else out
@@ -136,7 +136,9 @@ def gelu(module: nn.Module, x: Grid, seen: Range, out: Tensor | None = None) -> 
     return {**affine(module, x, pre), "table": table}, table_grid(table, out, len(seen.high))
 
 
-def modulated(module: Modulation, layer: nn.Module, x: Grid, before: Range, after: Range) -> tuple[Found, Found, Grid]:
+def modulated(
+    module: Modulation, layer: nn.Module, x: FixedPoint, before: Range, after: Range
+) -> tuple[Found, Found, FixedPoint]:
     """A layer, its modulation by the quality and GELU: the tensors of both, and the grid of what comes."""
     pre = torch.minimum(scalar(PRE[1], before.magnitude), pre_exponent(after, GELU_END))
     slope, offset = module.table.double().unbind(1)
@@ -153,7 +155,7 @@ def modulated(module: Modulation, layer: nn.Module, x: Grid, before: Range, afte
     return affine(layer, x, pre), found, table_grid(table, out, len(after.high))
 
 
-class Part(nn.Module):
+class Rows(nn.Module):
     """A matrix and its bias, made of parts of other layers."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.entropy.exact.convert import quantised
-from s2lic.entropy.exact.fixed import EXACT, Grid, extent
+from s2lic.entropy.exact.fixed import EXACT, FixedPoint, extent
 from s2lic.entropy.exact.layers import PRE, ExactActivated, ExactAffine
 from s2lic.entropy.exact.networks import ExactEntropy
 from s2lic.entropy.exact.quantise import WEIGHT_BITS, affine, gelu
@@ -17,8 +17,8 @@ from tests.entropy.exact.networks import integers, noisy
 from tests.exporting import ranges_on_noise
 
 
-def grid(channels: int, exponent: float = 6.0) -> Grid:
-    return Grid.of(torch.full((channels,), exponent, dtype=torch.float64), -512, 511)
+def grid(channels: int, exponent: float = 6.0) -> FixedPoint:
+    return FixedPoint.of(torch.full((channels,), exponent, dtype=torch.float64), -512, 511)
 
 
 def floats(found: dict[str, Tensor]) -> dict[str, Tensor]:
