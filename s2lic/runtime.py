@@ -1,4 +1,4 @@
-"""What the process takes of the machine: its devices, torch's threads, worker pools, freed memory, bfloat16."""
+"""The resources of the process: devices, threads of torch, worker pools, freed memory, bfloat16."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ Result = TypeVar("Result")
 
 
 def share(workers: int) -> int:
-    """What each of so many workers gets of the threads that torch has here: at least one."""
+    """The number of torch's threads for each of so many workers, at least one."""
     import torch
 
     return max(1, torch.get_num_threads() // workers)
 
 
 def share_cores(workers: int) -> None:
-    """Give this thread of the process, and all that begin later, its share among so many workers."""
+    """Limits torch, in this thread and later ones, to its share of threads among so many workers."""
     import torch
 
     torch.set_num_threads(share(workers))
 
 
 def limit_thread(threads: int) -> None:
-    """Give this thread alone, which has just begun, so many of torch's threads.
+    """Limits torch in this new thread only.
 
-    Torch also stores the number for all that begin later. A thread of its own stores the former one again, as it would
-    be lost on this one.
+    Torch also stores the limit for threads that start later. Another thread restores that value, because restoring it
+    here would undo the limit.
     """
     import torch
 
@@ -54,13 +54,13 @@ def limit_thread(threads: int) -> None:
 
 @dataclass(frozen=True)
 class Crew:
-    """A pool of threads with so many jobs, or none: then each item is worked on when it is asked for."""
+    """A pool of threads with so many jobs. Without a pool, each item is processed when it is requested."""
 
     pool: ThreadPoolExecutor | None
     jobs: int
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The results in order, up to `jobs` of them ahead of the one that is asked for."""
+        """The results in order. Up to `jobs` of them are computed ahead."""
         if self.pool is None:
             yield from map(work, items)
             return
@@ -73,7 +73,7 @@ class Crew:
 
 @contextmanager
 def crew(jobs: int, items: int) -> Iterator[Crew]:
-    """Threads as long as the block lasts, which share torch's own among them; none for a single item."""
+    """A pool for the duration of the block. Its threads share torch's threads. A single item gets no pool."""
     jobs = min(jobs, items)
     if jobs == 1:
         yield Crew(None, 1)
@@ -83,30 +83,30 @@ def crew(jobs: int, items: int) -> Iterator[Crew]:
 
 
 def multiplies_bf16() -> bool:
-    """Whether this CPU has instructions for it; a torch that cannot tell has no say."""
+    """Whether this CPU has bfloat16 instructions; False if torch cannot tell."""
     import torch
 
     found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
-# Parameters of glibc's mallopt (malloc.h). The largest threshold that it takes is 32 MiB.
+# Parameters of glibc's mallopt (malloc.h). The largest threshold for mmap is 32 MiB.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 KEPT, MAPPED = 256 << 20, 32 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Lets this process keep up to 256 MiB that it has freed; whether its C library can.
+    """Lets this process keep up to 256 MiB of freed memory. Returns whether the C library supports it.
 
-    A decode frees and takes again some 40 MiB, and each page that comes anew from the system costs a fault: a
-    twentieth of the time of `nano`. It holds for all that the process does, so a library does not call it by itself.
+    Decoding frees and reallocates some 40 MiB, and each new page costs a page fault: 5 % of the time of `nano`. The
+    setting affects the whole process, so the library does not call this by itself.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     return mallopt is not None and mallopt(MMAP_THRESHOLD, MAPPED) == 1 and mallopt(TRIM_THRESHOLD, KEPT) == 1
 
 
 class DeviceName(str, Enum):
-    """What `--device` takes."""
+    """The values of `--device`."""
 
     auto = "auto"
     cpu = "cpu"
@@ -114,7 +114,7 @@ class DeviceName(str, Enum):
 
 
 def pick_device(name: DeviceName) -> str:
-    """What torch calls the device to compute on. Raises DeviceMissingError."""
+    """The device in torch's notation. Raises DeviceMissingError."""
     if name is DeviceName.cpu:
         return "cpu"
     import torch

@@ -1,5 +1,5 @@
-"""Operations where time goes: `<op>/naive.py` is plain torch and the oracle, `<op>/triton.py` its Triton kernel.
+"""Operations that take most of the time.
 
-Each `<op>/__init__.py` holds the public function, which picks by the rule in `dispatch.py`. Nothing here
-imports from the rest of the package but `errors`.
+`<op>/naive.py` is the reference in plain torch, `<op>/triton.py` the Triton kernel. The public function in
+`<op>/__init__.py` chooses between them by the rule in `dispatch.py`. Of the package, only `errors` is imported here.
 """

@@ -1,4 +1,4 @@
-"""Rows named by an index, and work cut into parts whose memory is bounded."""
+"""Gathers rows by index, and splits work into parts of bounded memory."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-# How many numbers one step gathers or weighs at a time, unless a single cell needs more.
+# The most numbers that one part holds, unless a single item needs more.
 PART = 2**24
 
 
 def parts(count: int, each: int) -> Iterator[slice]:
-    """`count` things of `each` numbers in runs that stay below `PART` numbers."""
+    """Slices of `count` items of `each` numbers, with at most `PART` numbers each."""
     step = max(1, PART // max(1, each))
     for first in range(0, count, step):
         yield slice(first, first + step)
 
 
 def gathered(x: Tensor, index: Tensor) -> Tensor:
-    """The rows of x (B, h, N, ...) that index (B, h, cells, K) names: (B, h, cells, K, ...)."""
+    """The rows of x (B, h, N, ...) at index (B, h, cells, K): (B, h, cells, K, ...)."""
     first = torch.arange(x.shape[0] * x.shape[1], device=x.device).view(*x.shape[:2], 1, 1) * x.shape[2]
     rows = x.flatten(0, 2).index_select(0, (first + index).flatten())
     return rows.view(*index.shape, *x.shape[3:])

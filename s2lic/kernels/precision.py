@@ -1,4 +1,4 @@
-"""The types that kernels compute in, and products in them."""
+"""The numeric types of kernels, and matrix products in them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import triton.language as tl
 
 
 def precision(dtype: torch.dtype) -> dict[str, Any]:
-    """Constants of a kernel: DOT, of what is multiplied; HOW float32 is; and SUM, of all else, at least float32.
+    """The types of a kernel: DOT of factors, HOW float32 is multiplied, and SUM of everything else, at least float32.
 
-    NVIDIA's matrix units take float32 as three products of 19 bits each, nearly as exact as one of 32, which no such
-    unit takes: spelt out, those fill the registers, and the assembler needs minutes.
+    On NVIDIA GPUs, float32 is multiplied as three TF32 products, nearly as exact as float32. Matrix units have no exact
+    float32 product; without them, a kernel fills the registers, and its assembly takes minutes.
     """
     return {
         "DOT": getattr(tl, str(dtype).removeprefix("torch.")),
@@ -24,5 +24,5 @@ def precision(dtype: torch.dtype) -> dict[str, Any]:
 
 @triton.jit
 def dot(a, b, DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr):
-    """a b under the constants of `precision`."""
+    """The product a b with the constants of `precision`."""
     return tl.dot(a.to(DOT), b.to(DOT), input_precision=HOW, out_dtype=SUM)

@@ -19,6 +19,7 @@ from s2lic.errors import BlockChoiceError, UnknownConfigError, WeightsError
 from s2lic.files import make_folder, write_atomically
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+
 EMA_DECAY = 0.995  # an average over about the last 1 / (1 - 0.995) = 200 steps
 
 

@@ -1,1 +1,1 @@
-"""Analysis and synthesis transforms: between a picture and its latent y at stride 16."""
+"""The analysis and synthesis transforms, between a picture and its latent y at stride 16."""

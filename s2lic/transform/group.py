@@ -1,6 +1,6 @@
-"""A residual group of blocks, the unit of which g_a and g_s are built (RS2TB in S2LIC, section III-B).
+"""The residual group of blocks, of which g_a and g_s consist (RS2TB in S2LIC, section III-B).
 
-A mixer and an MLP are one block, with norms behind the branches (Liu et al. 2022, Swin V2, figure 1).
+A mixer and an MLP form one block, with norms after the branches (Liu et al. 2022, Swin V2, figure 1).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _over_channels(norm: nn.Module, x: Tensor) -> Tensor:
 
 
 class ResidualGroup(nn.Module):
-    """x + block_n(... block_1(x)) on (B, C, H, W), with a gate behind each block if there are gates."""
+    """x + block_n(... block_1(x)) on (B, C, H, W), with a gate after each block if there are gates."""
 
     def __init__(self, blocks: list[nn.Module], gates: list[nn.Module] | None = None) -> None:
         super().__init__()
@@ -49,14 +49,14 @@ class ResidualGroup(nn.Module):
 
 
 def residual_group(row: TransformRow, stage: int, condition: int = 0) -> ResidualGroup:
-    """The group of a stage, 0 to 2 for strides 2, 4, 8. `condition` is how many numbers its gates may read."""
+    """Builds the group of a stage: 0 to 2 for strides 2, 4, 8. Its gates read `condition` numbers of the user's."""
     count, dim = row.depths[stage], row.widths[stage]
     gates = [create_block(row.gate, dim, condition=condition) for _ in range(count)] if row.gate else None
     return ResidualGroup([block(row, stage, index) for index in range(count)], gates)
 
 
 def block(row: TransformRow, stage: int, index: int) -> nn.Module:
-    """Block number `index` of a stage: a mixer with its MLP as a layer, or a block that is both."""
+    """Builds block number `index` of a stage: a layer of mixer and MLP, or a block that is both."""
     dim, key = row.widths[stage], row.keys(stage)[index]
     found = block_row(key)
     place = {"shift": row.window // 2 * (index % 2)} if found.shifted else {}

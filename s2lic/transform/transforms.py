@@ -1,4 +1,4 @@
-"""g_a and g_s: residual groups at four strides, a linear path beside them, a dense block at the image."""
+"""g_a and g_s: residual groups at four strides, a parallel linear path, and a dense block at the image."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from s2lic.transform.context import Context
 from s2lic.transform.group import residual_group
 
 PATCH = 3 * STRIDE * STRIDE
-# Pixels of 0..1 from latents of some tens need weights near 0.005, which an optimiser with unit-sized
-# steps tears apart; stored this much larger they move at the pace of all the others.
+# Mapping latents of magnitude 10 to pixels in [0, 1] takes weights near 0.005. Scaled up by this factor, they have the
+# same magnitude as all other weights, and the optimiser's steps suit them.
 OUTPUT_SCALE = 1 / 64
 
 
@@ -28,7 +28,7 @@ class LinearAnalysis(nn.Module):
 
 
 class LinearSynthesis(nn.Module):
-    """(B, M, H/16, W/16) -> (B, 3, H, W): its transpose, or (B, 3 u u, H/u, W/u), the same unshuffled by u."""
+    """The transpose: (B, M, H/16, W/16) -> (B, 3, H, W), or the same unshuffled by u: (B, 3 u u, H/u, W/u)."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()
@@ -41,9 +41,14 @@ class LinearSynthesis(nn.Module):
 
 
 def principal_components(patches: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Orthonormal directions (count, 768) of largest variance and their standard deviations (count,).
+    """The principal components of picture patches.
 
-    patches: (N, 768), zero mean by convention (pictures centred on mid-grey).
+    Args:
+        patches: (N, 768). The mean is taken as zero: pictures are centred on mid-grey.
+        count: How many components.
+
+    Returns:
+        Orthonormal directions of largest variance (count, 768), and their standard deviations (count,).
     """
     covariance = patches.double().T @ patches.double() / len(patches)
     variance, directions = torch.linalg.eigh(covariance)
@@ -52,7 +57,7 @@ def principal_components(patches: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 class DenseBlock(nn.Module):
-    """(B, dim, H, W) -> (B, dim, H, W); starts as the identity, so that it grows out of what feeds it."""
+    """A densely connected block, (B, dim, H, W) -> (B, dim, H, W). It starts as the identity."""
 
     def __init__(self, dim: int, growth: int) -> None:
         super().__init__()
@@ -69,7 +74,7 @@ class DenseBlock(nn.Module):
 
 
 def first_down(pixel: int, width: int, unshuffle: int) -> nn.Conv2d:
-    """To stride 2: the published 5x5/2, or 3x3 over pixels already unshuffled by 2 (which covers 6x6)."""
+    """The first downsampling: the published 5x5 at stride 2, or 3x3 on pixels unshuffled by 2, which covers 6x6."""
     if unshuffle == 1:
         return nn.Conv2d(pixel, width, 5, stride=2, padding=2)
     return nn.Conv2d(pixel, width, 3, padding=1)
@@ -78,7 +83,7 @@ def first_down(pixel: int, width: int, unshuffle: int) -> nn.Conv2d:
 class Analysis(nn.Module):
     """(B, 3, H, W) in [-0.5, 0.5], H and W multiples of 16 -> y (B, M, H/16, W/16) (S2LIC, figure 2).
 
-    The last layers run in float32 whatever the autocast: y reaches hundreds, where bf16 steps are whole units.
+    The last layers ignore autocast and run in float32: y reaches hundreds, where a step of bfloat16 is a whole unit.
     """
 
     def __init__(self, row: TransformRow) -> None:
@@ -108,7 +113,7 @@ class Analysis(nn.Module):
             return self.last(features.to(x.dtype)) + self.linear(x)  # type: ignore[no-any-return]
 
 
-# y has strong channels of some tens; the nonlinear branch starts better on inputs of order one.
+# Strong channels of y have magnitudes of 10 and more. The nonlinear branch starts better on inputs near 1.
 INPUT_SCALE = 0.1
 
 
@@ -120,8 +125,8 @@ def upsample(dim_in: int, dim_out: int) -> nn.ConvTranspose2d:
 class Synthesis(nn.Module):
     """y_hat (B, M, h, w) -> x_hat (B, 3, 16h, 16w) around 0 (S2LIC, figure 2, mirrored).
 
-    The linear path runs in float32 whatever the autocast, and outside training the dense block too: they set the
-    last digits of the picture.
+    The linear path, and outside training the dense block, ignore autocast and run in float32: they determine the last
+    digits of the pixels.
     """
 
     def __init__(self, row: TransformRow) -> None:

@@ -1,4 +1,4 @@
-"""The choice of blocks: what may stand where, and the name of it that weights files carry."""
+"""Variants of a transform with other blocks: which are valid, and their names in weights files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ WORDS = ("block", "mlp", "gate", "wrap", "cond")
 
 @dataclass(frozen=True)
 class Choice:
-    """Keys of the table of blocks; None leaves what a row has. `blocks` is one for all stages, or one each.
+    """Changes to a transform. None leaves the value of the configuration.
 
-    cond: how many numbers of the user's condition g_a reads with each picture.
+    Args:
+        blocks: One key for all stages, or one for each.
+        mlp: The key of the MLPs.
+        gate: The key of the gates; empty for none.
+        wrap: The key of the wrapper; empty for none.
+        cond: How many numbers of the user's condition g_a reads with each picture.
     """
 
     blocks: tuple[str, ...] | None = None
@@ -27,7 +32,7 @@ class Choice:
     cond: int | None = None
 
     def apply(self, row: TransformRow) -> TransformRow:
-        """The row with this choice. Raises BlockChoiceError."""
+        """The configuration with this choice. Raises BlockChoiceError."""
         chosen = replace(
             row,
             blocks=row.blocks if self.blocks is None else _stages(self.blocks),
@@ -42,7 +47,7 @@ class Choice:
 
 
 def parse(words: Iterable[str]) -> Choice:
-    """The choice that the words of a name stand for. Raises UnknownConfigError."""
+    """Parses the words after the `+` signs in a configuration's name. Raises UnknownConfigError."""
     pairs = {name: value for name, _, value in (word.partition("=") for word in words)}
     unknown = sorted(set(pairs) - set(WORDS))
     if unknown:
@@ -58,18 +63,18 @@ def parse(words: Iterable[str]) -> Choice:
 
 
 def suffix(base: TransformRow, chosen: TransformRow) -> str:
-    """What the choice adds to the name of `base`; nothing where nothing differs."""
+    """The part that the choice adds to the name of `base`; empty if nothing differs."""
     plain = _words(base)
     return "".join(f"+{name}={value}" for name, value in _words(chosen).items() if value != plain[name])
 
 
 def conditioned(row: TransformRow) -> bool:
-    """Whether g_a and g_s depend on more than the picture."""
+    """Whether g_a and g_s depend on the quality as well as on the picture."""
     return any(block_row(key).needs_cond for key in (*row.all_keys, row.mlp, row.gate) if key)
 
 
 def takes_wrapper(row: TransformRow) -> bool:
-    """Whether a wrapper can stand in g_a and g_s: all their mixers have softmax attention."""
+    """Whether g_a and g_s accept a wrapper: all their mixers have softmax attention."""
     return all(block_row(key).softmax for key in _wrapped(row))
 
 
@@ -86,7 +91,7 @@ def _stages(blocks: tuple[str, ...]) -> tuple[str, str, str]:
 
 
 def _depths(blocks: tuple[str, ...], depths: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The depths that sequences give, and those of the row where a single key stands."""
+    """The lengths of sequences, and the depths of the configuration for single keys."""
     first, second, third = (
         len(sequence(named)) if is_sequence(named) else depth
         for named, depth in zip(_stages(blocks), depths, strict=True)
@@ -110,14 +115,14 @@ def _check(row: TransformRow) -> None:
 
 
 def _check_wrap(row: TransformRow) -> None:
-    """A wrapper stands around every mixer, and there must be one: blocks of convolutions have no attention."""
+    """A wrapper goes around every mixer, and there must be at least one: convolutional blocks have no attention."""
     options_of(row.wrap)
     for key in _wrapped(row):
         check_wrap(key, row.wrap)
 
 
 def _wrapped(row: TransformRow) -> list[str]:
-    """The blocks that a wrapper would stand around."""
+    """The blocks that a wrapper would go around."""
     present = [key for stage in range(3) for key in row.keys(stage)]
     return [key for key in present if block_row(key).kind == "mixer"] or present
 

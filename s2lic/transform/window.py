@@ -1,4 +1,4 @@
-"""Windows over a map of any size: pad, shift, mask, split, merge."""
+"""Windows over a feature map of any size: padding, shifting, masking, splitting, merging."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Finite, so that a query whose every key is padding gives a number (cropped later) and not NaN.
+# Finite, so that a query that sees only padding gives a number (cropped later) and not NaN.
 MASKED = -1e9
-# What stands outside the map; no output may depend on it.
+# The value of the padding. No output may depend on it.
 FILL = 0.0
 
 
 @dataclass(frozen=True)
 class Grid:
-    """How an (H, W) map is cut into windows: sizes in tokens; a shift only where windows do not cover the map."""
+    """The windows of an (H, W) map, in tokens. Windows are shifted only along sides longer than one window."""
 
     height: int
     width: int
@@ -26,12 +26,12 @@ class Grid:
 
     @property
     def padded(self) -> tuple[int, int]:
-        """Height and width, filled up to whole windows."""
+        """Height and width, rounded up to whole windows."""
         return _ceil_to(self.height, self.window), _ceil_to(self.width, self.window)
 
     @property
     def shifts(self) -> tuple[int, int]:
-        """By how many rows and columns windows are shifted: not where a single one covers the side."""
+        """The shift in rows and columns; 0 along a side that one window covers."""
         return (
             self.shift if self.height > self.window else 0,
             self.shift if self.width > self.window else 0,
@@ -39,6 +39,7 @@ class Grid:
 
     @property
     def needs_mask(self) -> bool:
+        """Whether some keys must be hidden from some queries of their window."""
         return any(self.shifts) or self.padded != (self.height, self.width)
 
 
@@ -47,14 +48,14 @@ def _ceil_to(size: int, step: int) -> int:
 
 
 def extend(x: Tensor, rows: int, cols: int, around: int = 0) -> Tensor:
-    """(B, H, W, C) with `rows` more at the bottom, `cols` more at the right, and `around` more on all sides."""
+    """Pads (B, H, W, C) by `rows` at the bottom, `cols` at the right, and `around` on all sides."""
     if not (rows or cols or around):
         return x
     return F.pad(x, (0, 0, around, cols + around, around, rows + around), value=FILL)
 
 
 def split(x: Tensor, grid: Grid) -> Tensor:
-    """(B, H, W, C) -> (B, windows, window^2, C), zero-padded at the right and bottom, then shifted."""
+    """(B, H, W, C) -> (B, windows, window^2, C): pads at the right and bottom, shifts, and splits."""
     (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
     x = extend(x, hp - grid.height, wp - grid.width)
     if dy or dx:
@@ -65,7 +66,7 @@ def split(x: Tensor, grid: Grid) -> Tensor:
 
 
 def merge(x: Tensor, grid: Grid) -> Tensor:
-    """The inverse of `split`: (B, windows, window^2, C) -> (B, H, W, C), the padding cut off."""
+    """The inverse of `split`, without the padding: (B, windows, window^2, C) -> (B, H, W, C)."""
     (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
     b, c = x.shape[0], x.shape[3]
     x = x.view(b, hp // n, wp // n, n, n, c).transpose(2, 3).reshape(b, hp, wp, c)
@@ -78,8 +79,7 @@ def merge(x: Tensor, grid: Grid) -> Tensor:
 def mask(grid: Grid, device: torch.device) -> Tensor:
     """(windows, 1, window^2, window^2) float32: 0 where the query may see the key, `MASKED` elsewhere.
 
-    Keys are hidden when they are padding or lie in another region after the cyclic shift
-    (Liu et al. 2021, Swin, section 3.2).
+    Hidden keys are padding, or lie in another region after the cyclic shift (Liu et al. 2021, Swin, section 3.2).
     """
     (hp, wp), (dy, dx), n = grid.padded, grid.shifts, grid.window
     rows = _regions(hp, dy, grid.height)
@@ -91,7 +91,7 @@ def mask(grid: Grid, device: torch.device) -> Tensor:
 
 
 def _regions(padded: int, shift: int, valid: int) -> Tensor:
-    """Region number of each shifted coordinate: the wrapped-round part is another, padding is -1."""
+    """The region of each shifted coordinate: 0, 1 for the part that wrapped around, -1 for padding."""
     source = (torch.arange(padded) + shift) % padded
     region = (torch.arange(padded) >= padded - shift).long() if shift else torch.zeros(padded).long()
     return torch.where(source < valid, region, -1)

@@ -1,4 +1,4 @@
-"""Attention of every place of a map to a few points between places (Xia et al. 2022, section 3.2)."""
+"""Attention of every position of a map to a few sampled points (Xia et al. 2022, section 3.2)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from torch import Tensor
 from s2lic.kernels.deformable_attention import naive
 from s2lic.kernels.dispatch import runs_on_triton
 
-WIDTH_MAX = 64  # of a head that the kernel takes; wider ones run in plain torch
+WIDTH_MAX = 64  # channels of a head in the kernel; wider heads run in plain torch
 
 
 def deformable_attention(
     q: Tensor, x: Tensor, points: Tensor, to_kv: Callable[[Tensor], Tensor], rows: Tensor, cols: Tensor
 ) -> Tensor:
-    """softmax(q k / sqrt(d) + rows + cols) v of keys and values at `points` of x -> (B, C, H, W).
+    """softmax(q k / sqrt(d) + rows + cols) v, with keys and values sampled at `points` of x. Differentiable once.
 
-    q: (B, C, H, W). x: (B, S, H, W). points: (B, G, 2), row and column in units of places; beyond the edge the edge
-    is repeated. to_kv: affine, (..., S) -> (..., 2 C), keys and then values. rows: (B, heads, H, G) and cols:
-    (B, heads, W, G), the position bias. Differentiable once.
+    Args:
+        q: Queries, (B, C, H, W).
+        x: The map to sample, (B, S, H, W).
+        points: Row and column of each point in units of positions, (B, G, 2). Outside the map, the edge is repeated.
+        to_kv: An affine map, (..., S) -> (..., 2 C): keys, then values.
+        rows: The position bias of rows, (B, heads, H, G).
+        cols: The position bias of columns, (B, heads, W, G).
+
+    Returns:
+        (B, C, H, W).
     """
     if runs_on_triton("deformable_attention", q) and q.shape[1] // rows.shape[1] <= WIDTH_MAX:
         from s2lic.kernels.deformable_attention import triton

@@ -1,6 +1,6 @@
-"""Deformable attention whose keys and values are sampled where they are used, and whose bias is never spread out.
+"""Deformable attention that samples keys and values inside the kernel and never materialises the bias.
 
-`to_kv` is affine and the weights of a sample add up to one, so the whole map is projected first, and sampled then.
+`to_kv` is affine and the weights of a sample sum to one, so the map is projected first and then sampled.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SIDE_MIN = 16  # of a block that tl.dot takes
 
 @triton.jit
 def neighbours(place, size, SUM: tl.constexpr):
-    """The lines before and after a coordinate, and how far it is from the first to the second."""
+    """The grid lines before and after a coordinate, and its fraction between them."""
     last = (size - 1 + tl.zeros_like(place)).to(SUM)
     place = tl.minimum(tl.maximum(place, 0.0), last)
     before = tl.floor(place)
@@ -34,7 +34,7 @@ def neighbours(place, size, SUM: tl.constexpr):
 
 @triton.jit
 def sampled(kv, points, picture, at, first, count, height, width, d, total, WIDTH: tl.constexpr, SUM: tl.constexpr):
-    """Channels from `first` on of the map kv (B, H, W, total) at the points `at`: (KEYS, WIDTH)."""
+    """Samples the map kv (B, H, W, total) at the points `at`, from channel `first` on: (KEYS, WIDTH)."""
     inside = at < count
     place = points + (picture * count + at) * 2
     top, bottom, down = neighbours(tl.load(place, mask=inside, other=0.0).to(SUM), height, SUM)
@@ -52,7 +52,7 @@ def sampled(kv, points, picture, at, first, count, height, width, d, total, WIDT
 
 @triton.jit
 def queries_at(x, picture, first, n, places, channels, d, WIDTH: tl.constexpr):
-    """Pointers to places n of a head's channels in a map (B, channels, places), and which of them exist."""
+    """Pointers to positions n of the channels of a head in a map (B, channels, places), and a mask."""
     channel = tl.arange(0, WIDTH)[None, :]
     at = x + (picture * channels + first + channel) * places + n[:, None]
     return at, (n < places)[:, None] & (channel < d)
@@ -60,7 +60,7 @@ def queries_at(x, picture, first, n, places, channels, d, WIDTH: tl.constexpr):
 
 @triton.jit
 def logits_of(queries, keys, rows, cols, head, n, at, count, height, width, DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr):  # fmt: skip  # noqa: E501
-    """q k + rows + cols (QUERIES, KEYS), minus infinity where there is no key; `head` counts those of all pictures."""
+    """q k + rows + cols (QUERIES, KEYS), -inf for missing keys. `head` counts the heads of all pictures."""
     inside = (n < height * width)[:, None] & (at < count)[None, :]
     row, col = (head * height + n // width)[:, None], (head * width + n % width)[:, None]
     bias = tl.load(rows + row * count + at[None, :], mask=inside, other=0.0).to(SUM)
@@ -132,7 +132,7 @@ def keys_kernel(
     FACTOR: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr,
     DOT: tl.constexpr, HOW: tl.constexpr, SUM: tl.constexpr,
 ):  # fmt: skip
-    """Walks over the rows of the map for one block of keys; dcols begins at zero, dsamples is (B, G, 2 C)."""
+    """Loops over the rows of the map for one block of keys. dcols must start at zero; dsamples is (B, G, 2 C)."""
     head, places, channels = tl.program_id(0).to(tl.int64), height * width, heads * d
     picture, first = head // heads, (head % heads) * d
     key = tl.program_id(1) * KEYS + tl.arange(0, KEYS)
@@ -171,13 +171,13 @@ def keys_kernel(
 def deformable_attention(
     q: Tensor, x: Tensor, points: Tensor, to_kv: Callable[[Tensor], Tensor], rows: Tensor, cols: Tensor
 ) -> Tensor:
-    """As the public function of that name."""
+    """See the public function of that name."""
     out: Tensor = DeformableAttentionFunction.apply(q, to_kv(x.permute(0, 2, 3, 1)), points, rows, cols)
     return out
 
 
 class DeformableAttentionFunction(torch.autograd.Function):
-    """Of q (B, C, H, W) and kv (B, H, W, 2 C)."""
+    """The attention of q (B, C, H, W) to kv (B, H, W, 2 C)."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, kv: Tensor, points: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
@@ -216,7 +216,7 @@ class DeformableAttentionFunction(torch.autograd.Function):
 
 
 def through_samples(kv: Tensor, points: Tensor, dsamples: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of the map and the points from those of its samples: torch's own spreading of `grid_sample`."""
+    """Gradients of map and points from those of the samples, by the backward pass of torch's `grid_sample`."""
     with torch.enable_grad():
         field, at = kv.detach().to(dsamples.dtype).requires_grad_(), points.detach().to(dsamples.dtype).requires_grad_()
         found = sample_points(field.permute(0, 3, 1, 2), at)
@@ -225,7 +225,7 @@ def through_samples(kv: Tensor, points: Tensor, dsamples: Tensor) -> tuple[Tenso
 
 
 def constants(q: Tensor, heads: int) -> dict[str, Any]:
-    """What a kernel is compiled for, but for its blocks."""
+    """The compile-time constants of a kernel, except its block sizes."""
     d = q.shape[1] // heads
     width = max(triton.next_power_of_2(d), SIDE_MIN)
     return {"FACTOR": 1 / math.sqrt(d), "WIDTH": width, **precision.precision(q.dtype)}

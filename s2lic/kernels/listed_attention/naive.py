@@ -1,4 +1,4 @@
-"""Attention to listed cells in plain torch: the oracle of the kernel. It gathers keys and values, part by part."""
+"""Attention to listed cells in plain torch, the reference for the kernel. It gathers keys and values in parts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from s2lic.kernels.gather import gathered, parts
 
-# Finite, so that a query that sees no key gives a number, which is cut off.
+# Finite, so that a query without visible keys gives a number (cropped later) and not NaN.
 HIDDEN = -1e9
 
 
 def listed_attention(q: Tensor, k: Tensor, v: Tensor, index: Tensor, seen: Tensor | None = None) -> Tensor:
-    """As the public function of that name."""
+    """See the public function of that name."""
     index = index.expand(-1, q.shape[1], -1, -1)
     k, v = k.contiguous(), v.contiguous()
     each = q.shape[0] * q.shape[1] * index.shape[-1] * k.shape[3] * (2 * q.shape[4] + q.shape[3])

@@ -1,6 +1,6 @@
-"""Attention to listed cells that reads keys through the list, so that nothing is gathered into memory.
+"""Attention to listed cells that reads keys through the list, without gathering them into memory.
 
-Keys that several cells list get their gradients by atomic additions, whose order is the GPU's.
+Gradients of keys in several lists are summed by atomic additions, whose order varies from run to run.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from s2lic.kernels.precision import dot
 
 QUERIES, KEYS = 64, 32  # of a block, at most
 SIDE_MIN = 16  # of a block that tl.dot takes
-HIDDEN = tl.constexpr(-1e9)  # finite, so that a query that sees no key gives a number, which is cut off
+HIDDEN = tl.constexpr(-1e9)  # finite, so that a query without visible keys gives a number and not NaN
 
 
 @triton.jit
 def rows_at(x, row, exists, d, WIDTH: tl.constexpr):
-    """Pointers to rows of d channels (rows, WIDTH), and which of them exist."""
+    """Pointers to rows of d channels, (rows, WIDTH), and a mask of those that exist."""
     channel = tl.arange(0, WIDTH)[None, :]
     return x + row[:, None] * d + channel, exists[:, None] & (channel < d)
 
 
 @triton.jit
 def listed(index, seen, head, first, listing, m, SEEN: tl.constexpr, KEYS: tl.constexpr, N):
-    """Rows of k and v that slots first to first + KEYS of a list name; which slots there are, and which are seen."""
+    """Rows of k and v in slots first to first + KEYS of a list, and masks of existing and of visible slots."""
     slot = first + tl.arange(0, KEYS)
     exists = slot < listing * m
     cell = tl.load(index + slot // m, mask=exists, other=0)
@@ -116,20 +116,20 @@ def backward_kernel(
 
 
 def listed_attention(q: Tensor, k: Tensor, v: Tensor, index: Tensor, seen: Tensor | None = None) -> Tensor:
-    """As the public function of that name."""
+    """See the public function of that name."""
     out: Tensor = ListedAttentionFunction.apply(q, k, v, index.contiguous(), seen)
     return out
 
 
 class ListedAttentionFunction(torch.autograd.Function):
-    """Keeps the logarithm of each query's sum beside inputs and output."""
+    """Listed attention; saves inputs, output, and the logarithm of each softmax sum."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, index: Tensor, seen: Tensor | None) -> Tensor:
         inputs = [x.contiguous() for x in (q, k, v)]
         out = torch.empty_like(inputs[0], dtype=v.dtype)
         log_sum = q.new_empty(q.shape[:4], dtype=torch.promote_types(q.dtype, torch.float32))
-        # Triton packs what it multiplies as densely as the narrowest number it was made of, which float64 cannot be.
+        # Triton packs factors as densely as the narrowest type they derive from, which fails for float64.
         shown = None if seen is None else seen.to(torch.int32).contiguous()
         if out.numel():
             forward_kernel[grid(q)](
@@ -155,7 +155,7 @@ class ListedAttentionFunction(torch.autograd.Function):
 
 
 def grid(q: Tensor) -> tuple[int, int]:
-    """A program for each cell of each head, and for each block of its queries."""
+    """One program per cell, head and block of queries."""
     return math.prod(q.shape[:3]), int(triton.cdiv(q.shape[3], queries_of(q)))
 
 
@@ -165,7 +165,7 @@ def queries_of(q: Tensor) -> int:
 
 
 def sizes(q: Tensor, k: Tensor, index: Tensor) -> tuple[int, ...]:
-    """What a kernel is told; a list that all heads share has no step from head to head."""
+    """The sizes and strides for a kernel. A list that all heads share has stride 0."""
     _, heads, cells, n, d = q.shape
     return n, k.shape[3], d, heads, cells, k.shape[2], index.shape[3], index.stride(0), heads_step(index)
 
@@ -176,7 +176,7 @@ def heads_step(index: Tensor) -> int:
 
 
 def constants(q: Tensor, shown: Tensor | None) -> dict[str, Any]:
-    """What a kernel is compiled for."""
+    """The compile-time constants of a kernel."""
     d = q.shape[-1]
     width = max(triton.next_power_of_2(d), SIDE_MIN)
     blocks = {"QUERIES": queries_of(q), "KEYS": KEYS, "WIDTH": width}

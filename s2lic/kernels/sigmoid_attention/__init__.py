@@ -10,9 +10,9 @@ from s2lic.kernels.window_attention import fits
 
 
 def sigmoid_attention(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-    """sum_j sigmoid(scale cos(q_i, k_j) + bias_ij - log n_i) v_j; n_i counts the keys that query i sees, at least 1.
+    """sum_j sigmoid(scale cos(q_i, k_j) + bias_ij - log n_i) v_j, where query i sees n_i keys, at least 1.
 
-    Shapes, mask and gradients as those of `window_attention`.
+    Shapes, mask and gradients are those of `window_attention`.
     """
     if runs_on_triton("sigmoid_attention", q) and fits(q):
         from s2lic.kernels.sigmoid_attention import triton

@@ -8,5 +8,5 @@ from s2lic.kernels.window_attention.triton import attend
 
 
 def sigmoid_attention(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-    """As the public function of that name."""
+    """See the public function of that name."""
     return attend(q, k, v, scale, bias, mask, sigmoid=True)

@@ -7,15 +7,23 @@ from torch import Tensor
 from s2lic.kernels.dispatch import runs_on_triton
 from s2lic.kernels.window_attention import naive
 
-# What one block of the kernel holds; wider heads and larger windows run in plain torch.
+# The limits of the kernel. Wider heads and larger windows run in plain torch.
 TOKENS_MAX, WIDTH_MAX = 64, 64
 
 
 def window_attention(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-    """softmax(scale cos(q, k) + bias + mask) v of q, k, v (B, windows, heads, n, d) -> the same shape.
+    """softmax(scale cos(q, k) + bias + mask) v. Differentiable once, except in the mask.
 
-    scale: (heads, 1, 1). bias: (heads, n, n). mask: (windows, 1, n, n), 0 where a query may see a key and -1e9
-    elsewhere, or none; no gradient goes into it. Differentiable once.
+    Args:
+        q: Queries, (B, windows, heads, n, d).
+        k: Keys of the same shape.
+        v: Values of the same shape.
+        scale: (heads, 1, 1).
+        bias: (heads, n, n).
+        mask: 0 for visible keys and -1e9 for hidden ones, (windows, 1, n, n); None if all are visible.
+
+    Returns:
+        The shape of q.
     """
     if runs_on_triton("window_attention", q) and fits(q):
         from s2lic.kernels.window_attention import triton
@@ -25,5 +33,5 @@ def window_attention(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tenso
 
 
 def fits(q: Tensor) -> bool:
-    """Whether the kernel takes windows and heads of that size."""
+    """Whether the kernel supports windows and heads of this size."""
     return q.shape[-2] <= TOKENS_MAX and q.shape[-1] <= WIDTH_MAX

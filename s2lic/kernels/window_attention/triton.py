@@ -1,6 +1,6 @@
-"""Cosine window attention in one pass: a program holds a whole window of one head, so that logits stay in registers.
+"""Cosine window attention in one pass. A program holds a whole window of one head, so logits stay in registers.
 
-The sigmoid attention of `sigmoid_attention` is the same kernel with other weights.
+`sigmoid_attention` uses the same kernel with another function of the logits.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from torch.autograd.function import once_differentiable
 from s2lic.kernels import precision
 from s2lic.kernels.precision import dot
 
-# Programs of the backward pass: each walks over every so many windows and adds up gradients of bias and scale.
+# Programs of the backward pass. Each loops over its share of windows and sums the gradients of bias and scale.
 PROGRAMS = 512
 SIDE_MIN = 16  # of a block that tl.dot takes
-TINY = tl.constexpr(1e-12)  # the least norm, as F.normalize has it; a kernel reads it in float32
-HIDDEN = tl.constexpr(-5e8)  # what lies below is a hidden key
+TINY = tl.constexpr(1e-12)  # the smallest norm, as in F.normalize; a kernel reads it in float32
+HIDDEN = tl.constexpr(-5e8)  # keys with smaller logits are hidden
 
 
 @triton.jit

@@ -1,1 +1,1 @@
-"""What attention blocks share: heads, rules, lists of keys, curves, boundaries, sinks."""
+"""Parts that attention blocks share: heads, rules, lists of keys, curves, boundaries, sinks."""

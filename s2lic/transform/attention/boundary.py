@@ -1,4 +1,4 @@
-"""Where chunks of tokens end, learned from the attention that tokens draw (Xiong et al. 2025, DHSA)."""
+"""A predictor of chunk boundaries, learned from the attention that tokens receive (Xiong et al. 2025, DHSA)."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ HIDDEN = 256
 SHARPNESS = 4.0
 GAMMA = 2.0
 LEAST_MASS = 1e-6
-# Of the masses beside a gap; a smaller ratio is no boundary. As a logit of `Boundary`.
+# The smallest ratio of the attention before and after a gap that makes a boundary, and its logit in `Boundary`.
 RATIO_MIN = 1.1
 LOGIT_MIN = SHARPNESS * math.log(RATIO_MIN)
 
 
 def around_gaps(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The SPAN tokens before and after each gap between `count` tokens, (gaps, 2 SPAN), and which of them there are."""
+    """Indices (gaps, 2 SPAN) of the SPAN tokens before and after each gap, and a mask of those that exist."""
     gaps = torch.arange(count - 1, device=device).unsqueeze(1)
     at = gaps + torch.arange(1 - SPAN, 1 + SPAN, device=device)
     return at.clamp(0, count - 1), (at >= 0) & (at < count)
 
 
 def halves(x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Means of what there is before and after each gap: (B, gaps, 2 SPAN, C), (gaps, 2 SPAN) -> (B, gaps, C) each."""
+    """Means of the existing tokens before and after each gap: (B, gaps, 2 SPAN, C) -> two of (B, gaps, C)."""
     total = x.masked_fill(~seen.unsqueeze(-1), 0).unflatten(2, (2, SPAN)).sum(3)
     before, after = (total / seen.unflatten(1, (2, SPAN)).sum(2).unsqueeze(-1)).unbind(2)
     return before, after
 
 
 def labels(mass: Tensor) -> Tensor:
-    """sigmoid(4 log r), r being how much more attention one side of a gap draws: (B, N) -> (B, N - 1) from 1/2 to 1."""
+    """sigmoid(4 log r), where r >= 1 is the ratio of the attention on both sides of a gap: (B, N) -> (B, N - 1)."""
     at, seen = around_gaps(mass.shape[1], mass.device)
     before, after = (half.squeeze(-1) + LEAST_MASS for half in halves(mass[:, at].unsqueeze(-1), seen))
     return torch.sigmoid(SHARPNESS * (before.log() - after.log()).abs())
 
 
 def focal_loss(logits: Tensor, wanted: Tensor) -> Tensor:
-    """(1 - agreement)^2 times the cross entropy of soft labels, a mean; nothing where there is no gap."""
+    """The mean of (1 - agreement)^2 times the cross entropy of soft labels; 0 without gaps."""
     entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     found = torch.sigmoid(logits)
     agreement = found * wanted + (1 - found) * (1 - wanted)
@@ -50,10 +50,10 @@ def focal_loss(logits: Tensor, wanted: Tensor) -> Tensor:
 
 
 class Boundary(nn.Module):
-    """4 log r of the attention beside each gap, as far as keys tell: (B, N, C) -> (B, N - 1).
+    """Predicts 4 log r of each gap from keys: (B, N, C) -> (B, N - 1).
 
-    Attention among the SPAN tokens before and after a gap and a norm; the means l, r of both sides, |l - r|, l r and
-    their cosine go through two layers.
+    The SPAN tokens before and after a gap attend to each other. The means l and r of both sides, |l - r|, l r and their
+    cosine then pass two layers.
     """
 
     def __init__(self, dim: int, heads: int) -> None:

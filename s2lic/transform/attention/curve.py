@@ -1,4 +1,4 @@
-"""Hilbert's curve over a map of any size: places next to each other on it are close in the map."""
+"""The Hilbert curve over a map of any size. Neighbours on the curve are close in the map."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def hilbert_rank(rows: Tensor, cols: Tensor, bits: int) -> Tensor:
-    """How far along the curve through a square of side 2^bits each place lies (Hilbert 1891).
+    """The index of each position along the curve through a square of side 2^bits (Hilbert 1891).
 
-    From the largest quarters to the smallest: which of the four, and how the curve is turned inside it.
+    Each bit selects one of four quarters, and how the curve is turned inside it.
     """
     rank = torch.zeros_like(rows)
     for bit in reversed(range(bits)):
@@ -21,14 +21,14 @@ def hilbert_rank(rows: Tensor, cols: Tensor, bits: int) -> Tensor:
 
 
 def _turned(rows: Tensor, cols: Tensor, upper: Tensor, right: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Places inside a quarter as the curve meets them: the upper two transposed, the right of them mirrored too."""
+    """Positions in the orientation of their quarter: the upper two transposed, the upper right one also mirrored."""
     mirrored = upper & right
     rows, cols = torch.where(mirrored, side - rows, rows), torch.where(mirrored, side - cols, cols)
     return torch.where(upper, cols, rows), torch.where(upper, rows, cols)
 
 
 def curve_order(height: int, width: int, device: torch.device | None = None) -> Tensor:
-    """(H W,): the flat index of each place in the order of the curve; parts of it outside the map are left out."""
+    """Flat indices of all positions in the order of the curve, (H W,)."""
     bits = max(height - 1, width - 1).bit_length()
     rows, cols = torch.arange(height, device=device), torch.arange(width, device=device)
     at = torch.meshgrid(rows, cols, indexing="ij")

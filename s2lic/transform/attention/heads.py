@@ -1,4 +1,4 @@
-"""Heads of an attention: channels split and joined, and plain attention over keys that may be hidden."""
+"""Heads of attention: splitting and joining channels, and softmax over visible keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def join_heads(x: Tensor) -> Tensor:
 
 
 def weigh(logits: Tensor, seen: Tensor) -> Tensor:
-    """Softmax over the last axis of what is seen; a row that sees nothing has equal weights, for it is cut off."""
+    """Softmax over the visible keys of the last axis. A row without any gets equal weights; its output is cropped."""
     return torch.softmax(logits.masked_fill(~seen, MASKED), dim=-1)
 
 

@@ -1,4 +1,4 @@
-"""What blocks that list keys share: a limit on places, and choices that are the same on every run."""
+"""Parts of blocks that attend to a list of keys: a limit on the map, and reproducible selections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from s2lic.transform.attention.heads import scaled_logits
 
 
 def check_places(key: str, height: int, width: int, limit: int) -> None:
-    """Raises MapTooLargeError for a map of more places than the block takes."""
+    """Raises MapTooLargeError if the map has more positions than the block accepts."""
     if height * width > limit:
         raise MapTooLargeError(
             f"'{key}' takes maps of up to {limit:,} places and this one has {height * width:,}: "
@@ -24,7 +24,7 @@ def check_places(key: str, height: int, width: int, limit: int) -> None:
 
 @contextmanager
 def exactly(x: Tensor) -> Iterator[None]:
-    """Products in the precision that their operands have: no autocast, no TF32."""
+    """Disables autocast and TF32, so that products have the precision of their operands."""
     matmul = torch.backends.cuda.matmul
     before = matmul.allow_tf32
     matmul.allow_tf32 = False
@@ -36,14 +36,19 @@ def exactly(x: Tensor) -> Iterator[None]:
 
 
 def best(scores: Tensor, count: int) -> Tensor:
-    """Indices of the largest of (..., n), the largest first; of equal ones the lowest index."""
+    """Indices of the `count` largest of (..., n), in descending order. Ties go to the lowest index."""
     return scores.sort(dim=-1, descending=True, stable=True).indices[..., :count]
 
 
 def dense_weights(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """softmax(q k / sqrt(d)) of q (B, h, cells, n, d) over k (B, h, N, d), some cells at a time: (B, h, some, n, N).
+    """Yields softmax(q k / sqrt(d)) over all keys, a few cells at a time.
 
-    With the slice of cells that they are.
+    Args:
+        q: (B, h, cells, n, d).
+        k: (B, h, N, d).
+
+    Yields:
+        A slice of cells and their weights, (B, h, cells in the slice, n, N).
     """
     each = q.shape[0] * q.shape[1] * q.shape[3] * k.shape[2]
     for part in parts(q.shape[2], each):

@@ -1,4 +1,4 @@
-"""What an attention makes of its queries, keys and values."""
+"""Rules: how attention combines queries, keys and values."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from s2lic.transform.window import MASKED
 
 
 def softmax_weights(q: Tensor, k: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """softmax(q k + bias) over the keys, and which key each query sees, of one shape."""
+    """softmax(q k + bias) over the keys, and a mask of the visible keys in the same shape."""
     weights = torch.softmax(q @ k.transpose(-2, -1) + bias, dim=-1)
     return weights, (bias > MASKED / 2).expand_as(weights)
 
 
 class Rule(nn.Module, ABC):
-    """What makes attention of queries and keys (..., heads, tokens, width); a hidden key has a bias of `MASKED`."""
+    """Computes attention from q, k, v (..., heads, tokens, width). Hidden keys have a bias of `MASKED`."""
 
     @abstractmethod
     def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor: ...
 
     def over_cosines(self, q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        """The same of q and k of any length, for their cosines; shapes as `kernels.window_attention` has them."""
+        """The same on the cosines of q and k. Shapes are those of `kernels.window_attention`."""
         out: Tensor = self(*cosines(q, k, scale), v, masked(bias, mask))
         return out
 

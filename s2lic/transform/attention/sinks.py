@@ -1,18 +1,23 @@
-"""Keys that draw more attention than their share, and how their weight is given back."""
+"""Attention sinks: keys with more than their share of attention, and how to redistribute it."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Below this a row has nothing but sinks, and nobody to give their weight to.
+# A row whose other weights sum to less consists of sinks only and stays unchanged.
 LEAST = 1e-12
 
 
 def received(weights: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """What each key gets on average from the queries that see it, and what equal weights would give it.
+    """The mean weight of each key over the queries that see it, and the mean that equal weights would give.
 
-    weights (..., queries, keys), seen of the same shape -> (..., 1, keys) each; 1/n of n keys that all see each other.
+    Args:
+        weights: (..., queries, keys).
+        seen: Which keys each query sees, of the same shape.
+
+    Returns:
+        Both means, (..., 1, keys).
     """
     queries = seen.sum(-2, keepdim=True).clamp(min=1)
     equal = seen.to(weights.dtype) / seen.sum(-1, keepdim=True).clamp(min=1)
@@ -20,9 +25,9 @@ def received(weights: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def calibrated(weights: Tensor, sinks: Tensor, beta: float) -> Tensor:
-    """The weights of sinks times beta; what that frees goes to the others of the row in proportion to theirs.
+    """Multiplies the weights of sinks by beta and gives the rest to the other keys in proportion to their weights.
 
-    Rows keep their sums; one that looks at nothing but sinks stays as it is.
+    Rows keep their sums. A row with weights on sinks only stays unchanged.
     """
     others = torch.where(sinks, 0, weights).sum(-1, keepdim=True)
     freed = (1 - beta) * torch.where(sinks, weights, 0).sum(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Blocks that a transform can be built of: one mechanism a file, one table of rows."""
+"""The blocks of a transform: one mechanism per file, and a registry of all."""
 
 from s2lic.transform.blocks.registry import block_names, block_row, create_block
 

@@ -1,4 +1,4 @@
-"""Attention as a recurrence: a learned query over all that came before (Feng et al. 2024, Aaren)."""
+"""Attention as a recurrence: a learned query attends to all previous positions (Feng et al. 2024, Aaren)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ State = tuple[Tensor, Tensor, Tensor]  # the largest logit, the sum of weights, 
 
 
 def combine(a: State, b: State) -> State:
-    """The state of two runs one after the other; associative. Largest and sum (...,), weighted values (..., d)."""
+    """Combines the states of two consecutive runs. The operation is associative."""
     largest = torch.maximum(a[0], b[0])
     left, right = torch.exp(a[0] - largest), torch.exp(b[0] - largest)
     return largest, a[1] * left + b[1] * right, a[2] * left.unsqueeze(-1) + b[2] * right.unsqueeze(-1)
 
 
 def prefix_attention(logits: Tensor, values: Tensor) -> Tensor:
-    """Softmax attention over places 1 to i for every i: logits (..., L), values (..., L, d) -> (..., L, d).
+    """Softmax attention over every prefix: logits (..., L), values (..., L, d) -> (..., L, d).
 
-    All prefixes at once in log2(L) steps (Hillis and Steele).
+    Computes all prefixes in log2(L) parallel steps (Hillis and Steele).
     """
     state: State = (logits, torch.ones_like(logits), values)
     step, length = 1, logits.shape[-1]
@@ -38,9 +38,10 @@ def prefix_attention(logits: Tensor, values: Tensor) -> Tensor:
 
 
 class AarenScan(nn.Module):
-    """Heads dealt to scans along rows and columns, forth and back, begun anew at each line; (B, C, H, W).
+    """Scans along rows and columns in both directions, each for a quarter of the heads, on (B, C, H, W).
 
-    The query is a parameter of a head and not a projection of the input. There are at least four heads.
+    Each row or column is a scan of its own. The query is a parameter of its head, not a projection of the input. There
+    are at least four heads.
     """
 
     def __init__(self, dim: int, heads: int = 4) -> None:
@@ -60,7 +61,7 @@ class AarenScan(nn.Module):
         return self.proj(out.movedim(1, 3).flatten(3)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
     def _scanned(self, logits: Tensor, v: Tensor) -> Tensor:
-        """(B, heads, H, W) and (B, heads, H, W, d); head i goes in direction i mod 4."""
+        """Scans logits (B, heads, H, W) and v (B, heads, H, W, d). Head i has direction i mod 4."""
         out = torch.empty_like(v)
         for direction in range(DIRECTIONS):
             part = slice(direction, None, DIRECTIONS)

@@ -12,10 +12,10 @@ ALPHA, BETA = 5.0, 0.4
 
 
 class Act(Rule):
-    """Softmax attention whose sinks, keys that get more than alpha times an equal share, keep beta of their weight.
+    """Softmax attention that reduces the weight of sinks to beta of it.
 
-    `chosen`, a number a head, is 0 where a head is left alone; it is stored with the weights. No key is protected: a
-    window has no first token.
+    A sink is a key with more than alpha times an equal share. `chosen` has one number per head, 0 for a head that stays
+    unchanged; it is saved with the weights. No key is exempt, because a window has no first token.
     """
 
     chosen: Tensor
@@ -29,7 +29,7 @@ class Act(Rule):
         return self.weights(*softmax_weights(q, k, bias)).to(v.dtype) @ v
 
     def weights(self, weights: Tensor, seen: Tensor) -> Tensor:
-        """(..., heads, queries, keys) calibrated."""
+        """Calibrates weights (..., heads, queries, keys)."""
         mean, equal = received(weights, seen)
         sinks = (mean > self.alpha * equal) & (self.chosen[:, None, None] > 0.5)
         return calibrated(weights, sinks, self.beta)

@@ -1,4 +1,4 @@
-"""Aggregated attention: near places one by one and far ones pooled, in one softmax (Shi 2024, TransNeXt)."""
+"""Aggregated attention: near positions and pooled far cells in one softmax (Shi 2024, TransNeXt)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ TEMPERATURE = 1 / 0.24
 
 @lru_cache(maxsize=64)
 def offsets(size: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The distinct offsets along an axis from places to middles of pooled cells, log-spaced.
+    """Log-spaced offsets along one axis from positions to the centres of pooled cells.
 
-    Also which of them each of (size, cells) has. Cells are those of torch's adaptive pooling.
+    Returns:
+        The distinct offsets, and the index (size, cells) of each pair's offset. Cells are those of adaptive pooling.
     """
     middles = [(i * size // cells + -(-(i + 1) * size // cells) - 1) / 2 for i in range(cells)]
     apart = np.subtract.outer(np.arange(size), middles)
@@ -37,7 +38,7 @@ def offsets(size: int, cells: int) -> tuple[NDArray[np.float64], NDArray[np.int6
 
 
 class FarBias(nn.Module):
-    """One value a head for every pair of place and pooled cell: an MLP of the offset between them."""
+    """A bias per head for every pair of position and pooled cell: an MLP of the offset between them."""
 
     def __init__(self, heads: int) -> None:
         super().__init__()
@@ -58,8 +59,8 @@ class FarBias(nn.Module):
 class AggAttention(nn.Module):
     """Cosine attention to 3x3 neighbours and to at most 8x8 pooled cells of the map, (B, C, H, W).
 
-    Logits grow with the logarithm of the keys that a place sees. Beside the softmax, near values are weighed by
-    learned tokens, which are not normalised. `n_max` places at most: each has a row of 73 weights a head.
+    Logits are scaled by the logarithm of the number of visible keys. Learned tokens add weights, without softmax, to
+    the neighbours. Maps have at most `n_max` positions: each has 73 weights per head.
     """
 
     n_max = 2**17
@@ -91,7 +92,7 @@ class AggAttention(nn.Module):
         return self.proj(out.transpose(1, 2).flatten(2)).transpose(1, 2).view_as(x)  # type: ignore[no-any-return]
 
     def weights(self, q: Tensor, k: Tensor, far_k: Tensor, seen: Tensor, far_bias: Tensor) -> tuple[Tensor, Tensor]:
-        """One softmax over near keys (B, heads, N, 9, d) and far ones (B, heads, cells, d) of q (B, heads, N, d)."""
+        """One softmax of q (B, heads, N, d) over near keys (B, heads, N, 9, d) and far keys (B, heads, cells, d)."""
         count = (seen.sum(-1, keepdim=True) + far_k.shape[2]).to(q.dtype)
         scaled = (q + self.query) * F.softplus(self.temperature) * count.log()
         near = (scaled.unsqueeze(-2) @ k.transpose(-2, -1)).squeeze(-2) + self.near_bias
@@ -100,13 +101,13 @@ class AggAttention(nn.Module):
         return tuple(torch.softmax(logits, dim=-1).split([NEAR, far.shape[-1]], dim=-1))
 
     def _near(self, last: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """Keys and values of the neighbours (B, heads, N, 9, d), and which lie in the map (N, 9)."""
+        """Keys and values of the neighbours, (B, heads, N, 9, d), and which lie in the map, (N, 9)."""
         grid = Grid(last.shape[1], last.shape[2], 1, 0)
         k, v = (self._split(neighbourhoods(t, grid, 1)) for t in self.kv(last).chunk(2, dim=-1))
         return (F.normalize(k, dim=-1), v), in_map(grid, 1, last.device)[:, 0, 0]
 
     def _far(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of the pooled cells (B, heads, cells, d)."""
+        """Keys and values of the pooled cells, (B, heads, cells, d)."""
         reduced = F.gelu(self.reduce(x.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
         cells = self.norm(F.adaptive_avg_pool2d(reduced, _pool(x)).flatten(2).transpose(1, 2))
         k, v = (self._split(t) for t in self.kv(cells).chunk(2, dim=-1))

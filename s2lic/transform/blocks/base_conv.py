@@ -13,15 +13,15 @@ FILTER_HIDDEN = 16
 
 
 def fft_convolution(x: Tensor, kernel: Tensor) -> Tensor:
-    """Each channel of x (B, C, H, W) with its kernel (C, 2H-1, 2W-1), offset 0 in the middle, zeros round the map."""
+    """Convolves each channel of x (B, C, H, W) with its kernel (C, 2H-1, 2W-1), zero-padded."""
     height, width = x.shape[2:]
-    size = (2 * height, 2 * width)  # what wraps round falls outside the middle
+    size = (2 * height, 2 * width)  # the part that wraps around lies outside the centre
     whole: Tensor = torch.fft.irfft2(torch.fft.rfft2(x, size) * torch.fft.rfft2(kernel, size), size)
     return whole[..., height - 1 : 2 * height - 1, width - 1 : 2 * width - 1]
 
 
 class LongFilter(nn.Module):
-    """A convolution as large as the map: an MLP of the offset times a decay, the same at every size."""
+    """A depth-wise convolution as large as the map. The kernel is an MLP of the offset times a decay."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class LongFilter(nn.Module):
         self.bias = nn.Parameter(torch.zeros(dim))
 
     def kernel(self, height: int, width: int) -> Tensor:
-        """(C, 2H-1, 2W-1)."""
+        """The kernel of a map, (C, 2H-1, 2W-1)."""
         like = self.decay
         rows = torch.arange(1 - height, height, dtype=like.dtype, device=like.device)
         cols = torch.arange(1 - width, width, dtype=like.dtype, device=like.device)
@@ -41,15 +41,15 @@ class LongFilter(nn.Module):
         return decayed.permute(2, 0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # there is no FFT in bfloat16
+        with torch.autocast(x.device.type, enabled=False):  # FFT does not support bfloat16
             out = fft_convolution(x.to(self.decay.dtype), self.kernel(x.shape[2], x.shape[3]))
         return out + self.bias[:, None, None]
 
 
 class BaseConv(nn.Module):
-    """(W x + b1) * (h conv x + b2) on (B, C, H, W): a product of two linear maps, and no other nonlinearity.
+    """(W x + b1) * (h conv x + b2) on (B, C, H, W): the product of two linear maps, without other nonlinearity.
 
-    The residual of the paper is the one of the layer around it. `long` makes the filter as large as the map.
+    The enclosing layer adds the residual of the paper. `long` makes the filter as large as the map.
     """
 
     def __init__(self, dim: int, long: bool = False, kernel: int = KERNEL) -> None:

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class Bottleneck(nn.Module):
-    """x + conv1x1(GELU(conv3x3(GELU(conv1x1(x))))) at half the width, (B, C, H, W); starts as the identity.
+    """x + conv1x1(GELU(conv3x3(GELU(conv1x1(x))))) at half the width, (B, C, H, W). It starts as the identity.
 
-    Three in a row cost a CPU as much time to train as one SwinV2 block at half of its products.
+    On a CPU, three of them train as fast as one SwinV2 block, with half of its multiply-accumulates.
     """
 
     def __init__(self, dim: int) -> None:

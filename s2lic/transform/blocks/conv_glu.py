@@ -1,4 +1,4 @@
-"""Convolutional gated linear unit: an MLP whose gate looks at its 3x3 neighbours (Shi 2024, TransNeXt)."""
+"""Convolutional gated linear unit: an MLP whose gate sees 3x3 neighbours (Shi 2024, TransNeXt)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 def depthwise(dim: int, kernel: int) -> nn.Conv2d:
-    """A convolution of each channel by itself that keeps the size."""
+    """A depth-wise convolution that keeps the size of the map."""
     return nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
 
 
 class ConvGlu(nn.Module):
-    """fc2(GELU(conv3x3(a)) * v) of [a, v] = fc1(x), (B, C, H, W); two thirds of an MLP's width."""
+    """fc2(GELU(conv3x3(a)) * v) with [a, v] = fc1(x), on (B, C, H, W). It has two thirds of an MLP's width."""
 
     def __init__(self, dim: int, ratio: int = 4) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Attention among channels, whose features are the places of the map (Ding et al. 2022, DaViT)."""
+"""Attention among channels, with the positions of the map as features (Ding et al. 2022, DaViT)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEMPERATURE = 10.0
 
 
 def channel_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(k^T v) applied to the channels of q; all (..., places, d), the softmax over the channels of v."""
+    """Applies softmax(k^T v), over the channels of v, to the channels of q. All are (..., positions, d)."""
     weights = torch.softmax(k.transpose(-2, -1) @ v, dim=-1)
     return q @ weights.transpose(-2, -1)
 
@@ -23,8 +23,8 @@ def channel_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class DavitChannel(nn.Module):
     """Channel attention in groups on (B, C, H, W), between two 3x3 depth-wise convolutions with residuals.
 
-    scale "paper" divides k by sqrt(d): the logits grow with the map and saturate. "cosine" takes the cosine of
-    every two channels times a learned temperature, which is the same at every size.
+    With scale "paper", k is divided by sqrt(d), and the logits grow with the map and saturate. With "cosine", logits
+    are cosines of channels times a learned temperature, independent of the size of the map.
     """
 
     def __init__(self, dim: int, heads: int = 1, scale: str = "cosine", positions: bool = True) -> None:
@@ -44,7 +44,7 @@ class DavitChannel(nn.Module):
         return out if self.after is None else out + self.after(out)  # type: ignore[no-any-return]
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """(B, heads, places, d); a sum over all places is too long for bfloat16."""
+        """Attention on (B, heads, positions, d), without autocast: the sums are too long for bfloat16."""
         with torch.autocast(q.device.type, enabled=False):
             like = self.proj.weight.dtype
             q, k, v = q.to(like), k.to(like), v.to(like)

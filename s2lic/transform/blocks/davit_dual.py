@@ -1,4 +1,4 @@
-"""Both halves of dual attention: places in windows, then channels over the map (Ding et al. 2022, DaViT)."""
+"""Dual attention: positions in windows, then channels of the whole map (Ding et al. 2022, DaViT)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WINDOW = 7
 
 
 class DavitWindow(nn.Module):
-    """Attention in windows, without shift or position bias, between two 3x3 depth-wise convolutions with residuals.
+    """Window attention without shift and bias, between two 3x3 depth-wise convolutions with residuals.
 
-    (B, C, H, W); keys of the padding are hidden, which the published code does not do.
+    On (B, C, H, W). Unlike the published code, it hides the keys of the padding.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class DavitWindow(nn.Module):
 
 
 class DavitDual(nn.Module):
-    """The change that x + window(x), then + channel(of that), makes to x, (B, C, H, W)."""
+    """window(x) + channel(x + window(x)) on (B, C, H, W); the enclosing layer adds x."""
 
     def __init__(
         self,

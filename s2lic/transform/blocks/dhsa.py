@@ -1,4 +1,4 @@
-"""Attention to the tokens of the best chunks, cut where content changes (Xiong et al. 2025, DHSA)."""
+"""Attention to the tokens of the best-scoring chunks, split where content changes (Xiong et al. 2025, DHSA)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2lic.transform.window import extend
 BUDGET = 512
 BLOCK = 64
 CHUNK = 32
-# Chunks are longer than this: between the cosines' cuts, and the learned ones'.
+# Minimum distance of boundaries: of those from cosines, and of learned ones.
 APART, LEARNED_APART = 4, 8
 
 
@@ -26,12 +26,14 @@ def changes(keys: Tensor) -> Tensor:
     """1 - cos of the means of the SPAN tokens before and after each gap: (B, N, C) -> (B, N - 1)."""
     count = keys.shape[1]
     around = F.pad(keys, (0, 0, SPAN, SPAN - 1))
-    sums = torch.stack([around[:, i : i + count + SPAN] for i in range(SPAN)]).sum(0)  # of which cosines feel no scale
+    sums = torch.stack([around[:, i : i + count + SPAN] for i in range(SPAN)]).sum(
+        0
+    )  # a cosine does not depend on the scale
     return 1 - F.cosine_similarity(sums[:, 1:count], sums[:, SPAN + 1 :], dim=-1)
 
 
 def peaks(scores: Tensor, apart: int) -> Tensor:
-    """Which of (B, n) no other within `apart` beats; of equal ones the first."""
+    """A mask of the maxima of (B, n) within a distance of `apart`. Of equal values the first counts."""
     around = F.pad(scores, (apart, apart), value=-torch.inf)
     found = torch.ones_like(scores, dtype=torch.bool)
     for step in range(1, apart + 1):
@@ -42,9 +44,9 @@ def peaks(scores: Tensor, apart: int) -> Tensor:
 
 
 def chunks_of(scores: Tensor, count: int, apart: int = APART, least: float = -torch.inf) -> Tensor:
-    """The number of the chunk that each token is in, in order, of scores (B, N - 1) of the gaps: (B, N).
+    """The index of each token's chunk, (B, N), from the scores of the gaps, (B, N - 1).
 
-    `count` chunks at most, cut at the highest peaks above `least`.
+    There are at most `count` chunks, split at the highest peaks above `least`.
     """
     found = peaks(scores, apart) & (scores > least)
     strongest = best(scores.masked_fill(~found, -torch.inf), count - 1)
@@ -53,19 +55,19 @@ def chunks_of(scores: Tensor, count: int, apart: int = APART, least: float = -to
 
 
 def summed(tokens: Tensor, lengths: Tensor) -> Tensor:
-    """mean * sqrt(length) of consecutive runs: (B, N, C), (B, runs) that sum to N -> (B, runs, C).
+    """mean * sqrt(length) of consecutive runs of tokens (B, N, C), with lengths (B, runs) that sum to N: (B, runs, C).
 
-    So scaled, a chunk's product with a query varies as much as a token's whatever the length.
+    With this scale, the product of a chunk and a query has the same variance at every length.
     """
     flat = torch.segment_reduce(tokens.flatten(0, 1), "sum", lengths=lengths.flatten(), axis=0, unsafe=True)
     return flat.view(*lengths.shape, -1) / lengths.clamp(min=1).sqrt().unsqueeze(-1)
 
 
 class Dhsa(nn.Module):
-    """softmax(q k / sqrt(d)) v of 64 consecutive tokens over themselves and the `budget` tokens of the best chunks.
+    """Blocks of 64 consecutive tokens attend to themselves and to `budget` tokens of the best-scoring chunks.
 
-    (B, C, H, W), read along Hilbert's curve. All heads share the choice. `n_max` places at most. boundary "learned"
-    cuts where a predictor of its own expects it, which training teaches by a loss that reaches nothing else.
+    Works on (B, C, H, W) along the Hilbert curve, with at most `n_max` positions. All heads share the selection. With
+    boundary "learned", a predictor places the boundaries; its loss trains nothing else.
     """
 
     in_context = True
@@ -93,7 +95,7 @@ class Dhsa(nn.Module):
 
     @torch.no_grad()
     def chosen(self, q: Tensor, k: Tensor) -> Tensor:
-        """(B, blocks, keys) of q, k (B, N, C): the block's own 64, then the best of the others, -1 for none."""
+        """The keys of each block, (B, blocks, keys): its own 64, then the best others, -1 for none. q, k: (B, N, C)."""
         q, k = q.to(self.qkv.weight.dtype), k.to(self.qkv.weight.dtype)
         with exactly(q):
             chunk = self.chunks(k)
@@ -105,14 +107,14 @@ class Dhsa(nn.Module):
         return torch.cat([own.masked_fill(own >= count, -1), torch.cat(listed, dim=1)], dim=2)
 
     def chunks(self, k: Tensor) -> Tensor:
-        """(B, N): the number of the chunk of each key (B, N, C)."""
+        """The index of each key's chunk: (B, N, C) -> (B, N)."""
         most = -(-k.shape[1] // CHUNK)
         if self.boundary is None:
             return chunks_of(changes(k), most)
         return chunks_of(self.boundary(k), most, LEARNED_APART, LOGIT_MIN)
 
     def _lesson(self, boundary: Boundary, q: Tensor, k: Tensor) -> Tensor:
-        """How far the predictor is from the attention that q pays to k (B, N, C), all queries alike."""
+        """The loss of the predictor against the attention that k (B, N, C) receives from all of q."""
         like = boundary.fc1.weight.dtype
         with exactly(q):
             queries, keys = (split_heads(t.to(like), self.heads) for t in (q, k))
@@ -122,7 +124,7 @@ class Dhsa(nn.Module):
 
     @staticmethod
     def scores(q: Tensor, k: Tensor, chunk: Tensor) -> Tensor:
-        """(B, blocks, chunks): products of 64 queries and a chunk of keys, each as one, over all heads."""
+        """Scores (B, blocks, chunks): products of summed queries and summed keys, over all heads."""
         count = k.shape[1]
         sizes = torch.full((-(-count // BLOCK),), BLOCK, device=q.device)
         sizes[-1] -= -count % BLOCK
@@ -133,7 +135,7 @@ class Dhsa(nn.Module):
 
     @staticmethod
     def _others(scores: Tensor, chunk: Tensor, first: Tensor, count: int) -> Tensor:
-        """The `count` tokens outside each block whose chunks score highest; a chunk is cut in the curve's order."""
+        """The `count` tokens outside each block whose chunks score highest, in the order of the curve."""
         by_token = scores.gather(2, chunk.unsqueeze(1).expand(-1, scores.shape[1], -1))
         at = torch.arange(chunk.shape[1], device=chunk.device)
         own = (at >= first.unsqueeze(1)) & (at < first.unsqueeze(1) + BLOCK)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def kernel_size(dim: int) -> int:
-    """The odd number next to (log2(C) + 1) / 2, at least 3: 3 at 64 channels, 5 from 128 to 1024."""
+    """The odd number nearest to (log2(C) + 1) / 2, at least 3: 3 at 64 channels, 5 from 128 to 1024."""
     near = int(abs(math.log2(dim) / 2 + 0.5))
     return max(near if near % 2 else near + 1, 3)
 
@@ -17,7 +17,7 @@ def kernel_size(dim: int) -> int:
 class Eca(nn.Module):
     """x * sigmoid(conv1d(mean over the map)) on (B, C, H, W): one small kernel slides along the channels.
 
-    The mean is the whole map's, so a picture coded in tiles gives another result.
+    The mean is over the whole map, so tiles change the result.
     """
 
     def __init__(self, dim: int) -> None:
@@ -26,7 +26,7 @@ class Eca(nn.Module):
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
 
     def gate(self, x: Tensor) -> Tensor:
-        """(B, C, 1, 1) between 0 and 1."""
+        """The factors (B, C, 1, 1), between 0 and 1."""
         return torch.sigmoid(self.conv(x.mean((2, 3)).unsqueeze(1))).transpose(1, 2).unsqueeze(3)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The gated convolution that remains of Mamba without its state space (Yu and Wang 2025, MambaOut)."""
+"""The gated convolution of Mamba without the state-space model (Yu and Wang 2025, MambaOut)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from s2lic.transform.blocks.conv_glu import depthwise
 
 
 class GatedCnn(nn.Module):
-    """x + fc2(GELU(g) * [i, conv7x7(c)]) of [g, i, c] = fc1(LN(x)), (B, C, H, W).
+    """x + fc2(GELU(g) * [i, conv7x7(c)]) with [g, i, c] = fc1(LN(x)), on (B, C, H, W).
 
-    Only `conv_ratio` * C of the hidden channels are convolved, and the gate is not. It carries its own norm and
-    residual, and mixes channels: it stands for attention and MLP together.
+    Only `conv_ratio` * C of the hidden channels are convolved. The block has its own norm and residual and mixes
+    channels, so it replaces both attention and MLP.
     """
 
     def __init__(self, dim: int, conv_ratio: float = 1.0) -> None:

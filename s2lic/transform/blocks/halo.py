@@ -1,4 +1,4 @@
-"""Blocked local attention: each block of queries looks over its own edges (Vaswani et al. 2021, HaloNet)."""
+"""Blocked local attention: each block of queries also sees a margin around it (Vaswani et al. 2021, HaloNet)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from s2lic.transform.window import MASKED, Grid, extend, merge, split
 
 
 def neighbourhoods(x: Tensor, grid: Grid, halo: int) -> Tensor:
-    """(B, H, W, C) -> (B, blocks, (window + 2 halo)^2, C): each block of the grid with its surroundings."""
+    """(B, H, W, C) -> (B, blocks, (window + 2 halo)^2, C): each block of the grid with its margin."""
     (hp, wp), reach = grid.padded, grid.window + 2 * halo
     x = extend(x, hp - grid.height, wp - grid.width, halo)
     cut = x.unfold(1, reach, grid.window).unfold(2, reach, grid.window)  # (B, rows, cols, C, reach, reach)
@@ -21,7 +21,7 @@ def neighbourhoods(x: Tensor, grid: Grid, halo: int) -> Tensor:
 
 
 def in_map(grid: Grid, halo: int, device: torch.device) -> Tensor:
-    """(blocks, 1, 1, (window + 2 halo)^2): which places of each neighbourhood lie in the map."""
+    """A mask (blocks, 1, 1, (window + 2 halo)^2) of the positions that lie in the map."""
     rows, cols = (
         _inside(padded, size, grid.window, halo, device)
         for padded, size in zip(grid.padded, (grid.height, grid.width), strict=True)
@@ -39,8 +39,8 @@ def _inside(padded: int, size: int, window: int, halo: int, device: torch.device
 class Halo(nn.Module):
     """softmax(q k / sqrt(d) + q (row offset + column offset)) v over (window + 2 halo)^2 keys, (B, C, H, W).
 
-    Overlap takes the place of shifted windows. Keys outside the map are hidden. The two tables of relative
-    embeddings serve all heads.
+    Overlap replaces shifted windows. Keys outside the map are hidden. All heads share the two tables of relative
+    embeddings.
     """
 
     def __init__(self, dim: int, heads: int = 1, window: int = 8, halo: int = 3, rule: Rule | None = None) -> None:

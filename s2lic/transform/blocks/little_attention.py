@@ -1,4 +1,4 @@
-"""A light gate on channels, in the place of one whose inside is unknown (after Eisenbach et al. 2023)."""
+"""A light channel gate, in place of one whose structure is unpublished (after Eisenbach et al. 2023)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ REDUCTION = 16
 
 
 class LittleAttention(nn.Module):
-    """x * 2 sigmoid(fc2(ReLU(fc1(mean over the map)))) on (B, C, H, W), C^2/8 weights; starts as the identity.
+    """x * 2 sigmoid(fc2(ReLU(fc1(mean over the map)))) on (B, C, H, W), with C^2/8 weights. It starts as the identity.
 
-    A reconstruction: of the paper's block no more is known than that it hardly costs time.
+    This is a reconstruction: the paper only says that its block takes little time.
     """
 
     def __init__(self, dim: int) -> None:

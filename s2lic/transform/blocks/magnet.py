@@ -1,4 +1,4 @@
-"""Window attention with keys that take attention and give nothing (after Kukleva et al. 2025, RefAM)."""
+"""Window attention with extra keys that absorb attention and have no value (after Kukleva et al. 2025, RefAM)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MAGNETS = 4
 
 
 def magnet_attention(logits: Tensor, magnets: Tensor, v: Tensor) -> Tensor:
-    """softmax([logits, magnets]) over both, of which the magnets' part is dropped: (..., n), (..., m), (n, d).
+    """softmax([logits, magnets]) without the weights of the magnets, times v: (..., n), (..., m), (n, d) -> (..., d).
 
-    Written as the softmax over the keys times the mass that the magnets leave.
+    Computed as the softmax over the keys, times the mass that the magnets leave.
     """
     kept = torch.sigmoid(torch.logsumexp(logits, -1, keepdim=True) - torch.logsumexp(magnets, -1, keepdim=True))
     return (torch.softmax(logits, dim=-1) * kept).to(v.dtype) @ v
 
 
 class Magnets(Rule):
-    """The rule of `magnet`: learned keys, with the position bias's middle so that they start level with a key."""
+    """The rule of `magnet`: learned keys, with the centre of the position bias so that they start like other keys."""
 
     def __init__(self, dim: int, heads: int, count: int) -> None:
         super().__init__()
@@ -34,5 +34,5 @@ class Magnets(Rule):
 
 
 def magnet(dim: int, heads: int, window: int, shift: int = 0, count: int = MAGNETS) -> WindowAttention:
-    """SwinV2's windows and cosines with `count` magnets a head, (B, C, H, W)."""
+    """Cosine window attention of SwinV2 with `count` magnets per head, on (B, C, H, W)."""
     return WindowAttention(dim, heads, window, shift, Magnets(dim, heads, count))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Mlp(nn.Module):
-    """fc1, GELU, fc2 at every place of (B, C, H, W)."""
+    """fc1, GELU and fc2 at every position of (B, C, H, W)."""
 
     def __init__(self, dim: int, ratio: int = 4) -> None:
         super().__init__()

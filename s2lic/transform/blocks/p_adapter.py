@@ -1,4 +1,4 @@
-"""A small trainable part beside a frozen attention, on the graph of its weights (Wu et al. 2024, p-adapter)."""
+"""An adapter for a frozen attention, based on the graph of its weights (Wu et al. 2024, p-adapter)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from s2lic.transform.attention.rule import Rule, softmax_weights
 
 REDUCTION = 8
 P_START, P_MIN, P_MAX = 1.5, 1.0, 3.0
-# Equal nodes would have edges of infinite weight where p < 2.
+# Without it, equal nodes would have edges of infinite weight for p < 2.
 NORM_MIN = 1e-3
 
 
 def edge_weights(weights: Tensor, queries: Tensor, values: Tensor, p: Tensor | float) -> Tensor:
-    """M_ij |sqrt(M_ij) (F_i - F_j)|^(p - 2) of M (..., n, m) and nodes F (..., n, w), (..., m, w)."""
+    """M_ij |sqrt(M_ij) (F_i - F_j)|^(p - 2), for weights M (..., n, m) and nodes F (..., n, w) and (..., m, w)."""
     lengths = queries.square().sum(-1).unsqueeze(-1) + values.square().sum(-1).unsqueeze(-2)
     apart = lengths - 2 * queries @ values.transpose(-2, -1)
     return weights * (weights * apart).clamp(min=NORM_MIN**2) ** ((p - 2) / 2)
@@ -25,7 +25,7 @@ def edge_weights(weights: Tensor, queries: Tensor, values: Tensor, p: Tensor | f
 def p_laplacian(weights: Tensor, queries: Tensor, values: Tensor, p: Tensor | float, mu: Tensor | float) -> Tensor:
     """One step of smoothing queries over the bipartite graph of queries and values: (..., n, w).
 
-    The published code loses the term of the query itself on this graph; it is here.
+    The published code omits the query's own term on this graph. This one includes it.
     """
     edges = edge_weights(weights, queries, values, p)
     alpha = 1 / (edges.sum(-1, keepdim=True) + 2 * mu / p)
@@ -33,7 +33,7 @@ def p_laplacian(weights: Tensor, queries: Tensor, values: Tensor, p: Tensor | fl
 
 
 class Adapter(nn.Module):
-    """The weights of an adapter. It starts as nothing, so that what it stands in is unchanged to the bit."""
+    """The weights of an adapter. Its output starts at zero, so that a new adapter changes no bit."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Adapter(nn.Module):
 
 
 class PAdapter(Rule):
-    """Softmax attention, and in front of its projection up(GELU(gate(out)) * p_laplacian(...)) beside it."""
+    """Softmax attention plus up(GELU(gate(out)) * p_laplacian(...)), before the projection."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A copy of the one place, near or pooled from afar, that a pointer names (Vinyals et al. 2015, Pointer Networks)."""
+"""Copies the one position, near or pooled, that a pointer selects (Vinyals et al. 2015, Pointer Networks)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POOL = 8
 
 
 class Pointer(nn.Module):
-    """score(tanh(asked(candidate) + asking(query))): additive attention (Bahdanau et al. 2015) whose weights point."""
+    """score(tanh(asked(candidate) + asking(query))): additive attention (Bahdanau et al. 2015) as a pointer."""
 
     def __init__(self, dim: int, width: int = WIDTH) -> None:
         super().__init__()
@@ -31,22 +31,22 @@ class Pointer(nn.Module):
 
 
 def copied(logits: Tensor, candidates: Tensor) -> Tensor:
-    """The candidate of the largest logit, unmixed: (..., n, m), (..., m, C) -> (..., n, C)."""
+    """The candidate with the largest logit: (..., n, m), (..., m, C) -> (..., n, C)."""
     index = best(logits, 1).expand(*logits.shape[:-1], candidates.shape[-1])
     return candidates.gather(-2, index)
 
 
 def pointed(logits: Tensor, candidates: Tensor) -> Tensor:
-    """The same with the gradient of the mean under softmax(logits), for training (straight-through)."""
+    """The same, with the gradient of softmax(logits) @ candidates (straight-through), for training."""
     soft = torch.softmax(logits, dim=-1)
     hard = F.one_hot(best(logits, 1).squeeze(-1), logits.shape[-1]).to(soft.dtype)
     return (hard + (soft - soft.detach())).to(candidates.dtype) @ candidates
 
 
 class PointerCopy(nn.Module):
-    """Each place becomes, but for a last linear map, a copy of one of its window or of 8x8 means of the map.
+    """Replaces each position by a copy of one in its window or of one of 8x8 means of the map, then a linear map.
 
-    (B, C, H, W). The pointer is found from what the decoder has too, so it costs no bits.
+    Works on (B, C, H, W). The pointer is computed from the features, so it costs no bits.
     """
 
     def __init__(self, dim: int, window: int = 8, width: int = WIDTH, pool: int = POOL) -> None:
@@ -66,7 +66,7 @@ class PointerCopy(nn.Module):
         return self.proj(merge(torch.cat(done, dim=1), grid)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
     def pick(self, queries: Tensor, candidates: Tensor, seen: Tensor) -> Tensor:
-        """(B, cells, n, C): one of the candidates (B, cells, m, C) that are seen (cells, 1, m)."""
+        """Selects among the visible (cells, 1, m) of the candidates (B, cells, m, C): (B, cells, n, C)."""
         with exactly(queries):
             like = self.proj.weight.dtype
             queries, candidates = queries.to(like), candidates.to(like)

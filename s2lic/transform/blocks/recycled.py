@@ -1,4 +1,4 @@
-"""Attention over what an earlier layer found worth looking at (Xu et al. 2024, Recycled Attention)."""
+"""Attention to the keys that an earlier layer selected (Xu et al. 2024, Recycled Attention)."""
 
 from __future__ import annotations
 
@@ -19,25 +19,36 @@ INDEX, QUERIES = "recycled keys", "recycled queries"
 
 
 def own_places(grid: Grid, device: torch.device) -> Tensor:
-    """(cells, n): the flat index of each place of each cell, -1 outside the map."""
+    """The flat index of each position of each cell, (cells, n); -1 outside the map."""
     places = torch.arange(grid.height * grid.width, device=device, dtype=torch.float64)
     cells = split(places.view(1, grid.height, grid.width, 1), grid)[0, :, :, 0]
     return cells.where(in_map(grid, 0, device).flatten(1), -1).long()
 
 
 def places_outside(grid: Grid) -> int:
-    """How many places of the map at most lie outside a cell: all but those of the last one, which is the smallest."""
+    """The largest number of positions outside a cell; the last cell is the smallest."""
     least = ((grid.height - 1) % grid.window + 1) * ((grid.width - 1) % grid.window + 1)
     return grid.height * grid.width - least
 
 
 class Recycled(nn.Module):
-    """softmax(q k / sqrt(d)) v over the map, or over what such a step before it found; (B, C, H, W).
+    """Attention to the whole map in full steps, and to the keys that these selected in all others, on (B, C, H, W).
 
-    `step` is its number in the group. Steps 0, `period`, ... attend to all and leave, for each cell of queries, the
-    `keys` places of most weight outside it; the others attend to those and to their own cell. With a `threshold` every
-    step but the first is full for pictures whose queries have turned: mean cosine to the last full step's below it.
-    `n_max` places at most.
+    Steps 0, `period`, ... are full. For each cell of queries, a full step keeps the `keys` positions outside it with
+    the most weight; the steps after it attend to these and to their own cell. With a `threshold`, every step but the
+    first is full for a picture if the mean cosine of its queries to those of its last full step is below it.
+
+    Args:
+        dim: Channels C.
+        heads: Attention heads.
+        window: Height and width of a cell.
+        step: The number of the block in its group.
+        keys: Positions that a full step keeps for each cell.
+        period: Steps from one full step to the next.
+        threshold: The cosine below which a step is full; None for the fixed period.
+
+    Raises:
+        MapTooLargeError: The map has more than `n_max` positions.
     """
 
     in_context = True
@@ -75,7 +86,7 @@ class Recycled(nn.Module):
         return self.proj(merge(join_heads(out.transpose(1, 2)), grid)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
     def full(self, q: Tensor, k: Tensor, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-        """Attention of q (B, h, cells, n, d) over all of k, v (B, h, N, d), and what each cell looked at most."""
+        """Attention of q (B, h, cells, n, d) to all of k, v (B, h, N, d), and the keys to keep for each cell."""
         seen, outs, mass = in_map(grid, 0, q.device).flatten(1), [], []
         with exactly(q):
             for part, weights in dense_weights(q, k):
@@ -84,7 +95,7 @@ class Recycled(nn.Module):
         return torch.cat(outs, dim=2), self.heaviest(torch.cat(mass, dim=1), grid)
 
     def heaviest(self, mass: Tensor, grid: Grid) -> Tensor:
-        """(B, cells, keys): the places outside a cell of the most weight (B, cells, N); -1 where there are no more."""
+        """The positions outside each cell with the most weight, (B, cells, N) -> (B, cells, keys); -1 for none."""
         own = own_places(grid, mass.device)
         inside = torch.zeros(mass.shape[1:], dtype=torch.bool, device=mass.device)
         inside.scatter_(1, own.where(own >= 0, own[:, :1]), True)
@@ -93,14 +104,14 @@ class Recycled(nn.Module):
         return found.masked_fill(outside.gather(2, found) == -torch.inf, -1)
 
     def reused(self, q: Tensor, k: Tensor, v: Tensor, grid: Grid, index: Tensor) -> Tensor:
-        """Attention of q (B, h, cells, n, d) over its own cell and the places of the index; nothing else is read."""
+        """Attention of q (B, h, cells, n, d) to its own cell and the positions in `index` only."""
         own = own_places(grid, q.device).expand(len(q), -1, -1)
         return listed_attention(q, k.unsqueeze(3), v.unsqueeze(3), torch.cat([own, index], dim=2).unsqueeze(1))
 
     def _refreshed(
         self, out: Tensor, threshold: float, qkv: tuple[Tensor, Tensor, Tensor], grid: Grid, kept: dict[str, Tensor]
     ) -> Tensor:
-        """The output with a full step for the pictures whose queries have turned since their last."""
+        """The output, with a full step for the pictures whose queries have changed too much."""
         (q, k, v), seen = qkv, in_map(grid, 0, out.device).flatten(1)
         now, then = (join_heads(t.transpose(1, 2))[:, seen] for t in (q, kept[QUERIES]))
         rows = (F.cosine_similarity(now, then, dim=-1).mean(1) < threshold).nonzero().flatten()

@@ -1,4 +1,4 @@
-"""The table of blocks: what `create_block` can make, by key."""
+"""The registry of blocks: all that `create_block` can build, by key."""
 
 from __future__ import annotations
 
@@ -41,13 +41,21 @@ from s2lic.transform.blocks.tools import TOOLS
 class BlockRow:
     """One selectable block.
 
-    kind: what of a layer it stands for (mixer, mixer_mlp, mlp) or what it is added to (gate, wrapper).
-    selection: "hard" where it picks by comparing, so that a rounding error may change the output at once.
-    field: what an output sees. whole_map: some statistic runs over the whole map, so tiles would change the output.
-    shifted: every other one of a group has its windows shifted by half. numbered: each is told its number in the group.
-    softmax: its attention is a `Softmax` rule, in whose place a wrapper can stand. late: a wrapper of the last third of
-    a group. options: other forms that a key may ask for, `dhsa:boundary=learned`; the first value is the default. make
-    takes dim, what `takes` names, options; a wrapper's gives the rule.
+    Args:
+        key: Its name.
+        paper: Where it was published.
+        kind: The part of a layer that it replaces (mixer, mixer_mlp, mlp), or gate, or wrapper.
+        selection: "hard" if it selects by comparison, so that a rounding error can change the output abruptly.
+        field: The receptive field of an output.
+        make: Builds it from dim, the sizes in `takes`, and options. For a wrapper, it builds the rule.
+        takes: The names of the sizes that `make` takes.
+        needs_cond: Whether it reads the quality from the context.
+        whole_map: Whether it depends on statistics of the whole map, so that tiles change the output.
+        shifted: Whether every other block of a group has its windows shifted by half.
+        numbered: Whether `make` takes the number of the block in its group as `step`.
+        softmax: Whether its attention is a `Softmax` rule, which a wrapper can replace.
+        late: Whether a wrapper goes only around the last third of a group.
+        options: Variants that a key can name, as in `dhsa:boundary=learned`. The first value is the default.
     """
 
     key: str
@@ -67,7 +75,7 @@ class BlockRow:
 
 
 WINDOWS = ("heads", "window")
-WRAPPED = "swinv2"  # what a wrapper stands around where nothing is named
+WRAPPED = "swinv2"  # the block inside a wrapper that is built alone
 YES = (False, True)
 SCALES = {"scale": ("cosine", "paper")}
 ROWS = {
@@ -180,12 +188,12 @@ ROWS = {
 
 
 def block_names() -> tuple[str, ...]:
-    """The keys that `create_block` takes."""
+    """The keys that `create_block` accepts."""
     return tuple(ROWS)
 
 
 def block_row(key: str) -> BlockRow:
-    """The row of a key, with or without options. Raises BlockChoiceError for an unknown key or one of a command."""
+    """The row of a key, with or without options. Raises BlockChoiceError for an unknown key or one of a tool."""
     key = key.partition(":")[0]
     if key in TOOLS:
         raise BlockChoiceError(f"'{key}' is a tool and no block; it runs as `{TOOLS[key].command}`")
@@ -195,7 +203,7 @@ def block_row(key: str) -> BlockRow:
 
 
 def options_of(key: str) -> dict[str, object]:
-    """What a key asks for behind its name. Raises BlockChoiceError."""
+    """The options in a key, after its name. Raises BlockChoiceError."""
     row, found = block_row(key), {}
     for word in key.split(":")[1:]:
         name, _, text = word.partition("=")
@@ -237,7 +245,7 @@ def create_block(
 
 
 def check_wrap(key: str, wrap: str) -> None:
-    """Raises BlockChoiceError unless `wrap` is a wrapper that can stand around the block."""
+    """Raises BlockChoiceError unless `wrap` is a wrapper that fits around the block."""
     if block_row(wrap).kind != "wrapper":
         raise BlockChoiceError(f"'{wrap}' is a {block_row(wrap).kind} and cannot stand for a wrapper")
     if not block_row(key).softmax:
@@ -246,5 +254,5 @@ def check_wrap(key: str, wrap: str) -> None:
 
 
 def wrappable() -> str:
-    """The keys of the blocks that a wrapper can stand around, for a message."""
+    """The keys of the blocks that accept a wrapper, for a message."""
     return ", ".join(row.key for row in ROWS.values() if row.softmax)

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class ResidualPair(nn.Module):
-    """x + conv3x3(GELU(conv3x3(x))) at full width, (B, C, H, W); starts as the identity.
+    """x + conv3x3(GELU(conv3x3(x))) at full width, (B, C, H, W). It starts as the identity.
 
-    A CPU multiplies wide 3x3 convolutions at twice the rate of narrow 1x1 ones.
+    A CPU computes wide 3x3 convolutions at twice the rate of narrow 1x1 convolutions.
     """
 
     def __init__(self, dim: int) -> None:

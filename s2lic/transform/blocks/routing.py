@@ -1,4 +1,4 @@
-"""Attention among tokens of like content, found by k-means on the way (Roy et al. 2021, Routing Transformer)."""
+"""Attention among tokens of similar content, clustered by online k-means (Roy et al. 2021, Routing Transformer)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ COMMITMENT = 1e-4
 
 
 def routed_attention(q: Tensor, k: Tensor, v: Tensor, asking: Tensor, asked: Tensor) -> Tensor:
-    """Attention in each cluster between the queries and the keys that it took; all of q, k, v (B, h, N, d).
+    """Attention within clusters of q, k, v (B, h, N, d).
 
-    asking, asked (B, h, clusters, w): tokens of a cluster. A query of several clusters gets the mean, one of none 0.
-    One cluster is added at a time: additions in no fixed order would differ in the last bit from run to run.
+    A query in several clusters gets the mean of its outputs, a query in none gets 0. Clusters are added one at a time:
+    without a fixed order, runs would differ in the last bit.
+
+    Args:
+        q: Queries.
+        k: Keys.
+        v: Values.
+        asking: The queries of each cluster, (B, h, clusters, w).
+        asked: The keys of each cluster, (B, h, clusters, w).
     """
     total, count = torch.zeros_like(v), torch.zeros_like(v[..., :1])
     out = listed_attention(gathered(q, asking), k.unsqueeze(3), v.unsqueeze(3), asked)
@@ -34,10 +41,10 @@ def routed_attention(q: Tensor, k: Tensor, v: Tensor, asking: Tensor, asked: Ten
 
 
 def moved(centroids: Tensor, tokens: Tensor, decay: float) -> Tensor:
-    """decay * centroids + (1 - decay) * the mean of the tokens nearest to each; one that has none stays.
+    """Moves centroids (h, clusters, d) towards the means of their nearest tokens (h, N, d), by 1 - decay.
 
-    centroids (h, clusters, d), tokens (h, N, d); nearest is the largest product. Tokens that are not finite do not
-    count: the guard can refuse their step, but it cannot take back what the forward pass did.
+    The nearest centroid has the largest product. A centroid without tokens stays. Tokens that are not finite do not
+    count: training can skip their step, but cannot undo this update.
     """
     finite = tokens.isfinite().all(-1, keepdim=True)
     tokens = tokens.where(finite, 0)
@@ -49,7 +56,7 @@ def moved(centroids: Tensor, tokens: Tensor, decay: float) -> Tensor:
 
 
 def spread_out(tokens: Tensor, count: int) -> Tensor:
-    """`count` of the tokens (h, N, d) far from each other: the first, and then always the one farthest from all."""
+    """`count` of the tokens (h, N, d), far from each other: the first, then always the farthest from all selected."""
     found = tokens[:, :1]
     away = torch.full(tokens.shape[:2], torch.inf, dtype=tokens.dtype, device=tokens.device)
     for _ in range(count - 1):
@@ -60,10 +67,11 @@ def spread_out(tokens: Tensor, count: int) -> Tensor:
 
 
 class Routing(nn.Module):
-    """Half of the heads in windows, half routed: each cluster takes its N / clusters nearest queries and keys.
+    """Window attention for half of the heads, routed attention for the others, on (B, C, H, W).
 
-    (B, C, H, W); at least two heads. Centroids are buffers that move in training alone, with the running mean of
-    what is nearest to them; a commitment loss draws queries and keys to their centroid. `n_max` places at most.
+    Each cluster takes its N / clusters nearest queries and keys. Centroids are buffers: training moves them by a
+    running mean, and a commitment loss pulls queries and keys towards them. There are at least two heads, and at most
+    `n_max` positions.
     """
 
     in_context = True
@@ -90,14 +98,14 @@ class Routing(nn.Module):
 
     @torch.no_grad()
     def init_centroids(self, x: Tensor) -> None:
-        """Takes the centroids from the queries and keys of x (B, C, H, W); at random they may share a cluster."""
+        """Initialises the centroids from queries and keys of x (B, C, H, W). Random ones may share a cluster."""
         q, k, _ = self._halves(self.qkv(x.permute(0, 2, 3, 1)))[1].flatten(0, 2).chunk(3, dim=-1)
         tokens = split_heads(torch.cat([q, k]), self.routed_heads)
         self.centroids.copy_(spread_out(F.layer_norm(tokens, tokens.shape[-1:]), self.clusters))
 
     @staticmethod
     def _halves(qkv: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., 3C) -> (..., 3C / 2) of the local heads and of the routed ones."""
+        """Splits (..., 3C) into (..., 3C / 2) of the local heads and of the routed heads."""
         near, far = qkv.unflatten(-1, (3, 2, -1)).unbind(-2)
         return near.flatten(-2), far.flatten(-2)
 
@@ -108,7 +116,7 @@ class Routing(nn.Module):
         return merge(join_heads(weights.to(v.dtype) @ v), grid)
 
     def routed(self, q: Tensor, k: Tensor, v: Tensor, context: Context | None = None) -> Tensor:
-        """(B, h, N, d); queries and keys normalised over d, without scale."""
+        """Routed attention on (B, h, N, d), with queries and keys normalised over d."""
         q, k = (F.layer_norm(t, t.shape[-1:]) for t in (q, k))
         if self.training:
             self._learn(torch.cat([q, k], dim=2).transpose(0, 1).flatten(1, 2), context)
@@ -116,13 +124,13 @@ class Routing(nn.Module):
 
     @torch.no_grad()
     def chosen(self, tokens: Tensor) -> Tensor:
-        """(B, h, N, d) -> (B, h, clusters, w): the w = N / clusters, rounded up, tokens nearest to each centroid."""
+        """The w = ceil(N / clusters) tokens nearest to each centroid: (B, h, N, d) -> (B, h, clusters, w)."""
         with exactly(tokens):
             scores = self.centroids @ tokens.to(self.centroids.dtype).transpose(-2, -1)
         return best(scores, -(-tokens.shape[2] // self.clusters))
 
     def _learn(self, tokens: Tensor, context: Context | None) -> None:
-        """One step of the centroids towards tokens (h, B * 2N, d), and the loss the other way."""
+        """Moves the centroids towards tokens (h, B * 2N, d), and adds the commitment loss."""
         tokens = tokens.to(self.centroids.dtype)
         with torch.no_grad(), exactly(tokens):
             nearest = best(tokens @ self.centroids.transpose(1, 2), 1)

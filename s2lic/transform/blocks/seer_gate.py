@@ -1,4 +1,4 @@
-"""Attention to a few cells of the map, which a learned gate opens (Gao et al. 2024, SeerAttention)."""
+"""Attention to a few cells of the map, which a learned gate selects (Gao et al. 2024, SeerAttention)."""
 
 from __future__ import annotations
 
@@ -14,44 +14,49 @@ from s2lic.transform.window import Grid, merge, split
 
 TOP = 8
 GATE_WIDTH = 64
-# Relative positions of cells farther apart than this are one and the same.
+# Cells farther apart than this share one relative position.
 REACH = 4
 
 
 def pooled(x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Largest, least and mean of what is seen of each cell: (B, h, cells, n, d), (cells, n) -> (B, h, cells, d)."""
+    """Maximum, minimum and mean over the visible tokens of each cell: (B, h, cells, n, d) -> (B, h, cells, d)."""
     hidden, count = ~seen.unsqueeze(-1), seen.sum(-1, keepdim=True)
     largest, least = x.masked_fill(hidden, -torch.inf).amax(-2), x.masked_fill(hidden, torch.inf).amin(-2)
     return largest, least, x.masked_fill(hidden, 0).sum(-2) / count
 
 
 def tile_targets(weights: Tensor, seen: Tensor) -> Tensor:
-    """What the gate learns: the largest weight of each tile, rows made to sum to 1.
+    """The targets of the gate: the largest attention weight of each pair of cells, normalised per row.
 
-    weights (B, h, cells, n, cells, n) of attention over the map, seen (cells, n) -> (B, h, cells, cells).
+    Args:
+        weights: Attention over the map, (B, h, cells, n, cells, n).
+        seen: Which tokens lie in the map, (cells, n).
+
+    Returns:
+        (B, h, cells, cells).
     """
     largest = weights.masked_fill(~seen[:, :, None, None], 0).amax((3, 5))
     return largest / largest.sum(-1, keepdim=True)
 
 
 def offset_index(rows: int, cols: int, device: torch.device) -> Tensor:
-    """(cells, cells): the place in a table of (2 REACH + 1)^2 of the way from each cell of queries to each of keys."""
+    """The index, in a table of (2 REACH + 1)^2, of the offset between each pair of cells: (cells, cells)."""
     at = torch.cartesian_prod(torch.arange(rows, device=device), torch.arange(cols, device=device))
     step = (at[None] - at[:, None]).clamp(-REACH, REACH) + REACH
     return step[..., 0] * (2 * REACH + 1) + step[..., 1]
 
 
 def touching(rows: int, cols: int, device: torch.device) -> Tensor:
-    """(cells, cells): a cell and the four that touch it, which are always open."""
+    """A mask (cells, cells) of each cell and its four neighbours, which are always selected."""
     at = torch.cartesian_prod(torch.arange(rows, device=device), torch.arange(cols, device=device))
     return (at[None] - at[:, None]).abs().sum(-1) <= 1
 
 
 class SeerGate(nn.Module):
-    """softmax(q k / sqrt(d)) v over the `top` cells that the gate scores highest for a cell of queries; (B, C, H, W).
+    """Attention to the `top` cells that the gate scores highest for each cell of queries, on (B, C, H, W).
 
-    In training all cells are open, so the gate never sways what the rest learns; it is itself taught, by a loss of its
-    own that reaches nothing else, to tell where attention is. `n_max` places at most.
+    Training attends to all cells, so the gate does not influence the rest. A loss of its own trains the gate alone to
+    predict where attention goes. Maps have at most `n_max` positions.
     """
 
     in_context = True
@@ -68,7 +73,7 @@ class SeerGate(nn.Module):
         self.proj = nn.Linear(dim, dim, bias=False)
 
     def gate(self) -> tuple[nn.Parameter, ...]:
-        """What of the parameters is the gate's."""
+        """The parameters of the gate."""
         return self.q_gate, self.k_gate, self.offsets
 
     def forward(self, x: Tensor, context: Context | None = None) -> Tensor:
@@ -84,7 +89,7 @@ class SeerGate(nn.Module):
         return merge(self.proj(join_heads(out.transpose(1, 2))), grid).permute(0, 3, 1, 2)
 
     def scores(self, q: Tensor, k: Tensor, seen: Tensor, grid: Grid) -> Tensor:
-        """(B, h, cells, cells): logits of the gate, of what is seen of q and k (B, h, cells, n, d)."""
+        """The logits of the gate, (B, h, cells, cells), from the visible tokens of q and k (B, h, cells, n, d)."""
         with exactly(q):
             like = self.q_gate.dtype
             asking = pooled(q.to(like), seen)[2] @ self.q_gate
@@ -94,13 +99,13 @@ class SeerGate(nn.Module):
 
     @torch.no_grad()
     def open_cells(self, q: Tensor, k: Tensor, seen: Tensor, grid: Grid) -> Tensor:
-        """(B, h, cells, top): a cell itself and those that touch it, then the best by score."""
+        """The selected cells, (B, h, cells, top): the cell itself and its neighbours, then the best by score."""
         rows, cols = (size // grid.window for size in grid.padded)
         scores = self.scores(q, k, seen, grid).masked_fill(touching(rows, cols, q.device), torch.inf)
         return best(scores, self.top)
 
     def _dense(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor, grid: Grid, context: Context | None) -> Tensor:
-        """Attention over all cells; what it looked at becomes the lesson of the gate."""
+        """Attention to all cells. Its weights are the targets of the gate."""
         logits = scaled_logits(q.flatten(2, 3), k.flatten(2, 3))
         weights = weigh(logits, seen.flatten())
         if context is not None:
@@ -110,7 +115,7 @@ class SeerGate(nn.Module):
 
     @staticmethod
     def _lesson(scores: Tensor, tiles: Tensor, seen: Tensor) -> Tensor:
-        """The mean divergence of the gate's softmax from the targets."""
+        """The mean KL divergence from the targets to the softmax of the gate."""
         targets = tile_targets(tiles.to(scores.dtype), seen)
         apart = torch.special.xlogy(targets, targets) - targets * torch.log_softmax(scores, dim=-1)
         return apart.sum(-1).mean()  # type: ignore[no-any-return]

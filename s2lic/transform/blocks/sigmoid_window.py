@@ -14,9 +14,9 @@ LAYER_SCALE = 1e-2
 
 
 class Sigmoid(Rule):
-    """The rule of `sigmoid_window`: the position bias about its middle, and a scale for every channel.
+    """The rule of `sigmoid_window`, with a centred position bias and a learned scale per channel.
 
-    Softmax does not feel a constant bias, a sigmoid is flooded by it.
+    A constant bias does not change a softmax, but it saturates a sigmoid.
     """
 
     def __init__(self, dim: int, heads: int, hybrid_norm: bool) -> None:
@@ -36,5 +36,5 @@ class Sigmoid(Rule):
 
 
 def sigmoid_window(dim: int, heads: int, window: int, shift: int = 0, hybrid_norm: bool = False) -> WindowAttention:
-    """SwinV2's windows and cosines under a sigmoid, (B, C, H, W)."""
+    """Cosine window attention of SwinV2 with a sigmoid, on (B, C, H, W)."""
     return WindowAttention(dim, heads, window, shift, Sigmoid(dim, heads, hybrid_norm))

@@ -1,4 +1,4 @@
-"""Global attention sinks taken out of an attention (after Kukleva et al. 2025, RefAM)."""
+"""Attention without global sinks (after Kukleva et al. 2025, RefAM)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor
 from s2lic.transform.attention.rule import Rule, softmax_weights
 from s2lic.transform.attention.sinks import calibrated, received
 
-# Ours: those of the paper could not be verified.
+# Our own values: those of the paper could not be verified.
 SHARE, VARIATION = 5.0, 0.5
 
 
 def global_sinks(weights: Tensor, seen: Tensor, share: float = SHARE, variation: float = VARIATION) -> Tensor:
-    """(..., 1, keys): keys that get more than `share` equal shares, and nearly the same from all queries."""
+    """A mask (..., 1, keys) of keys with more than `share` equal shares, nearly the same from all queries."""
     mean, equal = received(weights, seen)
     spread = torch.where(seen, (weights - mean).square(), 0).sum(-2, keepdim=True)
     deviation = (spread / seen.sum(-2, keepdim=True).clamp(min=1)).sqrt()
@@ -21,17 +21,17 @@ def global_sinks(weights: Tensor, seen: Tensor, share: float = SHARE, variation:
 
 
 def suppressed(weights: Tensor, sinks: Tensor) -> Tensor:
-    """Nothing for sinks; the others of a row keep their proportions and its sum."""
+    """Sets the weights of sinks to 0. The others keep their proportions, and the row its sum."""
     return calibrated(weights, sinks, beta=0.0)
 
 
 def redirected(weights: Tensor, sinks: Tensor) -> Tensor:
-    """Nothing for sinks; what they had goes to a magnet without a value, so a row's sum is less by that."""
+    """Sets the weights of sinks to 0 and lets the sum of the row shrink, as if a key without value took them."""
     return torch.where(sinks, 0, weights)
 
 
 class SinkFilter(Rule):
-    """Softmax attention without its global sinks: mode "suppress" or "redirect", to a magnet without a value."""
+    """Softmax attention without global sinks: mode "suppress" (see `suppressed`) or "redirect" (see `redirected`)."""
 
     def __init__(self, dim: int, heads: int, mode: str = "suppress") -> None:
         super().__init__()

@@ -18,14 +18,14 @@ BIAS_MAX = 16.0
 
 
 def log_offsets(window: int) -> Tensor:
-    """(2w-1, 2w-1, 2) relative offsets, log-spaced to [-1, 1] (Swin V2, equation 4, with its factor 8)."""
+    """Relative offsets (2w-1, 2w-1, 2), log-spaced to [-1, 1] (Swin V2, equation 4, with its factor 8)."""
     steps = torch.arange(1 - window, window, dtype=torch.float32) * (8.0 / max(window - 1, 1))
     spaced = torch.sign(steps) * torch.log2(1.0 + steps.abs()) / math.log2(8.0)
     return torch.stack(torch.meshgrid(spaced, spaced, indexing="ij"), dim=-1)
 
 
 def offset_index(window: int) -> Tensor:
-    """(w^2, w^2) position in the flattened (2w-1, 2w-1) table of each query-key pair."""
+    """The index of each query-key pair in the flattened (2w-1, 2w-1) table, (w^2, w^2)."""
     at = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij"))
     at = at.flatten(1)
     delta = at[:, :, None] - at[:, None, :] + window - 1
@@ -33,7 +33,7 @@ def offset_index(window: int) -> Tensor:
 
 
 class PositionBias(nn.Module):
-    """Continuous relative position bias: 16 sigmoid(MLP(log-spaced offset)), one value a head."""
+    """Continuous relative position bias: 16 sigmoid(MLP(log-spaced offset)), one value per head."""
 
     offsets: Tensor
     index: Tensor
@@ -51,9 +51,9 @@ class PositionBias(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Multi-head cosine attention inside windows; (B, C, H, W) -> the same at any H, W.
+    """Multi-head cosine attention inside windows, (B, C, H, W) -> the same shape, for any H and W.
 
-    `rule` makes the output of q, k, v, bias and mask.
+    `rule` computes the output from q, k, v, bias and mask; None is softmax attention.
     """
 
     def __init__(self, dim: int, heads: int, window: int, shift: int = 0, rule: Rule | None = None) -> None:
@@ -76,7 +76,7 @@ class WindowAttention(nn.Module):
         return merge(self.proj(join_heads(out)), grid).permute(0, 3, 1, 2)
 
     def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, windows, n, C) -> q, k, v of (B, windows, heads, n, C / heads); keys carry no bias."""
+        """(B, windows, n, C) -> q, k, v (B, windows, heads, n, C / heads). Keys have no bias."""
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         q, k, v = F.linear(tokens, self.qkv.weight, bias).chunk(3, dim=-1)
         return split_heads(q, self.heads), split_heads(k, self.heads), split_heads(v, self.heads)

@@ -1,4 +1,4 @@
-"""Papers of the list whose place in a codec is beside the transform: a command each, and no block."""
+"""Papers that became a command rather than a block of the transform."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ToolRow:
-    """What a key of the list stands for that `create_block` refuses, and the command that does it."""
+    """A paper that `create_block` has no block for, and the command that applies it."""
 
     key: str
     paper: str
