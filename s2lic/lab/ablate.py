@@ -1,12 +1,11 @@
-"""Ablations: every row trained for the same CPU minutes from the same start, and its rate-distortion beside the base's.
+"""Ablations: trains each variant for the same CPU time from the same start, and compares it with the base.
 
     python -m s2lic.lab.ablate TRAIN VAL --minutes 3 --record docs/ablations.json --page docs/training.md
 
-TRAIN and VAL are folders of pictures. A row whose outcome stands in the record is not run again, so a command that was
-stopped goes on; `--only NAME` runs some. The page's table is made anew after each row.
+TRAIN and VAL are folders of pictures. Variants in the record are not run again, so an interrupted command continues
+where it stopped; `--only NAME` selects some. The table in the page is updated after each variant.
 
-The clock is the CPU time of this process on one thread: on a machine that others share, wall time would give every row
-another share of a processor.
+Time is the CPU time of this process on one thread, because wall time depends on what else the machine does.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from s2lic.train.plan import Plan
 PLAN: dict[str, Any] = {"batch": 4, "crop": 128, "warmup": 20}
 QUALITIES = (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
 VAL_SIDE = 160
-# Models of a few minutes have points here; lower down not all of them.
+# The range that all models reach after a few minutes of training.
 COMPARED = replace(METRICS[0], low=30.0, high=36.0)
 MARK = "ablations"
 HEAD = ("row", "what differs", "steps", "kMAC/px to decode", "entropy model, CPU-s/Mpx", "loss", "BD-rate")
@@ -49,9 +48,9 @@ HEAD = ("row", "what differs", "steps", "kMAC/px to decode", "entropy model, CPU
 
 @dataclass(frozen=True)
 class AblationResult:
-    """A row's training, and its means over the crops of VAL: a point a quality, and the loss over all.
+    """The result of one variant: means over the crops of VAL, with one point per quality.
 
-    `kmac` is thousands of multiplications a pixel to decode, `entropy_s` CPU seconds a megapixel for the entropy model.
+    `kmac` is kMAC per pixel to decode, `entropy_s` CPU seconds per megapixel for the entropy model.
     """
 
     minutes: float
@@ -70,7 +69,7 @@ class AblationResult:
 
 
 class AblationRun(Run):
-    """A run of a row, which ends after so many CPU minutes and saves nothing."""
+    """A training run of a variant that ends after the given CPU minutes and saves nothing."""
 
     def __init__(self, row: Ablation, minutes: float, photos: Source, sizes: dict[str, Any]) -> None:
         self.row = row
@@ -87,7 +86,7 @@ class AblationRun(Run):
         return super()._levels(count) if self.row.levels is None else self.row.levels(count)
 
     def train(self) -> None:
-        """To the end of its minutes, by the plan's rates; the model has the averaged weights then."""
+        """Trains to the end of its minutes and loads the averaged weights into the model."""
         plan, began = self.plan, time.process_time()
         with contextlib.closing(self.batches):
             while (done := plan.progress(self.step, self.minutes)) < 1:
@@ -97,7 +96,7 @@ class AblationRun(Run):
 
 
 def made(row: Ablation, seed: int = 0) -> S2LIC:
-    """The fresh model of a row."""
+    """The untrained model of a variant."""
     model = build(row.config, seed)
     if row.change is not None:
         torch.manual_seed(seed)
@@ -106,7 +105,7 @@ def made(row: Ablation, seed: int = 0) -> S2LIC:
 
 
 def outcome(row: Ablation, minutes: float, photos: Source, crops: Tensor, sizes: dict[str, Any]) -> AblationResult:
-    """Trains a row and measures it."""
+    """Trains a variant and measures it."""
     trial = AblationRun(row, minutes, photos, sizes)
     trial.train()
     found = measure(trial.model, crops, QUALITIES)
@@ -115,7 +114,7 @@ def outcome(row: Ablation, minutes: float, photos: Source, crops: Tensor, sizes:
 
 
 def line(row: Ablation, found: AblationResult, base: AblationResult) -> tuple[str, ...]:
-    """A row of the table: differences from the base, less is better."""
+    """A row of the table: differences from the base; less is better."""
     compared = compare(found.curve(row.name), base.curve(BASE_NAME), COMPARED)
     rate = compared.reason if compared.rate_percent is None else f"{compared.rate_percent:+.1f} %"
     loss = f"{100 * (found.loss / base.loss - 1):+.1f} %"
@@ -123,13 +122,13 @@ def line(row: Ablation, found: AblationResult, base: AblationResult) -> tuple[st
 
 
 def read(record: Path) -> dict[str, AblationResult]:
-    """What has been done, by the names of the rows."""
+    """The results in the record, by name."""
     found = json.loads(record.read_text()) if record.exists() else {}
     return {name: AblationResult.of(row) for name, row in found.items()}
 
 
 def write(done: dict[str, AblationResult], record: Path, page: Path | None) -> None:
-    """The record, and the page's table in the order of the rows."""
+    """Writes the record, and the table in the page in the order of `ABLATIONS`."""
     data = json.dumps({name: asdict(row) for name, row in done.items()}, indent=1) + "\n"
     write_atomically(record, data.encode(), force=True)
     if page is not None and BASE_NAME in done:
@@ -140,12 +139,12 @@ def write(done: dict[str, AblationResult], record: Path, page: Path | None) -> N
 def main(
     train: Path,
     val: Path,
-    minutes: Annotated[float, typer.Option(help="CPU minutes a row.")],
-    record: Annotated[Path, typer.Option(help="JSON of what has been done.")],
-    page: Annotated[Path | None, typer.Option(help="Whose table is made anew.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="A row's name; may be given again.")] = None,
+    minutes: Annotated[float, typer.Option(help="CPU minutes per variant.")],
+    record: Annotated[Path, typer.Option(help="The JSON file of results.")],
+    page: Annotated[Path | None, typer.Option(help="The page whose table is updated.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="The name of a variant; repeat for several.")] = None,
 ) -> None:
-    """Run the rows that the record lacks."""
+    """Runs the variants that the record lacks."""
     check_extra()
     torch.set_num_threads(1)
     photos, crops, done = Photos.load([train], PLAN["crop"]), middles(val, VAL_SIDE), read(record)

@@ -1,4 +1,4 @@
-"""What is tried in place of what the default has: a frozen row each, which differs from the base in one thing."""
+"""The variants of the ablation study. Each differs from the base in one thing."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ Levels = Callable[[int], Tensor]
 
 BASE = config("nano")
 BASE_NAME = "base"
-# What it adds costs the head start 0.1 dB; three times as much, 0.8 dB.
+# This costs 0.1 dB of the initialisation; three times as much costs 0.8 dB.
 SMALL = 1e-3
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One trial: `says` is its line in the table.
+    """One variant.
 
-    plan: what differs in the plan. change: what is done to the fresh model. levels: the qualities of a batch of that
-    many; None is the trainer's own.
+    Args:
+        name: Its name in the record.
+        says: Its description in the table.
+        config: The configuration of the model.
+        plan: Changes to the training plan.
+        change: A change to the untrained model.
+        head_start: Whether the linear path starts at the principal components.
+        levels: Draws the quality levels of a batch; None for those of the trainer.
     """
 
     name: str
@@ -39,7 +45,7 @@ class Ablation:
 
 
 class Nothing(nn.Module):
-    """Zeros in place of the context of a slice."""
+    """Replaces the context of a slice by zeros."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -68,7 +74,7 @@ def _contexts(model: S2LIC, instead: Callable[[nn.Module, Slice], nn.Module]) ->
 
 
 def no_attention(model: S2LIC) -> None:
-    """AG keeps its depth-wise branch and the gates."""
+    """AG without attention; it keeps its depth-wise branch and the gates."""
     for part in model.entropy.walk.slices:
         assert isinstance(part, Slice)
         if part.acgc is not None:
@@ -96,13 +102,13 @@ def no_dense(model: S2LIC) -> None:
 
 
 def nonlinear_small(model: S2LIC) -> None:
-    """The nonlinear branches end in small numbers, so that all of their layers have a gradient from the first step."""
+    """Ends the nonlinear branches in small weights, so that all layers have a gradient from the first step."""
     for last in (model.g_a.last, model.g_s.last):
         nn.init.normal_(last.weight, std=SMALL)
 
 
 def linear_shortcuts(model: S2LIC) -> None:
-    """Trainable orthonormal 2x2 transforms beside the samplers between stages (as in AuxT, Li et al. 2025)."""
+    """Adds trainable orthonormal 2x2 transforms parallel to the resampling layers (as in AuxT, Li et al. 2025)."""
     for i in (1, 2):
         model.g_a.down[i] = _beside(model.g_a.down[i], _folding)
     for i in range(3):
@@ -127,12 +133,12 @@ def _unfolding(wide: int, out: int) -> nn.Module:
 
 
 def four_levels(count: int) -> Tensor:
-    """Each of four qualities equally often, as far as the batch allows."""
+    """Four fixed quality levels, equally often as far as the batch allows."""
     return torch.linspace(0, QUALITY_MAX, 4).repeat(-(-count // 4))[:count][torch.randperm(count)]
 
 
 def any_levels(count: int) -> Tensor:
-    """Independent of each other."""
+    """Quality levels drawn independently."""
     return torch.rand(count) * QUALITY_MAX
 
 
@@ -144,7 +150,7 @@ def _widths(*widths: int) -> Config:
     return _transform(widths=widths)
 
 
-# What `nano` is trained with, for runs long enough to tell optimisers apart there.
+# The training of `nano`, for runs long enough to compare optimisers.
 FULL: Mapping[str, Any] = {"batch": 16, "crop": 192, "lr": 2e-3}
 SWIN = _transform(blocks=("swinv2",) * 3, depths=(0, 1, 2))
 SWIN_MLP_4 = replace(SWIN, transform=replace(SWIN.transform, mlp_ratio=4))

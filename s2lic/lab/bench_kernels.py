@@ -1,10 +1,10 @@
-"""Times each Triton kernel on a GPU beside its peers, after its tests have passed there.
+"""Times each Triton kernel on a GPU against its peers, after its tests have passed there.
 
     python -m s2lic.lab.bench_kernels [--page docs/performance.md]
 
-Forward and backward passes at the shapes of a tile of 1024 x 1024. Peers: eager torch and torch.compile of the plain
-twin, and where they can say the same, SDPA and flex_attention. A kernel may enter `WON` where it beats all of them.
-Without a GPU it says of every pass that it is not yet measured, and ends with exit code 2.
+Measures forward and backward passes at the shapes of a tile of 1024 x 1024 pixels. The peers are the plain version in
+eager torch and with torch.compile and, where they apply, SDPA and flex_attention. A kernel that beats all of them may
+enter `WON`. Without a GPU, the table says "not yet measured", and the exit code is 2.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from torch import Tensor
 from s2lic.eval.page import put_into_page, table
 from s2lic.kernels.window_attention.naive import cosines
 
-MARK = "kernels"  # what the table lies between in a page
+MARK = "kernels"  # the name of the markers around the table in a page
 PEERS = ("eager", "compiled", "SDPA", "flex")
 HEAD = ("operation", "pass", "kernel ms", *(f"{p} ms" for p in PEERS), "GB/s", "of a copy's", "TFLOP/s", "wins")
 UNKNOWN = "not yet measured"
-# Of attention: five products of matrices go back, two forth.
+# Attention has five matrix products in the backward pass and two in the forward pass.
 BACKWARD_FLOPS = 2.5
 Op = Callable[..., Any]
 Run = Callable[[], Any]
@@ -39,7 +39,7 @@ Clock = Callable[[Run], float]
 
 @dataclass(frozen=True)
 class KernelTiming:
-    """Milliseconds of a kernel and its peers, and what it must at least do: bytes moved, floating-point operations."""
+    """Milliseconds of a kernel and its peers, and its minimum work: bytes moved and floating-point operations."""
 
     name: str
     way: str
@@ -50,7 +50,7 @@ class KernelTiming:
 
     @property
     def rate(self) -> float:
-        """Gigabytes a second."""
+        """Gigabytes per second."""
         return self.moved / self.kernel / 1e6
 
     @property
@@ -60,9 +60,9 @@ class KernelTiming:
 
 @dataclass(frozen=True)
 class KernelCase:
-    """An operation at a shape of the codec: its kernel, what it is measured by, and its inputs.
+    """An operation at a shape of the codec: its kernel, its peers and its inputs.
 
-    flops: of a forward pass; none are counted where there is no product of matrices.
+    `flops` are those of a forward pass; 0 for operations without matrix products.
     """
 
     name: str
@@ -73,7 +73,7 @@ class KernelCase:
     backward: bool = True
 
     def measured(self, clock: Clock) -> Iterator[KernelTiming]:
-        """The forward pass and, if there is one, the backward pass."""
+        """Times the forward pass and, if there is one, the backward pass."""
         with torch.inference_mode():
             yield self._pass("forward", lambda op: partial(op, *self.inputs), clock, self.flops)
         if self.backward:
@@ -86,7 +86,7 @@ class KernelCase:
 
 
 def gradients(op: Op, inputs: tuple[Any, ...]) -> Run:
-    """The backward pass alone, of all inputs that have gradients."""
+    """The backward pass alone, for all floating-point inputs."""
     leaves = [x.detach().requires_grad_() if is_real(x) else x for x in inputs]
     free = [x for x in leaves if is_real(x)]
     out = op(*leaves)
@@ -105,12 +105,12 @@ def as_tuple(out: Any) -> tuple[Any, ...]:
 
 
 def moved_bytes(values: tuple[Any, ...]) -> int:
-    """Of tensors that are each read or written once."""
+    """The bytes of tensors that are read or written once each."""
     return sum(x.numel() * x.element_size() for x in values if isinstance(x, Tensor))
 
 
 def lines(found: list[KernelTiming], ceiling: float) -> str:
-    """The table; `ceiling` is in gigabytes a second."""
+    """The table. `ceiling` is in gigabytes per second."""
     rows = []
     for row in found:
         peers = [f"{row.peers[name]:.3f}" if name in row.peers else "-" for name in PEERS]
@@ -121,14 +121,14 @@ def lines(found: list[KernelTiming], ceiling: float) -> str:
 
 
 def unmeasured() -> str:
-    """The table of a machine that has no GPU."""
+    """The table on a machine without a GPU."""
     ways = [(name, way) for name, row in OPERATIONS.items() for way in ("forward", "backward")[: 1 + row.backward]]
     return table(HEAD, [[*way, UNKNOWN, *[UNKNOWN] * (len(HEAD) - 3)] for way in ways])
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What makes (inputs, flops of a forward pass), and the peers that not every operation has."""
+    """An operation: a function that makes its inputs and the flops of a forward pass, and additional peers."""
 
     inputs: Callable[[torch.device], tuple[tuple[Any, ...], float]]
     peers: dict[str, Op] = field(default_factory=dict)
@@ -168,7 +168,7 @@ def by_flex(q: Tensor, k: Tensor, v: Tensor, scale: Tensor, bias: Tensor, mask: 
 
 
 def points(device: torch.device) -> tuple[tuple[Any, ...], float]:
-    """Deformable attention in float64, as the coder asks for it: nano's heads, 256 points."""
+    """Deformable attention in float64, as the entropy coder runs it: the heads of nano, 256 points."""
     side, heads, d, count, source = 64, 2, 16, 256, 128
     make: dict[str, Any] = {"device": device, "dtype": torch.float64}
     to_kv = torch.nn.Linear(source, 2 * heads * d).to(**make).requires_grad_(False)
@@ -195,19 +195,19 @@ OPERATIONS = {
 
 
 def copy_rate(clock: Clock, device: torch.device) -> float:
-    """Gigabytes a second that a copy of 1 GiB reads and writes: the ceiling."""
+    """The bandwidth of a 1 GiB copy in gigabytes per second, the ceiling of all kernels."""
     source = torch.empty(2**30, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * source.numel() / clock(lambda: target.copy_(source)) / 1e6
 
 
 def check_tests() -> None:
-    """No speed is told of what is not right."""
+    """Runs the tests of the kernels, and exits if one fails."""
     if subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/kernels"], check=False).returncode:
         raise SystemExit("the tests of the kernels fail on this GPU, so nothing was measured")
 
 
-def main(page: Annotated[Path | None, typer.Option(help="Where the table goes, beside the screen.")] = None) -> None:
+def main(page: Annotated[Path | None, typer.Option(help="A page to write the table into.")] = None) -> None:
     """Prints the table, and writes it into the page."""
     if not torch.cuda.is_available():
         typer.echo(unmeasured())

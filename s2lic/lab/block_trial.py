@@ -1,4 +1,4 @@
-"""One block in a small codec: trained for so many minutes, exported, and measured from written files."""
+"""Trains a small codec with one block for some minutes, exports it, and measures it from written files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from s2lic.train.loop import Run
 from s2lic.train.plan import Plan
 
 QUALITIES = (5, 20, 35, 50, 65, 80, 95)
-WARMUP = 20  # steps, of the few hundred that minutes are enough for
+WARMUP = 20  # steps, of a few hundred in all
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 CLOCKS = {"cpu": time.process_time, "wall": time.monotonic}
 Result = TypeVar("Result")
@@ -35,9 +35,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What all rows of a comparison have in common. `others` stand at strides 2 and 4, the block at stride 8.
+    """The settings of a comparison. `others` is the block at strides 2 and 4; the block under test is at stride 8.
 
-    pictures: how many of each folder of `val` are measured, the first by name; None for all.
+    `pictures` limits the pictures per folder of `val`, in order of their names; None for all.
     """
 
     config: str
@@ -78,19 +78,19 @@ class BlockResult:
 
 
 def name_of(settings: TrialSettings, block: str) -> str:
-    """The configuration that has the block at stride 8. Raises BlockChoiceError."""
+    """The name of the configuration with the block at stride 8. Raises BlockChoiceError."""
     return variant(CONFIGS[settings.config], (settings.others, settings.others, block)).name
 
 
 def trial(settings: TrialSettings, block: str, seed: int, folder: Path) -> BlockResult:
-    """Trains and measures one row in this process, on one thread; what was trained before in the folder counts."""
+    """Trains and measures one block in this process, on one thread. Continues a training in the folder."""
     torch.set_num_threads(1)
     weights = folder / "weights.safetensors"
     steps = _trained(settings, block, seed, folder, weights)
     train_mib = peak() / 2**20
     codec = Codec(weights)
     first = pictures_of(settings, settings.val[0])[0]
-    codec.decode(codec.encode(open_rgb(str(first)), 50, effort=0))  # what a first run prepares
+    codec.decode(codec.encode(open_rgb(str(first)), 50, effort=0))  # warm up
     _, code_mib = with_peak(lambda: codec.decode(codec.encode(open_rgb(str(first)), 50, effort=0)))
     times: list[tuple[float, float]] = []
     points = {
@@ -102,7 +102,7 @@ def trial(settings: TrialSettings, block: str, seed: int, folder: Path) -> Block
 
 
 def _trained(settings: TrialSettings, block: str, seed: int, folder: Path, weights: Path) -> int:
-    """Trains, writes the weights, and gives the steps that the time was enough for."""
+    """Trains, writes the weights, and returns the number of steps."""
     plan = Plan(
         config=name_of(settings, block),
         out=folder,
@@ -120,7 +120,7 @@ def _trained(settings: TrialSettings, block: str, seed: int, folder: Path, weigh
 
 
 def pictures_of(settings: TrialSettings, folder: str) -> list[Path]:
-    """The files of a folder that are measured. Raises InputMissingError if there are none."""
+    """The pictures of a folder to measure. Raises InputMissingError if there are none."""
     files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
     if not files:
         raise InputMissingError(f"no pictures in {folder}")
@@ -130,7 +130,7 @@ def pictures_of(settings: TrialSettings, folder: str) -> list[Path]:
 def _point(
     codec: Codec, pictures: Sequence[Path], quality: float, folder: Path, times: list[tuple[float, float]]
 ) -> tuple[float, float, float]:
-    """Quality, mean bits a pixel of the files and mean PSNR of what they decode to."""
+    """Quality, mean bits per pixel of the files, and mean PSNR of the decoded pictures."""
     rates, levels = [], []
     for path in pictures:
         image, file = open_rgb(str(path)), folder / "files" / f"{path.stem}-{quality:g}.s2lic"

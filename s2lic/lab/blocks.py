@@ -1,4 +1,4 @@
-"""What each block costs at one size, for the table that the command line and the docs show."""
+"""The cost of each block at one size, for `s2lic lab blocks` and docs/blocks.md."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from s2lic.transform.blocks.registry import WRAPPED
 from s2lic.transform.blocks.tools import TOOLS
 from s2lic.transform.context import QUALITY_WIDTH, Context, apply
 
-# Stride 8 of a picture of 768 x 512, at the width of the published model.
+# A picture of 768 x 512 at stride 8, with the channels of the published model.
 DIM, HEADS, HEIGHT, WIDTH = 192, 8, 64, 96
 HEAD = ("key", "paper", "kind", "class", "output sees", "condition", "parameters", "kMAC a position")
 
 
 @dataclass(frozen=True)
 class BlockFacts:
-    """A row of the table of blocks, with parameters and multiply-accumulates a position at `DIM` channels."""
+    """A row of the table of blocks. Parameters, and kMAC per position, are at `DIM` channels."""
 
     key: str
     paper: str
@@ -44,7 +44,7 @@ class BlockFacts:
 
 
 def facts(key: str) -> BlockFacts:
-    """The facts of one block; of a wrapper, what it adds. Raises BlockChoiceError."""
+    """The facts of one block; for a wrapper, the cost that it adds. Raises BlockChoiceError."""
     row, (parameters, products) = block_row(key), _cost(key)
     if row.kind == "wrapper":
         parameters, products = parameters - _cost(WRAPPED)[0], products - _cost(WRAPPED)[1]
@@ -54,7 +54,7 @@ def facts(key: str) -> BlockFacts:
 
 @cache
 def _cost(key: str) -> tuple[int, int]:
-    """Parameters, and multiply-accumulates of one map."""
+    """Parameters, and multiply-accumulates for one map."""
     with without_data():
         net = create_block(key, DIM, HEADS).eval()
         x, context = torch.zeros(1, DIM, HEIGHT, WIDTH), Context(quality=torch.zeros(1, QUALITY_WIDTH))

@@ -1,9 +1,9 @@
-"""Break the mechanism of a block and see that the test of that mechanism fails: a test that cannot fail proves nothing.
+"""Breaks the mechanism of each block and checks that its test fails: a test that cannot fail proves nothing.
 
     python -m s2lic.lab.break_blocks
 
-Each break is made in a copy of the sources, in which the named test must fail, and with the original line pass.
-Exit 0 if every break was caught.
+Each break is made in a copy of the sources. The named test must fail with it and pass without it. The exit code is 0 if
+all breaks were caught.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TESTS = "tests/transform"
 
 @dataclass(frozen=True)
 class Break:
-    """`old` becomes `new` in the file of `block`; `test` of its tests must notice. `what` tells a reader."""
+    """Replaces `old` by `new` in the file of `block`, so that `test` must fail. `what` describes the break."""
 
     block: str
     what: str
@@ -98,7 +98,7 @@ BREAKS = (
 
 
 def passes(root: Path, row: Break) -> bool:
-    """Whether the row's test passes in the sources under `root`. Raises RuntimeError if it could not be run."""
+    """Whether the test passes on the sources under `root`. Raises RuntimeError if it could not be run."""
     which = f"{row.tests}::{row.test}"
     call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", which]
     done = subprocess.run(call, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, check=False)
@@ -108,7 +108,7 @@ def passes(root: Path, row: Break) -> bool:
 
 
 def caught(root: Path, row: Break) -> bool:
-    """Whether the test fails with the break and passes without."""
+    """Whether the test fails with the break and passes without it."""
     file = root / row.source
     original = file.read_text()
     file.write_text(original.replace(row.old, row.new))

@@ -1,4 +1,4 @@
-"""Which attention heads gain by calibration of their sinks, found by trying (Yu et al. 2024, ACT)."""
+"""Finds the attention heads that gain from the calibration of their sinks (Yu et al. 2024, ACT)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Head = tuple[str, int]
 
 @dataclass(frozen=True)
 class Calibration:
-    """The heads that were kept, and the cost without and with them."""
+    """The selected heads, and the cost without and with them."""
 
     kept: list[Head]
     before: float
@@ -35,7 +35,7 @@ class Calibration:
 
 
 def calibrated(source: Path, folder: Path, level: int, done: Done = unheard) -> tuple[bytes, Calibration]:
-    """The weights file of a model with the heads that lower the cost of pictures under a folder, and what was found.
+    """The weights file of a model in which the heads that lower the cost are calibrated, and the result of the search.
 
     Raises UsageError for a folder without pictures, BlockChoiceError for a model without softmax attention,
     InputMissingError, WeightsError.
@@ -51,7 +51,7 @@ def calibrated(source: Path, folder: Path, level: int, done: Done = unheard) -> 
 
 
 def wrapped(weights: Weights) -> bytes:
-    """The weights file of the same model with `act` around every attention, acting on no head.
+    """The weights file of the same model with the wrapper `act` around every attention, active for no head.
 
     Raises BlockChoiceError for a model without softmax attention.
     """
@@ -69,12 +69,12 @@ def wrapped(weights: Weights) -> bytes:
 
 
 def heads_of(model: S2LIC) -> list[Head]:
-    """Every head that `act` may act on, by the name of its module and its number."""
+    """All heads that can be calibrated, by module name and index."""
     return [(name, head) for name, rule in _rules(model).items() for head in range(len(rule.chosen))]
 
 
 def calibrate(model: S2LIC, cost: Callable[[], float], done: Done = unheard) -> Calibration:
-    """Tries head after head beside those that are kept already, and keeps what lowers the cost; in place."""
+    """Adds each head in turn to those kept so far, and keeps it if the cost falls. Changes the model in place."""
     rules, heads, kept = _rules(model), heads_of(model), list[Head]()
     before = best = cost()
     for name, head in counted(heads, len(heads), done):
@@ -88,7 +88,7 @@ def calibrate(model: S2LIC, cost: Callable[[], float], done: Done = unheard) -> 
 
 
 def rd_cost(networks: Networks, pictures: Iterable[Image.Image], level: int) -> float:
-    """The mean of R + lambda MSE over whole files and decoded pictures at a level 0..10000."""
+    """The mean of R + lambda MSE, from encoded files and decoded pictures, at a quality level 0 to 10000."""
     found, lam = [], float(quality_lambda(torch.tensor(level)))
     for picture in pictures:
         trial = Trials(networks, picture, {}).psnr(level)

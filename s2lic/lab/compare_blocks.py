@@ -1,10 +1,10 @@
-"""Every mixer in the same small codec, trained for the same time from the same data and seed: what each is worth.
+"""Compares mixers: the same small codec with each of them, trained for the same time on the same data.
 
     python -m s2lic.lab.compare_blocks --minutes 6 --blocks swinv2,halo,routing --data DIR --val DIR --out rows.json
 
-Each row is trained and measured in a process of its own and kept in the JSON file; a run that was stopped goes on, and
-one with more blocks adds them. Minutes are of the processor on one thread, which is fair on a busy machine; `--clock
-wall` is for an idle one. The table goes between the markers of docs/blocks.md, or of another `--page`.
+Each block is trained and measured in a process of its own, and its result is kept in the JSON file. An interrupted run
+continues, and a run with more blocks adds them. Minutes are CPU minutes on one thread, which is fair on a busy machine;
+`--clock wall` is for an idle one. The table goes between the markers in docs/blocks.md, or in another `--page`.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ HEAD = ("steps", "parameters", "encoder", "decoder", "encode", "decode", "coding
 
 
 def mixers() -> list[str]:
-    """All keys that can stand for attention, the baseline first."""
+    """The keys of all mixers, the baseline first."""
     keys = [key for key in block_names() if block_row(key).kind in {"mixer", "mixer_mlp"}]
     return sorted(keys, key=lambda key: key != BASELINE)
 
 
 def wanted(blocks: Sequence[str], seeds: int) -> list[tuple[str, int]]:
-    """Blocks and seeds of the rows: the baseline with several, to tell the noise, all others with the first."""
+    """Blocks and seeds to train: several seeds of the baseline, to measure the noise, and one of each other block."""
     return [(BASELINE, seed) for seed in range(seeds)] + [(block, 0) for block in blocks if block != BASELINE]
 
 
 def recall(file: Path, settings: TrialSettings) -> list[BlockResult]:
-    """The rows that are done. Raises EvaluationError for a damaged file, UsageError for one of other settings."""
+    """The results in the file. Raises EvaluationError if it is damaged, UsageError if its settings differ."""
     if not file.exists():
         return []
     try:
@@ -57,13 +57,13 @@ def recall(file: Path, settings: TrialSettings) -> list[BlockResult]:
 
 
 def keep(file: Path, settings: TrialSettings, rows: Sequence[BlockResult]) -> None:
-    """All rows so far, whole or not at all."""
+    """Writes all results so far, atomically."""
     text = json.dumps({"settings": asdict(settings), "rows": [asdict(row) for row in rows]}, indent=1)
     write_atomically(file, text.encode(), force=True)
 
 
 def compared(file: Path, settings: TrialSettings, blocks: Sequence[str], seeds: int) -> list[BlockResult]:
-    """The rows, each measured in a fresh process unless the file has it."""
+    """All results. Those that the file lacks are measured in a new process each."""
     rows = recall(file, settings)
     for block, seed in wanted(blocks, seeds):
         if (block, seed) not in {(row.block, row.seed) for row in rows}:
@@ -75,7 +75,7 @@ def compared(file: Path, settings: TrialSettings, blocks: Sequence[str], seeds: 
 
 
 def against(row: BlockResult, baseline: BlockResult, folder: str) -> str:
-    """The BD-rate over the PSNR that both curves cover, and that interval, or why there is none."""
+    """The BD-rate over the range of PSNR that both curves cover, with that range, or the reason why there is none."""
     ours, theirs = row.curve(folder), baseline.curve(folder)
     low = max(curve.points[0].psnr for curve in (ours, theirs))
     high = min(curve.points[-1].psnr for curve in (ours, theirs))
@@ -86,7 +86,7 @@ def against(row: BlockResult, baseline: BlockResult, folder: str) -> str:
 
 
 def rendered(settings: TrialSettings, rows: Sequence[BlockResult]) -> str:
-    """The table, and what was done to get it."""
+    """The table, and a description of the experiment."""
     baseline = next(row for row in rows if (row.block, row.seed) == (BASELINE, 0))
     names = [Path(folder).name for folder in settings.val]
     lines = [
@@ -96,24 +96,24 @@ def rendered(settings: TrialSettings, rows: Sequence[BlockResult]) -> str:
         for row in rows
     ]
     head = ("block", *(f"BD-rate, {name}" for name in names), *HEAD)
-    return f"{_told(settings)}\n\n{table(head, lines)}"
+    return f"{_description(settings)}\n\n{table(head, lines)}"
 
 
-def _told(settings: TrialSettings) -> str:
+def _description(settings: TrialSettings) -> str:
     clock = "minutes of the processor" if settings.clock == "cpu" else "minutes by the clock"
     counted = "" if settings.pictures is None else f" of the first {settings.pictures} pictures"
     return (
         f"`{settings.config}` with the block at stride 8 and `{settings.others}` at strides 2 and 4, each trained for "
-        f"{settings.minutes:g} {clock} on one thread, {settings.batch} crops of {settings.crop} pixels a step, seed 0, "
-        f"the same pictures. BD-rate against `{BASELINE}` from the sizes of written files{counted}, over the "
-        "PSNR that both curves cover; more seeds of the baseline tell the noise. Encoder and decoder in kMAC a pixel; "
-        "encode and decode in seconds of the processor a million pixels; coding (beyond what the process held before) "
-        "and training (the whole process) in MiB."
+        f"{settings.minutes:g} {clock} on one thread, {settings.batch} crops of {settings.crop} pixels per step, seed 0, "
+        f"on the same pictures. BD-rate against `{BASELINE}` from the sizes of written files{counted}, over the PSNR "
+        "that both curves cover; more seeds of the baseline show the noise. Encoder and decoder in kMAC per pixel; "
+        "encode and decode in CPU seconds per megapixel; memory in MiB, for coding above what the process held before, "
+        "for training of the whole process."
     )
 
 
 def _numbers(row: BlockResult) -> list[str]:
-    coding = "not told here" if row.code_mib is None else f"{row.code_mib:.0f}"
+    coding = "not measured" if row.code_mib is None else f"{row.code_mib:.0f}"
     costs = [f"{row.encode_kmac:.1f}", f"{row.decode_kmac:.1f}", f"{row.encode_s:.2f}", f"{row.decode_s:.2f}"]
     return [f"{row.steps:,}", f"{row.parameters:,}", *costs, coding, f"{row.train_mib:.0f}"]
 
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--blocks", type=lambda text: text.split(","), default=mixers())
-    parser.add_argument("--seeds", type=int, default=3, help="of the baseline")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds of the baseline")
     parser.add_argument("--data", nargs="+", required=True)
     parser.add_argument("--val", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -134,14 +134,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop", type=int, default=192)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--pictures", type=int, help="of each folder of --val, the first by name [default: all]")
+    parser.add_argument(
+        "--pictures", type=int, help="pictures per folder of --val, in order of their names [default: all]"
+    )
     given = parser.parse_args(arguments)
     sizes = (given.batch, given.crop, given.lr)
     places = (tuple(given.data), tuple(given.val))
     settings = TrialSettings(given.config, given.minutes, given.clock, *sizes, *places, given.others, given.pictures)
     check_extra()
     for block in given.blocks:
-        name_of(settings, block)  # what cannot be done is refused before hours are spent
+        name_of(settings, block)  # fail before hours of training
     for folder in given.val:
         pictures_of(settings, folder)
     rows = compared(given.out, settings, given.blocks, given.seeds)

@@ -1,8 +1,8 @@
-"""Where a gate pays: which groups of a trained codec gain most by one, per microsecond that it adds.
+"""Gate placement: which groups of a trained codec gain most from a gate, per microsecond that it adds.
 
-After Eisenbach et al. 2023, A Little Bit Attention: a light block is judged by measured time, and where it stands is
-searched for: before a group's first block, behind its last, or after the sum with the group's input. Every placement,
-the empty one too, is trained alike before it is judged.
+After Eisenbach et al. 2023, A Little Bit Attention: a light block is judged by its measured time, and its place is
+found by search: before the first block of a group, behind the last, or after the sum with the input of the group.
+Every placement, including the empty one, is trained for the same steps before it is judged.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from s2lic.weights.manifest import by_config
 from s2lic.weights.store import load
 
 BEFORE, BEHIND, AFTER = PLACES = ("before", "behind", "after")
-LIGHT = 0.03  # of a block's time; a gate that takes more is not a little attention
-SIZE = (512, 768)  # of the picture whose maps time is measured on
-EXHAUSTIVE = 2  # placements of so many gates are all tried; larger ones grow out of the best
+LIGHT = 0.03  # share of a block's time; a gate that takes more does not count as light
+SIZE = (512, 768)  # of the picture for measuring time
+EXHAUSTIVE = 2  # up to this many gates, all placements are tried; larger ones extend the best
 RATE = 1e-4
 
 Slots = tuple[str, ...]
@@ -43,7 +43,7 @@ Slots = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Placement:
-    """A placement, its rate-distortion loss on the calibration set, and the microseconds of g_a and g_s together."""
+    """A placement, its rate-distortion loss on the calibration set, and the time of g_a and g_s in microseconds."""
 
     slots: Slots
     loss: float
@@ -55,7 +55,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class PlacementSearch:
-    """All that was tried, the empty placement first."""
+    """All placements that were tried, the empty one first."""
 
     tried: list[Placement]
 
@@ -64,20 +64,24 @@ class PlacementSearch:
         return self.tried[0]
 
     def gain(self, row: Placement) -> float:
-        """What of the loss it saves for each microsecond that it adds, at least one."""
+        """The loss saved per added microsecond; at least one microsecond is counted."""
         return (self.empty.loss - row.loss) / max(row.microseconds - self.empty.microseconds, 1.0)
 
     @property
     def best(self) -> Placement:
-        """The empty placement unless another has a smaller loss."""
+        """The placement with the largest gain; the empty one if no other has a smaller loss."""
         better = [row for row in self.tried if row.loss < self.empty.loss]
         return max(better, key=self.gain, default=self.empty)
 
 
 def search(slots: Slots, measure: Callable[[Slots], Placement], most: int, done: Done = unheard) -> PlacementSearch:
-    """Placements of up to `most` gates: all of one and two, then the best with one more as long as that is better.
+    """Tries all placements of one and two gates, then extends the best by one gate as long as it improves.
 
-    `done` hears how many are tried, of how many at most.
+    Args:
+        slots: All places for a gate.
+        measure: Trains and measures a placement.
+        most: The largest number of gates.
+        done: Called with the number of placements tried, and the largest number possible.
     """
     tried, of = [measure(())], _at_most(len(slots), most)
     for count in range(1, min(most, len(slots)) + 1):
@@ -92,7 +96,7 @@ def search(slots: Slots, measure: Callable[[Slots], Placement], most: int, done:
 
 
 def _at_most(slots: int, most: int) -> int:
-    """So many placements a search tries; fewer, where larger ones have none to grow out of."""
+    """The largest number of placements that a search can try."""
     sizes = range(1, min(most, slots) + 1)
     return 1 + sum(comb(slots, size) if size <= EXHAUSTIVE else slots - size + 1 for size in sizes)
 
@@ -110,9 +114,9 @@ def check_gate(key: str) -> None:
 
 
 def slots_of(model: S2LIC, places: Iterable[str] = PLACES) -> Slots:
-    """Where a gate can stand: `g_a.0.before` in the group at stride 2, `g_s.0.after` in that at stride 8.
+    """All slots for a gate, such as `g_a.0.before` at stride 2 or `g_s.0.after` at stride 8.
 
-    Only groups that have blocks. Raises UsageError for a place that is not one of `PLACES`.
+    Groups without blocks have none. Raises UsageError for a place that is not one of `PLACES`.
     """
     places = tuple(places)
     check_places(places)
@@ -127,7 +131,7 @@ def slots_of(model: S2LIC, places: Iterable[str] = PLACES) -> Slots:
 
 @dataclass(frozen=True)
 class PlacementTrial:
-    """Measures placements of a gate in a model: batches to train on, one to judge by, (B, 3, H, W) in [0, 1]."""
+    """Trains and measures placements of a gate. Batches are (B, 3, H, W) in [0, 1]; `judge` is the one to measure."""
 
     model: S2LIC
     gate: str
@@ -150,7 +154,7 @@ class PlacementTrial:
         return Placement(slots, loss, self._microseconds(model.eval()))
 
     def _train(self, model: S2LIC) -> None:
-        """g_a and g_s alone, so that the entropy model is the same for all."""
+        """Trains g_a and g_s only, so that all placements share the entropy model."""
         learnt = [p for part in (model.g_a, model.g_s) for p in part.parameters()]
         optimiser = torch.optim.AdamW(learnt, lr=RATE, weight_decay=0.0)
         for x in self.batches:
@@ -164,7 +168,7 @@ class PlacementTrial:
 
     @torch.no_grad()
     def _microseconds(self, model: S2LIC) -> float:
-        """Of the processor, the least of several runs."""
+        """CPU time, the minimum of several runs."""
         context = model.context(torch.full((len(self.judge),), self.level))
         spent = []
         for _ in range(self.repeats):
@@ -175,7 +179,7 @@ class PlacementTrial:
 
 
 class Both(nn.Module):
-    """One module and then another, with the context for those that ask for it."""
+    """Two modules in sequence; each gets the context if it takes one."""
 
     in_context = True
 
@@ -189,7 +193,7 @@ class Both(nn.Module):
 
 
 def with_gates(model: S2LIC, gate: str, slots: Slots) -> S2LIC:
-    """A copy in training mode and float32 with a new gate in each slot that is named."""
+    """A copy of the model in training mode and float32, with a new gate in each slot."""
     model = deepcopy(model).float().train().requires_grad_()
     model.conditioned = model.conditioned or (bool(slots) and block_row(gate).needs_cond)
     for slot in slots:
@@ -213,7 +217,7 @@ def _insert(groups: nn.ModuleList, index: int, place: str, gate: nn.Module) -> N
 
 
 def shares(model: S2LIC, gate: str, repeats: int = 30) -> dict[int, float]:
-    """Which part of a block's processor time a gate takes, by stride, on the maps of g_a for a picture of `SIZE`."""
+    """The CPU time of a gate relative to that of a block, by stride, for a picture of `SIZE`."""
     found, widths = {}, model.row.transform.widths
     for index, group in enumerate(model.g_a.groups):
         assert isinstance(group, ResidualGroup)
@@ -227,7 +231,7 @@ def shares(model: S2LIC, gate: str, repeats: int = 30) -> dict[int, float]:
 
 @torch.inference_mode()
 def share(gate: nn.Module, block: nn.Module, x: Tensor, repeats: int = 30) -> float:
-    """The median of the gate's processor time by that of the block's, on one thread, in turns."""
+    """The median CPU time of the gate divided by that of the block, measured in turns on one thread."""
     blank, threads = torch.zeros(1, QUALITY_WIDTH), torch.get_num_threads()
     times: dict[nn.Module, list[float]] = {gate: [], block: []}
     torch.set_num_threads(1)
@@ -250,10 +254,22 @@ def _width(model: S2LIC, part: str, index: int) -> int:
 
 @dataclass(frozen=True)
 class PlacementRequest:
-    """Up to `most` gates in groups of a model, shipped weights by name or a weights file; judged at a level 0..10000.
+    """The settings of a search.
 
-    Placements are trained and judged on pictures under the folder `data`, `batch` crops a step. Raises UsageError for
-    crops of a side that is no multiple of 16 and for places that are none, BlockChoiceError.
+    Args:
+        data: A folder of pictures to train and judge on.
+        gate: The key of the gate.
+        most: The largest number of gates.
+        places: Places within a group.
+        steps: Training steps for each placement.
+        batch: Crops per step.
+        crop: Side of a crop in pixels, a multiple of 16.
+        level: The quality level, 0 to 10000.
+        model: The name of shipped weights, or the path of a weights file.
+
+    Raises:
+        UsageError: The crop is no multiple of 16, or a place is unknown.
+        BlockChoiceError: The key is not that of a gate.
     """
 
     data: Path
@@ -274,7 +290,7 @@ class PlacementRequest:
 
 
 def placed(request: PlacementRequest, done: Done = unheard) -> tuple[PlacementSearch, dict[int, float]]:
-    """What was tried, and which part of a block's time one gate takes by stride; `done` hears of each placement.
+    """The result of the search, and the relative time of one gate by stride.
 
     Raises UsageError, UnknownConfigError, InputMissingError, WeightsError.
     """
@@ -286,7 +302,7 @@ def placed(request: PlacementRequest, done: Done = unheard) -> tuple[PlacementSe
 
 
 def _trained(name: str, photos: Photos) -> S2LIC:
-    """The model of some weights, ready to be trained on; the prior of z, which they lack, is fitted to the pictures."""
+    """A trained model, ready for more training. Weights files lack the prior of z, so it is fitted to the pictures."""
     path = Path(name) if name.endswith(".safetensors") else by_config(name).path
     model = load(path).model.float().train().requires_grad_()
     fit_prior(model, photos, 0)

@@ -1,7 +1,7 @@
-"""The rate-distortion of a model in training, without files: likelihoods of hard-rounded symbols.
+"""Rate and distortion of a model during training, without files: from the likelihoods of rounded symbols.
 
-In the float64 arithmetic of coding. `scripts/check_rate.py` holds what is coded with tables of Gaussians to it within
-0.5 % and 16 bytes; small crops need not pay for their headers this way, and a model without a file can be measured.
+It computes in float64 like the codec. `scripts/check_rate.py` checks that encoded files agree within 0.5 % and 16
+bytes. Small crops do not pay for headers here, and models without a weights file can be measured.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOGETHER = 8
 
 @dataclass(frozen=True)
 class CropResult:
-    """Means over pictures: a point and the training loss a quality; CPU seconds a megapixel of the entropy model."""
+    """Means over crops: points and training losses per quality, and CPU seconds per megapixel of the entropy model."""
 
     points: tuple[Point, ...]
     losses: tuple[float, ...]
@@ -36,7 +36,7 @@ class CropResult:
 
 
 def middles(folder: Path, side: int) -> Tensor:
-    """The square of that side from the middle of each PNG, (N, 3, side, side). Raises InputMissingError."""
+    """The central square of each PNG, (N, 3, side, side). Raises InputMissingError."""
     files = sorted(folder.glob("*.png"))
     if not files:
         raise InputMissingError(f"no PNG in {folder}")
@@ -50,7 +50,7 @@ def _middle(x: Tensor, axis: int, side: int) -> Tensor:
 
 @torch.inference_mode()
 def measure(model: S2LIC, x: Tensor, qualities: tuple[float, ...]) -> CropResult:
-    """x (B, 3, H, W) in [0, 1] at qualities 0..100. The entropy model is in float64 afterwards."""
+    """Measures x (B, 3, H, W) in [0, 1] at qualities 0 to 100. Leaves the entropy model in float64."""
     model.eval().entropy.double().centre()
     y = torch.cat([model.g_a(part - 0.5) for part in x.split(TOGETHER)])
     began = time.process_time()
@@ -62,7 +62,7 @@ def measure(model: S2LIC, x: Tensor, qualities: tuple[float, ...]) -> CropResult
 
 
 def likely(net: EntropyModel, y: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
-    """y_hat, and the bits of y and z a picture, (B,)."""
+    """y_hat, and the bits of y and z together per picture, (B,)."""
     quality, y = net.quality(levels), y.double()
     resting = net.resting(quality)
     z_hat = torch.round(net.hyper_analysis(y, quality) - resting) + resting
@@ -79,10 +79,10 @@ def likely(net: EntropyModel, y: Tensor, levels: Tensor) -> tuple[Tensor, Tensor
 
 
 def _distorted(model: S2LIC, x: Tensor, y_hat: Tensor, spent: Tensor, quality: float) -> dict[str, float]:
-    """The loss and its parts, with the picture rounded to bytes."""
+    """The loss and its parts, with the picture rounded to 8 bits."""
     back = torch.cat([model.g_s(part.float()) + 0.5 for part in y_hat.split(TOGETHER)])
     x_hat = back.clamp(0, 1).mul(255).round() / 255
     none = torch.zeros_like(spent)
     out = {"x_hat": x_hat, "y_bits": spent, "z_bits": none, "block_loss": none.sum()}
-    told = rd_loss(out, x, torch.full((len(x),), quality * QUALITY_MAX / 100))
-    return {key: value.item() for key, value in told.items()}
+    parts = rd_loss(out, x, torch.full((len(x),), quality * QUALITY_MAX / 100))
+    return {key: value.item() for key, value in parts.items()}

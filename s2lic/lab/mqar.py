@@ -1,7 +1,7 @@
-"""Multi-query associative recall: which blocks can look things up (Arora et al. 2024, Zoology, section 3).
+"""Multi-query associative recall: which blocks can look values up (Arora et al. 2024, Zoology, section 3).
 
-A map holds pairs of a key and its value, and queries that repeat a key; at each query the value is asked for. A
-diagnostic of a mechanism, not a forecast of rate and distortion.
+A map holds pairs of a key and a value, and queries that repeat a key. At each query, the model must name the value.
+This diagnoses a mechanism; it does not predict rate or distortion.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from s2lic.transform.blocks import block_row, create_block
 from s2lic.transform.context import Context, apply
 
 SEQUENCE, PATCHES = "sequence", "patches"
-PLACES = {SEQUENCE: 3, PATCHES: 2}  # that a pair and its query take
+PLACES = {SEQUENCE: 3, PATCHES: 2}  # positions of a pair and its query
 KINDS = ("mixer", "mixer_mlp", "mlp")
 LAYERS = 2
-HEADS_SHARE = 8  # the two heads of a reader, in blocks that split each into four directions
-GAP_POWER = 0.01  # how far behind the pairs their queries stand: the paper's power law
+HEADS_SHARE = 8  # two heads, which some blocks split into four directions each
+GAP_POWER = 0.01  # exponent of the distance from pairs to queries, as in the paper
 EMPTY = -1
 LOGIT_SCALE = 20.0
 RATE = 3e-3
@@ -31,11 +31,17 @@ RATE = 3e-3
 
 @dataclass(frozen=True)
 class RecallTask:
-    """One task: a map of side x side places with so many pairs, of a vocabulary of which half are keys.
+    """A recall task.
 
-    form: in a "sequence" key and value stand one after the other, line by line, the queries behind all pairs; of
-    "patches" each pair fills one place, and pairs and queries are scattered over the map.
-    Raises UsageError for another form, and for more pairs than there are places or keys.
+    Args:
+        form: "sequence": keys and values alternate line by line, and queries follow all pairs. "patches": each pair
+            fills one position, and pairs and queries are scattered over the map.
+        side: Height and width of the map.
+        pairs: Pairs of a key and a value.
+        vocabulary: Number of words. Half are keys, half are values.
+
+    Raises:
+        UsageError: The form is unknown, or there are more pairs than positions or keys.
     """
 
     form: str = PATCHES
@@ -52,7 +58,7 @@ class RecallTask:
                 raise UsageError(f"at most {most} pairs fit a {self.form} task {where}, not {self.pairs}")
 
     def draw(self, count: int, random: torch.Generator) -> RecallSamples:
-        """`count` samples."""
+        """Draws `count` maps."""
         half, places = self.vocabulary // 2, self.side**2
         keys = _distinct(count, half, self.pairs, random)
         values = torch.randint(half, (count, self.pairs), generator=random)
@@ -74,7 +80,7 @@ class RecallTask:
 
 @dataclass(frozen=True)
 class RecallSamples:
-    """Numbers of keys, values and answers at each place, (count, places); `EMPTY` where there is none."""
+    """Indices of keys, values and answers at each position, (count, positions); `EMPTY` for none."""
 
     keys: Tensor
     values: Tensor
@@ -83,7 +89,7 @@ class RecallSamples:
 
 @dataclass(frozen=True)
 class Recall:
-    """How often the right value of all was named, after so many steps; chance is one over half the vocabulary."""
+    """The share of correct values after training. Chance is 2 / vocabulary."""
 
     block: str
     form: str
@@ -97,7 +103,7 @@ class Recall:
 
 
 class Reader(nn.Module):
-    """Frozen random vectors, two blocks with a norm in front, and a map to the vectors of the values."""
+    """A small model: fixed random embeddings, two blocks with norms before them, and a linear map to the values."""
 
     keys: Tensor
     values: Tensor
@@ -112,7 +118,7 @@ class Reader(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, samples: RecallSamples) -> Tensor:
-        """Logits of the values at each query, (queries, values)."""
+        """The logits of all values at each query, (queries, values)."""
         context = Context().of_group()
         x = _embedded(self.keys, samples.keys) + _embedded(self.values, samples.values)
         for norm, block in zip(self.norms, self.blocks, strict=False):
@@ -142,7 +148,7 @@ def recall(
     seed: int = 0,
     done: Done = unheard,
 ) -> Recall:
-    """Trains a reader of that block and asks it fresh samples; `done` hears of each step.
+    """Trains a model with the block, and tests it on new maps. `done` is called after each step.
 
     Raises what `check` raises.
     """
@@ -167,7 +173,7 @@ def recall(
 
 
 def _asked(net: Reader, samples: RecallSamples) -> tuple[Tensor, float]:
-    """Cross-entropy at the queries and the share of right answers."""
+    """The cross entropy at the queries, and the share of correct answers."""
     logits, answers = net(samples), samples.answers[samples.answers != EMPTY]
     return F.cross_entropy(logits, answers), float((logits.argmax(-1) == answers).float().mean())
 
@@ -177,5 +183,5 @@ def _embedded(table: Tensor, numbers: Tensor) -> Tensor:
 
 
 def _distinct(rows: int, of: int, count: int, random: torch.Generator) -> Tensor:
-    """(rows, count) different numbers below `of`."""
+    """Distinct random numbers below `of`, (rows, count)."""
     return torch.rand(rows, of, generator=random).topk(count, dim=1).indices

@@ -2,8 +2,8 @@
 
     python -m s2lic.lab.step_stages --config nano --batch 16 --crop 192 --page docs/performance.md
 
-Random weights and one fixed batch, as in `s2lic.lab.throughput`, on one thread; the time is that of the processor.
-A step in twenty renews SOAP's bases: such steps are timed apart and counted by a twentieth.
+Weights are random and the batch is fixed, as in `s2lic.lab.throughput`. Time is CPU time on one thread. SOAP renews its
+bases in one step of twenty: such a step is timed separately and counts for one twentieth.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEAD = ("stage", *(f"{precision}, ms" for precision in PRECISIONS))
 
 
 def stations(run: OurStep) -> list[TimedFunction]:
-    """What a step calls, in its order."""
+    """The functions that a step calls, in order."""
     model = run.model
     return [
         TimedFunction("g_a", model.g_a, "forward"),
@@ -45,7 +45,7 @@ def stations(run: OurStep) -> list[TimedFunction]:
 
 
 def stages(run: OurStep, rounds: int) -> dict[str, float]:
-    """Milliseconds of the processor by stage, and of the whole step."""
+    """CPU milliseconds by stage, and of the whole step."""
     run()
     usual = _medians(run, run, rounds)
     renewing = _medians(run, run.renew, rounds)
@@ -67,9 +67,9 @@ def main(
     batch: int = 16,
     crop: int = 192,
     rounds: int = 5,
-    page: Annotated[Path | None, typer.Option(help="Whose table is made anew.")] = None,
+    page: Annotated[Path | None, typer.Option(help="The page whose table is updated.")] = None,
 ) -> None:
-    """Time steps in each precision."""
+    """Times training steps in each precision."""
     check_extra()
     torch.set_num_threads(1)
     x = torch.rand(batch, 3, crop, crop)

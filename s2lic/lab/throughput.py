@@ -1,15 +1,14 @@
-"""How many multiplications a second a training step sustains, ours beside CompressAI's own for models of theirs.
+"""The arithmetic rate of training steps: ours, and CompressAI's for its own models.
 
     python -m s2lic.lab.throughput --config nano --batch 16 --crop 128 --rounds 3 --record docs/throughput.json
 
-Random weights and one fixed batch, so that no data is read; theirs is the step of CompressAI's example trainer (its
-loss, Adam for the net and for the quantiles, clipping), ours is all of `Run.advance`. The subjects take turns, a step
-each a round, so that what else the machine does meets all alike. Time is that of the processor, on one thread; with
-`--device cuda` that of the wall until the GPU is done. SOAP renews its bases in one step of twenty: such a step is
-timed apart and counted by a twentieth.
+Weights are random and the batch is fixed, so no data is read. CompressAI's step is that of its example trainer: its
+loss, Adam for the network and for the quantiles, and clipping. Ours is all of `Run.advance`. Models take turns, one
+step per round, so that other load affects all alike. Time is CPU time on one thread; with `--device cuda`, wall time
+until the GPU is done. SOAP renews its bases in one step of twenty: such a step is timed separately and counts for one
+twentieth.
 
-A rate is pixels a second x MAC a pixel of the forward pass, which torch's counter counts; a whole step does about three
-times as many.
+The rate is pixels per second times MAC per pixel of the forward pass. A whole step computes about three times as much.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from s2lic.train.optimiser import PRECONDITION_EVERY
 from s2lic.train.plan import Plan
 
 PEERS = ("mbt2018-mean", "cheng2020-attn")
-QUALITY = 3  # of their models: 128 channels, the lesser of two widths
+QUALITY = 3  # of CompressAI's models: 128 channels, the smaller of two widths
 PRECISIONS = {"float32": False, "bf16": True}
 RATE = 1e-4
 MARK = "throughput"
@@ -47,7 +46,7 @@ UNITS = {"cpu": "CPU-s", "cuda": "s"}
 
 @dataclass(frozen=True)
 class Still:
-    """A source that has one batch."""
+    """A source of one fixed batch."""
 
     x: Tensor
 
@@ -63,14 +62,14 @@ class Still:
 
 
 class OurStep(Run):
-    """A run from random weights on a still batch."""
+    """A training run from random weights on a fixed batch."""
 
     def __init__(self, config: str, x: Tensor, bf16: bool) -> None:
         plan = Plan(config, Path("nowhere"), steps=1, batch=len(x), crop=x.shape[3], bf16=bf16)
         super().__init__(plan, Still(x), Ranks(0, 1, x.device))
 
     def _start(self) -> None:
-        """Random weights cost as much as any."""
+        """Keeps the random weights: they cost as much time as others."""
 
     def __call__(self) -> None:
         self.advance(RATE)
@@ -86,14 +85,14 @@ class OurStep(Run):
 
 
 class TheirStep:
-    """CompressAI's step, as in its examples/train.py."""
+    """The training step of CompressAI's examples/train.py."""
 
     def __init__(self, name: str, x: Tensor, bf16: bool) -> None:
         from compressai.losses import RateDistortionLoss
         from compressai.optimizers import net_aux_optimizer
         from compressai.zoo import image_models
 
-        self.x, self.bf16 = x.contiguous(), bf16  # as their trainer has it: not channels last
+        self.x, self.bf16 = x.contiguous(), bf16  # not channels last, as in their trainer
         self.net: nn.Module = image_models[name](quality=QUALITY, metric="mse", pretrained=False).to(x.device)
         self.loss = RateDistortionLoss()
         adam = {"type": "Adam", "lr": RATE}
@@ -114,7 +113,7 @@ class TheirStep:
 
 @dataclass
 class TimedStep:
-    """What takes turns: its step, the seconds of each, and what they hold of multiplications."""
+    """A training step to time: the function, its cost, and the seconds of each call."""
 
     name: str
     precision: str
@@ -130,7 +129,7 @@ class TimedStep:
 
 
 def now(device: torch.device) -> float:
-    """Seconds of this process on the CPU, or of the wall when the GPU has done all that it was given."""
+    """CPU seconds of this process, or wall seconds after the GPU has finished."""
     if device.type == "cpu":
         return time.process_time()
     torch.cuda.synchronize(device)
@@ -138,14 +137,14 @@ def now(device: torch.device) -> float:
 
 
 def kmac(forward: Callable[[], object], pixels: int) -> float:
-    """Thousand multiply-accumulates a pixel of a forward pass."""
+    """kMAC per pixel of a forward pass."""
     return macs(forward) / 1000 / pixels
 
 
 def ours(config: str, x: Tensor, precision: str) -> list[TimedStep]:
-    """The usual step, and the one that renews SOAP's bases."""
+    """Our usual step, and the one that renews the bases of SOAP."""
     run = OurStep(config, x, PRECISIONS[precision])
-    run()  # SOAP's first step only prepares
+    run()  # the first step of SOAP only initialises
     one = x[:1]
     cost = kmac(lambda: run.model(one, torch.zeros(1, device=x.device)), one[:, 0].numel())
     steps: dict[str, Callable[[], object]] = {config: run, f"{config}, renewing": run.renew}
@@ -156,12 +155,12 @@ def theirs(name: str, x: Tensor, precision: str) -> list[TimedStep]:
     """The training step of one of CompressAI's models in one precision."""
     one = x[:1]
     step, small = TheirStep(name, x, PRECISIONS[precision]), TheirStep(name, one, PRECISIONS[precision])
-    small()  # the first step of a kind also loads what later ones find
+    small()  # warm up
     return [TimedStep(name, precision, step, kmac(lambda: step.net(one), one[:, 0].numel()), x.device)]
 
 
 def seconds(subjects: list[TimedStep]) -> dict[tuple[str, str], float]:
-    """Mean seconds of a step; ours with its share of the steps that renew."""
+    """Mean seconds per step; ours include their share of renewing steps."""
     mean = {(s.name, s.precision): fmean(s.seconds) for s in subjects}
     share = 1 / PRECONDITION_EVERY
     usual = {key: value for key, value in mean.items() if not key[0].endswith(", renewing")}
@@ -175,7 +174,7 @@ def head(unit: str) -> tuple[str, ...]:
 
 
 def rows(subjects: list[TimedStep], pixels: int) -> list[tuple[str, ...]]:
-    """The table: a step's costs in each precision, and its rate."""
+    """The rows of the table: costs and rates in each precision."""
     cost, spent = {s.name: s.kmac for s in subjects}, seconds(subjects)
     found = []
     for name in dict.fromkeys(name for name, _ in spent):
@@ -186,16 +185,16 @@ def rows(subjects: list[TimedStep], pixels: int) -> list[tuple[str, ...]]:
 
 
 def main(
-    record: Annotated[Path, typer.Option(help="JSON of every step's seconds.")],
-    page: Annotated[Path | None, typer.Option(help="Whose table is made anew.")] = None,
+    record: Annotated[Path, typer.Option(help="The JSON file for the seconds of every step.")],
+    page: Annotated[Path | None, typer.Option(help="The page whose table is updated.")] = None,
     config: str = "nano",
-    peer: Annotated[list[str] | None, typer.Option(help="A model of CompressAI's; may be given again.")] = None,
+    peer: Annotated[list[str] | None, typer.Option(help="A model of CompressAI; repeat for several.")] = None,
     batch: int = 16,
     crop: int = 128,
     rounds: int = 3,
     device: DeviceName = DeviceName.cpu,
 ) -> None:
-    """Time training steps."""
+    """Times training steps."""
     check_extra()
     torch.set_num_threads(1)
     torch.manual_seed(0)

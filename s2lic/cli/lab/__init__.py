@@ -1,4 +1,4 @@
-"""`s2lic lab`: research commands, which list, compare and try the blocks of a transform."""
+"""`s2lic lab`: research commands that list, compare and test the blocks of a transform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`s2lic lab bench`: attention under the codec's masks."""
+"""`s2lic lab bench`: checks and times attention kernels."""
 
 from __future__ import annotations
 
@@ -15,19 +15,28 @@ if TYPE_CHECKING:
     from s2lic.lab.attnbench.run import AttentionResult
 
 Kernels = Annotated[
-    str, typer.Option("--kernels", help="By commas: dense, fused, streamed, windows, neighbourhoods, listed.")
+    str,
+    typer.Option(
+        "--kernels", help="Kernels, separated by commas: dense, fused, streamed, windows, neighbourhoods, listed."
+    ),
 ]
-Masks = Annotated[str | None, typer.Option("--masks", help="Patterns, by commas. [default: all]")]
-Resolutions = Annotated[str, typer.Option("--resolutions", help="By commas: 256, kodak, 1080p, uhd.")]
-Strides = Annotated[str, typer.Option("--strides", help="Pixels a token, by commas: 2, 4, 8.")]
-Ranks = Annotated[str, typer.Option("--ranks", help="Ranks to share the tokens among, simulated, by commas.")]
-Dtype = Annotated[str, typer.Option("--dtype", help="Type to compute in: float32 or float64.")]
-Backward = Annotated[bool, typer.Option("--backward", help="Beside each forward pass its backward one.")]
-Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
+Masks = Annotated[str | None, typer.Option("--masks", help="Mask patterns, separated by commas. [default: all]")]
+Resolutions = Annotated[
+    str, typer.Option("--resolutions", help="Picture sizes, separated by commas: 256, kodak, 1080p, uhd.")
+]
+Strides = Annotated[
+    str, typer.Option("--strides", help="Pixels per token in each direction, separated by commas: 2, 4, 8.")
+]
+Ranks = Annotated[
+    str, typer.Option("--ranks", help="Numbers of simulated ranks that share the tokens, separated by commas.")
+]
+Dtype = Annotated[str, typer.Option("--dtype", help="Number type: float32 or float64.")]
+Backward = Annotated[bool, typer.Option("--backward", help="Also time backward passes.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Timed runs, after one to warm up. The median counts.")]
 Gigamacs = Annotated[
-    float, typer.Option("--limit", help="Thousand million multiply-accumulates beyond which a case is not run.")
+    float, typer.Option("--limit", help="Skip cases with more than this many billion multiply-accumulates.")
 ]
-Memory = Annotated[int, typer.Option("--memory", min=1, help="MiB that a case may take.")]
+Memory = Annotated[int, typer.Option("--memory", min=1, help="Memory limit per case in MiB.")]
 WIDTH = 120  # a narrower table would break words
 
 
@@ -45,7 +54,7 @@ def bench(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Check attention kernels under the codec's masks, then time them; what cannot be done is a result too."""
+    """Check and time attention kernels under the masks of the codec."""
     from s2lic.lab.attnbench.masks import PATTERNS
     from s2lic.lab.attnbench.run import DIRECTIONS, FORWARD, AttentionSettings, cases, measure
 

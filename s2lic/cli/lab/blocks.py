@@ -1,4 +1,4 @@
-"""`s2lic lab blocks`: what a transform can be built of."""
+"""`s2lic lab blocks`: lists the blocks of a transform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2lic.cli.streams import print_json
 
 
 def blocks(as_json: Json = False) -> None:
-    """Print the blocks that a transform can be built of: kind, cost, and what each sees."""
+    """List the blocks that a transform can consist of: kind, cost, and receptive field."""
     from s2lic.lab.blocks import DIM, all_facts
     from s2lic.transform.blocks.tools import TOOLS
 
@@ -26,4 +26,4 @@ def blocks(as_json: Json = False) -> None:
         typer.echo(f"{row.key:15} {row.kind:9} {row.selection:6} {numbers}  {row.field}")
     for tool in TOOLS.values():
         typer.echo(f"{tool.key:15} {tool.kind:9} {tool.command}: {tool.does}")
-    typer.echo(f"\nParameters, and thousands of multiply-accumulates a position, at {DIM} channels.")
+    typer.echo(f"\nParameters, and thousands of multiply-accumulates per position, at {DIM} channels.")

@@ -1,4 +1,4 @@
-"""`s2lic lab calibrate`: which attention heads gain by calibration of their sinks."""
+"""`s2lic lab calibrate`: finds attention heads that gain from calibrating their sinks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from s2lic.cli.weights.place import check_weights
 from s2lic.defaults import DEFAULT_QUALITY
 
 Weights = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file of a model with softmax attention.")]
-Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to judge by.")]
-Target = Annotated[str, typer.Option("-o", "--output", help="The weights file to write; it is a model of its own.")]
-Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help="At which heads are judged.")]
+Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to measure on.")]
+Target = Annotated[
+    str, typer.Option("-o", "--output", help="The weights file to write. It is a new model with its own id.")
+]
+Quality = Annotated[
+    float, typer.Option("-q", "--quality", min=0, max=100, help="The quality at which heads are judged.")
+]
 
 
 def calibrate(
@@ -28,7 +32,7 @@ def calibrate(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Choose the heads of a model whose attention sinks are worth calibrating (ACT)."""
+    """Find the attention heads of a model that gain from calibrating their sinks (ACT)."""
     from s2lic.lab.calibrate import calibrated
 
     check_weights(Path(output), force, [weights])

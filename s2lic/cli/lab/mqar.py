@@ -1,4 +1,4 @@
-"""`s2lic lab mqar`: which blocks can look things up."""
+"""`s2lic lab mqar`: tests which blocks can look values up."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from s2lic.lab.mqar import Recall, RecallTask
 
 Blocks = Annotated[
-    str, typer.Option("--blocks", help="Keys of mixers and MLPs, by commas; `s2lic lab blocks` lists them.")
+    str, typer.Option("--blocks", help="Keys of mixers and MLPs, separated by commas. `s2lic lab blocks` lists them.")
 ]
 Form = Annotated[
-    str, typer.Option("--form", help="patches: a pair fills one place; sequence: key and value are neighbours.")
+    str, typer.Option("--form", help="patches: a pair fills one position. sequence: key and value are neighbours.")
 ]
-Side = Annotated[int, typer.Option("--side", min=2, help="Height and width of the map, and of the windows.")]
-Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Pairs of a key and a value, each asked for once.")]
-Vocabulary = Annotated[int, typer.Option("--vocabulary", min=4, help="Half of it are keys, half are values.")]
-Steps = Annotated[int, typer.Option("--steps", min=1, help="Steps of training, 64 maps each.")]
-Width = Annotated[int, typer.Option("--width", min=8, help="Channels; a multiple of 8.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of weights and maps.")]
+Side = Annotated[int, typer.Option("--side", min=2, help="Height and width of the map and of the windows.")]
+Pairs = Annotated[int, typer.Option("--pairs", min=1, help="Pairs of a key and a value. Each is queried once.")]
+Vocabulary = Annotated[
+    int, typer.Option("--vocabulary", min=4, help="Number of words. Half are keys, half are values.")
+]
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Training steps of 64 maps each.")]
+Width = Annotated[int, typer.Option("--width", min=8, help="Channels, a multiple of 8.")]
+Seed = Annotated[int, typer.Option("--seed", help="The seed of weights and maps.")]
 
 
 def mqar(
@@ -39,7 +41,7 @@ def mqar(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train small readers to recall values by their keys: which blocks can look things up."""
+    """Train small models to recall values by their keys: which blocks can look values up."""
     from s2lic.lab.mqar import Recall, RecallTask, check, recall
 
     task, names, found = RecallTask(form, side, pairs, vocabulary), blocks.split(","), list[Recall]()
@@ -58,4 +60,4 @@ def _print(found: list[Recall], task: RecallTask) -> None:
     for row in found:
         typer.echo(f"{row.block:15} {100 * row.accuracy:6.1f}% {row.loss:7.3f} {row.parameters:10,}")
     where = f"{task.form}, {task.pairs} pairs on {task.side} x {task.side}"
-    typer.echo(f"\nRight values of {task.vocabulary // 2}, after {found[0].steps} steps; {where}.")
+    typer.echo(f"\nCorrect values out of {task.vocabulary // 2}, after {found[0].steps} steps; {where}.")

@@ -1,4 +1,4 @@
-"""`s2lic lab place`: where a gate pays per microsecond."""
+"""`s2lic lab place`: finds where a gate gains most for its time."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from s2lic.defaults import DEFAULT_QUALITY
 if TYPE_CHECKING:
     from s2lic.lab.gate_placement import PlacementSearch
 
-Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to train and judge by.")]
-Gate = Annotated[str, typer.Option("--gate", help="eca, little_attention or sentence_gate.")]
-Most = Annotated[int, typer.Option("--most", min=1, help="Gates to place at most.")]
+Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to train and measure on.")]
+Gate = Annotated[str, typer.Option("--gate", help="The gate: eca, little_attention or sentence_gate.")]
+Most = Annotated[int, typer.Option("--most", min=1, help="The largest number of gates.")]
 At = Annotated[
-    str, typer.Option("--at", help="Places in a group, by commas: before its blocks, behind them, after the sum.")
+    str,
+    typer.Option("--at", help="Places in a group, separated by commas: before its blocks, behind them, after the sum."),
 ]
-Steps = Annotated[int, typer.Option("--steps", min=0, help="Steps of training for each placement.")]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops a step.")]
-Crop = Annotated[int, typer.Option("--crop", min=64, help="Pixels a side of a crop; a multiple of 16.")]
-Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help="At which placements are judged.")]
-Weights = Annotated[str, typer.Option("--model", help="Shipped weights by name, or a weights file.")]
+Steps = Annotated[int, typer.Option("--steps", min=0, help="Training steps for each placement.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops per step.")]
+Crop = Annotated[int, typer.Option("--crop", min=64, help="Side of a crop in pixels, a multiple of 16.")]
+Quality = Annotated[
+    float, typer.Option("-q", "--quality", min=0, max=100, help="The quality at which placements are judged.")
+]
+Weights = Annotated[str, typer.Option("--model", help="The name of shipped weights, or a weights file.")]
 
 
 def place(
@@ -41,7 +44,7 @@ def place(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Search the groups of a trained model in which a gate gains most for its time."""
+    """Search for the groups of a trained model where a gate gains most for its time."""
     from s2lic.lab.gate_placement import PlacementRequest, placed
 
     request = PlacementRequest(data, gate, most, tuple(at.split(",")), steps, batch, crop, round(100 * quality), model)
@@ -63,5 +66,5 @@ def _print(found: PlacementSearch, light: dict[int, float]) -> None:
         typer.echo(f"{row.loss:9.5f} {row.microseconds / 1e3:8.2f} {gain:9.3f}  {' '.join(row.slots) or 'none'}")
     typer.echo(f"\nBest for its time: {' '.join(found.best.slots) or 'none'}.")
     for stride, part in light.items():
-        verdict = "light" if part <= LIGHT else f"more than the {100 * LIGHT:.0f} % that are light"
+        verdict = "light" if part <= LIGHT else f"not light, which means {100 * LIGHT:.0f} % or less"
         typer.echo(f"One gate takes {100 * part:.2f} % of a block's time at stride {stride} of 768 x 512: {verdict}.")

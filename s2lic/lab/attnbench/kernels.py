@@ -1,4 +1,4 @@
-"""Ways to compute masked attention: q (h, N, d), k and v (h, K, d) -> (h, N, d); who sees nothing gets zeros."""
+"""Implementations of masked attention: q (h, N, d), k and v (h, K, d) -> (h, N, d). Queries without keys get zeros."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from s2lic.transform.window import Grid, mask, merge, split
 Size = tuple[int, int]
 Run = Callable[[Tensor, Tensor, Tensor, Pattern, Size], Tensor]
 QUERIES, KEYS = 1024, 4096
-# Tokens in a row that see and are seen alike, and how many such cells away the farthest is that a cell sees.
+# Tokens per cell of equal visibility, and the largest distance in cells at which a cell sees another.
 ALIKE, REACH = {"even cells": CELL, "uneven cells": min(UNEVEN)}, 4
 
 
 @dataclass(frozen=True)
 class Part:
-    """Attention to some of the keys: the largest logit (h, N, 1), the sum of weights, the weighted sum of values."""
+    """Attention to a part of the keys: maximum logit (h, N, 1), sum of weights, weighted sum of values."""
 
     largest: Tensor
     total: Tensor
     values: Tensor
 
     def joined(self, other: Part) -> Part:
-        """Attention to both sets of keys; one of them may be seen by nobody."""
+        """Attention to both sets of keys. One set may be hidden from all queries."""
         largest = torch.maximum(self.largest, other.largest)
         base = torch.where(largest.isfinite(), largest, 0.0)
         a, b = torch.exp(self.largest - base), torch.exp(other.largest - base)
@@ -42,7 +42,7 @@ class Part:
 
 
 def part(q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Part:
-    """Attention to these keys alone; seen (N, K)."""
+    """Attention to these keys alone, with the mask `seen` (N, K)."""
     logits = scaled_logits(q, k).masked_fill(~seen, -torch.inf)
     largest = logits.amax(-1, keepdim=True)
     weights = torch.exp(logits - torch.where(largest.isfinite(), largest, 0.0))
@@ -50,17 +50,17 @@ def part(q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Part:
 
 
 def dense(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Tensor:
-    """The whole matrix: what the others are compared with, in float64."""
+    """The whole matrix, in float64 the reference for the others."""
     return part(q, k, v, pattern.matrix(*size)).result()
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Tensor:
-    """torch's scaled_dot_product_attention with the mask as a matrix."""
+    """torch's scaled_dot_product_attention with a dense mask."""
     return F.scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=pattern.matrix(*size))[0]
 
 
 def streamed(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Tensor:
-    """Tiles of the matrix one after the other, joined as they come: memory does not grow with its square."""
+    """Tiles of the matrix in sequence, so that memory does not grow with the square of the tokens."""
     out = []
     for rows in torch.arange(q.shape[1]).split(QUERIES):
         parts: list[Part] = []
@@ -73,7 +73,7 @@ def streamed(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> T
 
 
 def windowed(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Tensor:
-    """The codec's own windows: split, attend inside, merge."""
+    """The windows of the codec: split, attend, merge."""
     grid = Grid(*size, WINDOW, SHIFT if pattern.key == "shifted window" else 0)
     parts = (split(t.unflatten(1, size), grid) for t in (q, k, v))
     qw, kw, vw = parts
@@ -84,7 +84,7 @@ def windowed(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> T
 
 
 def neighbouring(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Tensor:
-    """The codec's own blocks with what lies around them."""
+    """The blocks of the codec with a margin around them."""
     halo, grid = HALO if pattern.key == "halo" else 0, Grid(*size, WINDOW, 0)
     around = [neighbourhoods(t.unflatten(1, size), grid, halo) for t in (k, v)]
     weights = weigh(scaled_logits(split(q.unflatten(1, size), grid), around[0]), in_map(grid, halo, q.device)[:, 0])
@@ -92,7 +92,7 @@ def neighbouring(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) 
 
 
 def listing(pattern: Pattern, count: int, size: Size) -> Tensor:
-    """(cells, K): which of the cells of keys each cell of `count` tokens sees, -1 for none behind them."""
+    """The cells of keys that each cell of `count` tokens sees, (cells, K), padded with -1."""
     cells = torch.arange(-(-size[0] * size[1] // count))[:, None]
     others = cells + torch.arange(-REACH, REACH + 1)
     seen = pattern.sees(cells * count, others * count, *size) & (others >= 0) & (others < len(cells))
@@ -100,7 +100,7 @@ def listing(pattern: Pattern, count: int, size: Size) -> Tensor:
 
 
 def listed(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Tensor:
-    """The codec's own operation behind its block-sparse mixers, which reads the cells that a list names."""
+    """The listed attention of the codec's block-sparse mixers."""
     tokens, count = q.shape[1], ALIKE[pattern.key]
     q, k, v = (F.pad(t, (0, 0, 0, -tokens % count)).unflatten(1, (-1, count))[None] for t in (q, k, v))
     seen = torch.arange(k.shape[2] * count).view(-1, count) < tokens
@@ -109,7 +109,7 @@ def listed(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size) -> Ten
 
 @dataclass(frozen=True)
 class Kernel:
-    """patterns: what it can do, or all. whole: whether it computes all pairs, whatever the mask."""
+    """A kernel. `patterns` lists those it supports, empty for all. `whole`: it computes hidden pairs too."""
 
     key: str
     run: Run

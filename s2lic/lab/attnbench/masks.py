@@ -1,4 +1,4 @@
-"""The mask patterns of a codec: who sees whom on a map of H x W tokens, and how many pairs that are."""
+"""The mask patterns of a codec on a map of H x W tokens: which keys a query sees, and the number of pairs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ Sees = Callable[[Tensor, Tensor, int, int], Tensor]
 
 @dataclass(frozen=True)
 class Pattern:
-    """`sees` takes numbers of queries and keys that broadcast, H and W; `pairs` counts without a matrix.
+    """A mask pattern.
 
-    extra: keys beyond those of the map, numbered behind them, that everyone sees.
+    Args:
+        key: Its name.
+        sees: Whether queries see keys: takes indices of both that broadcast, H and W.
+        pairs: The number of visible pairs, from H and W.
+        extra: Keys after those of the map that all queries see.
     """
 
     key: str
@@ -29,14 +33,14 @@ class Pattern:
     extra: int = 0
 
     def matrix(self, height: int, width: int) -> Tensor:
-        """(N, N + extra) bool."""
+        """The mask as a matrix, (N, N + extra) bool."""
         tokens = height * width
         queries, keys = torch.arange(tokens)[:, None], torch.arange(tokens + self.extra)[None]
         return self.sees(queries, keys, height, width).expand(tokens, tokens + self.extra)
 
 
 def _axis(size: int, shift: int) -> Tensor:
-    """The number of the window of each coordinate; a shift only where one window does not cover the axis."""
+    """The window index of each coordinate. Axes longer than one window are shifted."""
     return (torch.arange(size) + (WINDOW - shift if shift and size > WINDOW else 0)) // WINDOW
 
 
@@ -75,7 +79,7 @@ def _even(at: Tensor) -> Tensor:
 
 
 def _uneven(at: Tensor) -> Tensor:
-    """Cells of 32, 96 and 64 tokens, over and over."""
+    """Cells of 32, 96 and 64 tokens in turn."""
     first, second, _ = UNEVEN
     within = at % sum(UNEVEN)
     return 3 * (at // sum(UNEVEN)) + (within >= first).long() + (within >= first + second).long()

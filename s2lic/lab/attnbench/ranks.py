@@ -1,4 +1,4 @@
-"""Attention over ranks that each hold a run of tokens, simulated in one process, with every byte that moves counted."""
+"""Distributed attention over ranks that hold a run of tokens each, simulated in one process. Counts all bytes sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Size = tuple[int, int]
 
 @dataclass
 class Wire:
-    """Counts what goes from one rank to another."""
+    """Counts the bytes sent from rank to rank."""
 
     sent: int = 0
 
@@ -26,7 +26,7 @@ class Wire:
 
 
 def ring(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size, ranks: int, wire: Wire) -> Tensor:
-    """Keys and values go round; each rank joins what it has seen so far."""
+    """Ring attention: keys and values circulate, and each rank accumulates its result."""
     places = torch.arange(k.shape[1]).tensor_split(ranks)
     held = [(k[:, at], v[:, at], at) for at in places]
     queries = torch.arange(q.shape[1]).tensor_split(ranks)
@@ -43,7 +43,7 @@ def ring(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size, ranks: i
 
 
 def gathered(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size, ranks: int, wire: Wire) -> Tensor:
-    """Every rank fetches all keys and values of the others, and attends for its own queries."""
+    """All-gather: every rank fetches all keys and values and attends for its own queries."""
     out = []
     owned = torch.arange(k.shape[1]).tensor_split(ranks)
     for rank, rows in enumerate(torch.arange(q.shape[1]).tensor_split(ranks)):
@@ -57,7 +57,7 @@ def gathered(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size, rank
 
 
 def ulysses(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size, ranks: int, wire: Wire) -> Tensor:
-    """Tokens are exchanged for heads and back, so that each rank has all tokens of some heads."""
+    """Ulysses: ranks exchange tokens for heads and back, so that each holds all tokens of some heads."""
     q, k, v = (_exchanged(t, ranks, wire) for t in (q, k, v))
     heads = torch.arange(q.shape[0]).tensor_split(ranks)
     out = torch.cat([part(q[at], k[at], v[at], pattern.matrix(*size)).result() for at in heads])
@@ -65,7 +65,7 @@ def ulysses(q: Tensor, k: Tensor, v: Tensor, pattern: Pattern, size: Size, ranks
 
 
 def _exchanged(x: Tensor, ranks: int, wire: Wire) -> Tensor:
-    """x (h, N, d) as it is, after all that changes its rank has been sent."""
+    """Returns x (h, N, d) after sending every part that changes its rank."""
     rows = x.tensor_split(ranks, 0)
     tiles = [
         torch.cat([tile if a == b else wire.send(tile) for b, tile in enumerate(row.tensor_split(ranks, 1))], 1)

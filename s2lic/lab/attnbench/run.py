@@ -1,4 +1,4 @@
-"""The benchmark: a row for every kernel, mask, map and number of ranks; what cannot be done is a row too."""
+"""The attention benchmark: one result for every kernel, mask, map and number of ranks, including failures."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from s2lic.lab.attnbench.ranks import SCHEMES, Wire
 
 OK, WRONG, UNSUPPORTED, OUT_OF_MEMORY, TOO_LONG = "ok", "wrong", "unsupported", "out of memory", "over the limit"
 RESOLUTIONS = {"256": (256, 256), "kodak": (512, 768), "1080p": (1080, 1920), "uhd": (2160, 3840)}
-STRIDES = (2, 4, 8)  # of the groups of a transform
+STRIDES = (2, 4, 8)  # of the stages of a transform
 CHECKED = ((13, 9), (16, 24))
-# Of the largest difference to float64, by the type that is computed in.
+# The largest error against float64, by type.
 TOLERANCES = {"float32": 1e-4, "float64": 1e-10}
 FORWARD, BACKWARD = DIRECTIONS = ("forward", "backward")
 
 
 @dataclass(frozen=True)
 class AttentionCase:
-    """A kernel, or a scheme over several ranks, on a map of height x width tokens, and which pass of it."""
+    """One pass of a kernel, or of a scheme over several ranks, on a map of height x width tokens."""
 
     kernel: str
     mask: str
@@ -43,9 +43,10 @@ class AttentionCase:
 
 @dataclass(frozen=True)
 class AttentionResult:
-    """What became of a case. macs: of the pairs that see each other, both products; milliseconds at 20, 50 and 80 %.
+    """The result of a case.
 
-    A backward pass has five products where the forward one has two. What ranks send in it is not counted.
+    `macs` counts the products of visible pairs: two for a forward pass, five for a backward pass. `ms20`, `ms50` and
+    `ms80` are percentiles in milliseconds. `sent_bytes` is None for backward passes.
     """
 
     kernel: str
@@ -69,7 +70,7 @@ class AttentionResult:
 
 @dataclass(frozen=True)
 class AttentionSettings:
-    """heads and the width of one; limits in multiply-accumulates that a kernel does, and in bytes more than now."""
+    """Heads and their width, and limits: multiply-accumulates of a kernel, and bytes above the present use."""
 
     dtype: str = "float32"
     heads: int = 4
@@ -97,9 +98,9 @@ def cases(
     ranks: list[int],
     directions: Sequence[str] = (FORWARD,),
 ) -> list[AttentionCase]:
-    """Kernels alone and, for more than one rank, the schemes.
+    """All combinations: kernels on one rank, and the schemes on more.
 
-    Raises UsageError for a name or a stride that is not there.
+    Raises UsageError for an unknown name or stride.
     """
     _check_known(kernels, KERNELS, "kernel")
     _check_known(masks, PATTERNS, "mask")
@@ -123,7 +124,7 @@ def _check_known(names: Iterable[str], table: Iterable[str], word: str) -> None:
 
 
 def measure(case: AttentionCase, settings: AttentionSettings) -> AttentionResult:
-    """Checks the case on small maps against float64, and times it on its own only if it is right there."""
+    """Checks the case on small maps against float64, and times it if it is correct."""
     pattern, tokens = PATTERNS[case.mask], case.height * case.width
     pairs = pattern.pairs(case.height, case.width)
     facts = (case.kernel, case.mask, tokens, case.ranks, case.direction, settings.dtype)
@@ -171,13 +172,13 @@ def _outputs(compute: Compute, drawn: Drawn, pattern: Pattern, size: Size) -> li
 
 
 def _gradients(compute: Compute, drawn: Drawn, pattern: Pattern, size: Size) -> list[Tensor]:
-    """Of queries, keys and values."""
+    """The gradients of queries, keys and values."""
     live, out, given = _live(compute, drawn, pattern, size)
     return list(torch.autograd.grad(out, live, given))
 
 
 def _live(compute: Compute, drawn: Drawn, pattern: Pattern, size: Size) -> tuple[Drawn, Tensor, Tensor]:
-    """What gradients are of, the output, and the gradient that it is given."""
+    """The leaves, the output, and the gradient of the output."""
     q, k, v = (t.detach().requires_grad_() for t in drawn)
     out = compute(q, k, v, pattern, size)
     return (q, k, v), out, torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out.dtype)
@@ -190,7 +191,7 @@ def _error(
     size: Size,
     settings: AttentionSettings,
 ) -> float:
-    """The largest difference to the whole matrix in float64; not a number if the kernel gives one."""
+    """The largest error against the dense matrix in float64; NaN if the kernel computes one."""
     q, k, v = _draw(pattern, size[0] * size[1], settings)
     expected = measured(dense, (q.double(), k.double(), v.double()), pattern, size)
     found = measured(compute, (q, k, v), pattern, size)
@@ -200,7 +201,7 @@ def _error(
 def _work(
     kernel: Kernel | None, tokens: int, pattern: Pattern, macs: int, products: int, settings: AttentionSettings
 ) -> int:
-    """What is computed, seen or not."""
+    """The multiply-accumulates that are computed, including hidden pairs."""
     if kernel is not None and not kernel.whole:
         return macs
     return products * tokens * (tokens + pattern.extra) * settings.heads * settings.width
@@ -237,7 +238,7 @@ def _draw(pattern: Pattern, tokens: int, settings: AttentionSettings) -> tuple[T
 
 @contextmanager
 def limited(extra: int) -> Iterator[None]:
-    """Lets the process take so many bytes more of address space, where the system can hold it to that (Linux)."""
+    """Limits the address space of the process to so many bytes more than now (Linux only)."""
     pages = Path("/proc/self/statm")
     if not pages.exists():
         yield
