@@ -1,4 +1,4 @@
-"""`s2lic bench`: measurements of this machine."""
+"""`s2lic bench`: measures speed on this machine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,27 @@ from s2lic.runtime import DeviceName, pick_device
 if TYPE_CHECKING:
     from s2lic.eval.bench.records import BenchOutcome
 
-Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="What to code. [default: a sample photograph]")]
-Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in pixels, by commas.")]
-Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, by commas.")]
-Peers = Annotated[str, typer.Option("--peers", help="Codecs to set beside ours, by commas; none for none.")]
-Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Runs to take the median of, after one to warm up.")]
-Limit = Annotated[
-    float, typer.Option("--limit", min=1, max=1e6, help="Seconds for one case; what would not fit is not tried.")
+Picture = Annotated[
+    str | None, typer.Argument(metavar="[IMAGE]", help="The picture to encode. [default: a sample photograph]")
 ]
-Minutes = Annotated[float, typer.Option("--minutes", min=0.1, help="For all cases; what would not fit is not tried.")]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Pictures that our codec codes at once.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Put performance.json, .md and .png into this folder.")]
+Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in pixels, separated by commas.")]
+Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, separated by commas.")]
+Peers = Annotated[str, typer.Option("--peers", help="Codecs to compare with, separated by commas, or none.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Timed runs, after one to warm up. The median counts.")]
+Limit = Annotated[
+    float,
+    typer.Option(
+        "--limit", min=1, max=1e6, help="Time limit for one case in seconds. Cases that would exceed it are skipped."
+    ),
+]
+Minutes = Annotated[
+    float,
+    typer.Option(
+        "--minutes", min=0.1, help="Time limit for all cases in minutes. Cases that would exceed it are skipped."
+    ),
+]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Pictures that our codec encodes at once.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write performance.json, .md and .png into this folder.")]
 
 
 def speed(
@@ -42,7 +52,7 @@ def speed(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Time encoding and decoding by stage, over sizes and threads, beside other codecs."""
+    """Time encoding and decoding by stage, for several sizes and threads, with other codecs for comparison."""
     from s2lic.eval.bench.page import describe
     from s2lic.eval.bench.run import BenchRequest, bench
     from s2lic.eval.demo import SAMPLE
@@ -70,7 +80,7 @@ def speed(
 
 
 def _line(outcome: BenchOutcome) -> str:
-    """One case on one line, as it is done."""
+    """The result of one case in one line."""
     case, found = outcome.case, outcome.measured
     words = f"{case.label} {case.side} px, {case.threads} thread{'s' * (case.threads > 1)}: "
     if found is None:

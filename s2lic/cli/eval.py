@@ -1,4 +1,4 @@
-"""`s2lic eval`: rate-distortion points of ours and other codecs, and how far they lie apart."""
+"""`s2lic eval`: measures and compares the rate-distortion performance of codecs."""
 
 from __future__ import annotations
 
@@ -22,28 +22,35 @@ if TYPE_CHECKING:
 
 KODAK = "kodak"
 Sources = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="Pictures and folders of them, or kodak for the Kodak pictures.")
+    list[str], typer.Argument(metavar="PATH...", help="Pictures, folders of pictures, or kodak for the Kodak pictures.")
 ]
 CodecNames = Annotated[
     str,
-    typer.Option("--codec", help="Codecs, by commas: s2lic, jpeg, webp, avif, jpeg2000, jxl, heif, vtm, compressai."),
+    typer.Option(
+        "--codec", help="Codecs, separated by commas: s2lic, jpeg, webp, avif, jpeg2000, jxl, heif, vtm, compressai."
+    ),
 ]
 Qualities = Annotated[
     list[str] | None,
-    typer.Option("--qualities", help="By commas, of the first codec; of another as CODEC=LIST. May be given again."),
+    typer.Option(
+        "--qualities",
+        help="Qualities of the first codec, separated by commas. CODEC=LIST for another codec. Repeatable.",
+    ),
 ]
 Baselines = Annotated[
     str | None,
     typer.Option(
         "--baseline",
-        help="By commas: measured codecs, or published ones (published:NAME if both). "
-        "[default: the second codec, and on Kodak vtm before it]",
+        help="Codecs to compare against, separated by commas: measured, or published (published:NAME if both). "
+        "[default: the second codec, and on Kodak also published vtm]",
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", help="The folder of coded files and results; goes on where it was left.")]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many pictures to work on at a time.")]
+Out = Annotated[
+    Path, typer.Option("--out", help="The folder for encoded files and results. An interrupted evaluation continues.")
+]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many pictures to process at a time.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="CODEC.NAME=VALUE, as vtm.encoder=PATH. May be given again.")
+    list[str] | None, typer.Option("--set", help="An option of a codec, such as vtm.encoder=PATH. Repeatable.")
 ]
 
 
@@ -61,7 +68,7 @@ def eval(  # noqa: A001 the command's name
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure codecs on pictures: rate, distortion, time, memory, BD-rate."""
+    """Measure codecs on pictures: rate, distortion, time, memory and BD-rate."""
     from s2lic.eval.records import record
     from s2lic.eval.run import EvalRequest, check, evaluate
 
@@ -84,7 +91,7 @@ def eval(  # noqa: A001 the command's name
 
 
 def write(found: Evaluation, out: Path) -> str:
-    """Record, pages and plot into the folder; returns the page. Raises OutputUnwritableError, ExtraMissingError."""
+    """Writes record, pages and plot; returns the page. Raises OutputUnwritableError, ExtraMissingError."""
     from s2lic.eval import page
     from s2lic.eval.html.write import write_report
     from s2lic.eval.plot import rd_plot
@@ -107,13 +114,13 @@ def _complain(found: Evaluation, out: Path) -> None:
     kept = f"{len(found.samples)} measurements are kept in {out}" if found.samples else "nothing was measured"
     if found.failures:
         raise IncompleteEvaluationError(
-            f"{len(found.failures)} failed as told above, {kept}; mend or leave out what failed, and the same command "
-            "measures what is missing"
+            f"{len(found.failures)} failed (see above); {kept}. Fix or leave out what failed, and run the same command "
+            "again to measure the rest"
         )
 
 
 def _list(text: str) -> list[str]:
-    """Names with commas between, and blanks around them."""
+    """Names separated by commas, without blanks."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -124,7 +131,7 @@ def _own(model: str | None, device: DeviceName) -> list[str]:
 
 
 def _options(settings: Sequence[str]) -> dict[str, dict[str, str]]:
-    """By codec. Raises UsageError."""
+    """Parses settings into options by codec. Raises UsageError."""
     found: dict[str, dict[str, str]] = {}
     for text in settings:
         name, equals, value = text.partition("=")
@@ -177,7 +184,7 @@ def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
 
 
 def _once(names: Sequence[str]) -> None:
-    """Raises UsageError for what is named twice, which means over pictures would count twice."""
+    """Raises UsageError for names that occur twice."""
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise UsageError(f"{twice[0]} is named twice; name it once")
 
@@ -185,7 +192,7 @@ def _once(names: Sequence[str]) -> None:
 def _words(
     codec: str, qualities: Sequence[str], baseline: str | None, model: str | None, settings: Sequence[str], jobs: int
 ) -> str:
-    """The command as another could give it: of paths on this machine, only the last name."""
+    """The command line without the folders of this machine."""
     words = ["--codec", codec, *(["--baseline", baseline] if baseline else [])]
     words += [word for text in qualities for word in ("--qualities", text)]
     words += ["--model", Path(model).name] if model else []

@@ -1,4 +1,4 @@
-"""`s2lic info`: headers in words; loads neither weights nor torch."""
+"""`s2lic info`: prints headers. It loads neither weights nor torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def info(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print what the headers of files say; with --quiet only see whether the files are whole."""
+    """Print the headers of files. With --quiet, only check that the files are complete."""
 
     def print_facts(outcome: Outcome) -> None:
         if not quiet:
@@ -31,7 +31,7 @@ def info(
 def look(job: Job) -> Facts:
     """The facts of one file. Raises InputMissingError, InputTooLongError or a BitstreamError."""
     data = read_input(job.source, DEFAULT_MAX_PIXELS)
-    # Looking costs nothing, however large the picture says it is.
+    # Reading the header is cheap, however large the picture is.
     container = unpack(data, Limits(max_pixels=None))
     header = container.header
     return {
@@ -48,6 +48,6 @@ def look(job: Job) -> Facts:
 
 
 def show(outcome: Outcome) -> None:
-    """Prints the facts of one file, a line each."""
+    """Prints the facts of one file, one per line."""
     for name, value in outcome.facts.items():
         say(f"{name.replace('_', ' '):<18}{one_line(str(value))}")

@@ -1,4 +1,4 @@
-"""`s2lic models`: what each configuration costs."""
+"""`s2lic models`: prints the cost of each model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from s2lic.cli.streams import print_json
 if TYPE_CHECKING:
     from s2lic.eval.complexity import Cost
 
-All = Annotated[bool, typer.Option("--all", help="Show the test model too.")]
+All = Annotated[bool, typer.Option("--all", help="Also show the test model.")]
 
 HIDDEN = ("tiny",)
 TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  of it entropy"
 
 
 def models(everything: All = False, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Print parameters and multiply-accumulates a pixel of each model."""
+    """Print the parameters and multiply-accumulates per pixel of each model."""
     from s2lic.eval.complexity import cost
     from s2lic.model import CONFIGS
 

@@ -1,1 +1,1 @@
-"""Measuring: complexity, distances, rate-distortion curves and the published ones beside them (extra `eval`)."""
+"""Evaluation: complexity, distortion metrics, and rate-distortion curves, measured and published (extra `eval`)."""

@@ -1,10 +1,10 @@
-"""Bjontegaard's differences between rate-distortion curves, and when they count.
+"""Bjontegaard differences between rate-distortion curves, and when they are valid.
 
-Curves are monotone cubic interpolations (pchip) of log rate over dB. A BD-rate counts only for at least six points that
-rise strictly and cover the metric's interval, or as much of it as the baseline's points cover; a measured baseline has
-six too. A curve that covers less is not comparable: it is told why, and beside that what comes out over the part
-that both curves cover. Published curves that begin or end within the interval are compared for scale over what they
-cover. The interval is always told.
+Curves are monotone cubic interpolations (pchip) of log rate over the metric. A BD-rate is valid only for at least six
+points that rise strictly and cover the interval of the metric, or as much of it as the baseline covers. A measured
+baseline needs six points too. A curve that covers less is not comparable: the result has the reason, and the difference
+over the part that both curves cover. Published curves are compared over the part of the interval that they cover. The
+result always names the interval.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from s2lic.eval.metrics import MS_SSIM_SIDE, SSIMULACRA2_SIDE
 from s2lic.eval.records import MS_SSIM, PSNR, SSIMULACRA2, Comparison, Point, RDCurve
 
 POINTS_MIN = 6
-# Why measured points may lack a metric.
+# The reason why measured points may lack a metric.
 WHY_NONE = {
     MS_SSIM: f", for which every picture needs {MS_SSIM_SIDE} pixels a side",
     SSIMULACRA2: f", for which every picture needs {SSIMULACRA2_SIDE} pixels a side",
@@ -31,9 +31,9 @@ WHY_NONE = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A scale that curves are compared on, and the interval they are compared over.
+    """A distortion metric, and the interval [low, high] over which curves are compared.
 
-    `key` is the attribute of a point. `published`: whether published curves have it.
+    `key` is the attribute of a point. `published` says whether published curves have this metric.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Metric:
     published: bool = True
 
     def of(self, point: Point) -> float:
-        """The point's level; not a number where it was not measured."""
+        """The value of a point; NaN if it was not measured."""
         level: float | None = getattr(point, self.key)
         return math.nan if level is None else level
 
@@ -59,12 +59,12 @@ METRICS = (
 
 
 def intervals() -> str:
-    """What curves are compared over, in words."""
+    """The intervals of all metrics, in words."""
     return ", ".join(f"{metric.low:g} to {metric.high:g} {metric.unit} of {metric.label}" for metric in METRICS)
 
 
 def compare(curve: RDCurve, baseline: RDCurve, metric: Metric) -> Comparison:
-    """The differences in rate and in dB between two curves, or why there are none. Raises ExtraMissingError."""
+    """The differences in rate and in quality between two curves, or the reason for none. Raises ExtraMissingError."""
     low, high = _common(metric, baseline, curve if curve.published else baseline)
     if reason := _fault(baseline, metric) or ("" if baseline.published else _too_few(baseline)):
         return not_comparable(curve, baseline, metric, f"the baseline has {reason}")
@@ -80,7 +80,7 @@ def compare(curve: RDCurve, baseline: RDCurve, metric: Metric) -> Comparison:
 
 
 def bpp_at(curve: RDCurve, metric: Metric, dbs: Sequence[float]) -> list[float | None]:
-    """Bits a pixel at each level; None beyond the curve's ends, and everywhere where it does not rise strictly."""
+    """Bits per pixel at each level; None beyond the ends of the curve, or if it does not rise strictly."""
     if _fault(curve, metric):
         return [None] * len(dbs)
     log_rate, (first, last) = _log_rate(curve, metric), _ends(curve, metric)
@@ -88,7 +88,7 @@ def bpp_at(curve: RDCurve, metric: Metric, dbs: Sequence[float]) -> list[float |
 
 
 def first_fall(curve: RDCurve, metric: Metric) -> str:
-    """Where rate or level first fails to rise from point to point; empty if both rise strictly."""
+    """The first two points between which rate or quality does not rise, in words; empty if there are none."""
     for before, after in pairwise(curve.points):
         if not (after.bpp > before.bpp and metric.of(after) > metric.of(before)):
             return (
@@ -99,12 +99,12 @@ def first_fall(curve: RDCurve, metric: Metric) -> str:
 
 
 def not_comparable(curve: RDCurve, baseline: RDCurve, metric: Metric, reason: str) -> Comparison:
-    """The comparison that cannot be made, with the reason."""
+    """A comparison without result, with the reason."""
     return Comparison(curve.codec, baseline.codec, metric.name, metric.low, metric.high, None, None, reason)
 
 
 def _common(metric: Metric, *curves: RDCurve) -> tuple[float, float]:
-    """The part of the metric's interval that all curves have points around."""
+    """The part of the metric's interval that all curves cover."""
     ends = [_ends(curve, metric) for curve in curves if curve.points]
     return max([metric.low, *(low for low, _ in ends)]), min([metric.high, *(high for _, high in ends)])
 
@@ -114,7 +114,7 @@ def _ends(curve: RDCurve, metric: Metric) -> tuple[float, float]:
 
 
 def _fault(curve: RDCurve, metric: Metric) -> str:
-    """Why these points are no curve; empty if they are one."""
+    """The reason why the points are not a valid curve; empty if they are."""
     if len(curve.points) < 2:
         return _too_few(curve)
     if any(math.isnan(metric.of(point)) for point in curve.points):
@@ -139,7 +139,7 @@ def _uncovered(curve: RDCurve, metric: Metric, low: float, high: float) -> str:
 
 
 def _gain(curve: RDCurve, baseline: RDCurve, metric: Metric, low: float, high: float) -> float | None:
-    """The mean difference in dB over the rates that the baseline has within the interval, and the curve too."""
+    """The mean difference in quality over the rates that both curves have within the interval."""
     log_rate = _log_rate(baseline, metric)
     begin = max(float(log_rate(low)), math.log(curve.points[0].bpp))
     end = min(float(log_rate(high)), math.log(curve.points[-1].bpp))

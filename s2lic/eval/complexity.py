@@ -1,4 +1,4 @@
-"""What a configuration costs: parameters and multiply-accumulates a pixel, part by part.
+"""The cost of a configuration: parameters and multiply-accumulates per pixel, part by part.
 
 Torch's flop counter counts matrix products and convolutions. Gathers, sorts, FFTs and element-wise work cost nothing.
 It does not see into Triton kernels, so everything is counted on CPU or fake tensors, where each operation of `kernels`
@@ -32,7 +32,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters in all and a part, and kMAC a pixel of a part; gains and the prior belong to no part."""
+    """Parameters in total and by part, and kMAC per pixel by part. Gains and the prior belong to no part."""
 
     config: str
     parameters: int
@@ -41,21 +41,23 @@ class Cost:
 
     @property
     def encode(self) -> float:
+        """kMAC per pixel to encode."""
         return self.entropy + self.kmac["g_a"] + self.kmac["h_a"]
 
     @property
     def decode(self) -> float:
+        """kMAC per pixel to decode."""
         return self.entropy + self.kmac["g_s"]
 
     @property
     def entropy(self) -> float:
-        """What encoder and decoder both do in float64: h_s and the slices."""
+        """kMAC per pixel of h_s and the slices, which encoder and decoder both run in float64."""
         return self.kmac["h_s"] + self.kmac["slices"]
 
 
 @cache
 def cost(config: str) -> Cost:
-    """The cost of a configuration by its name. Raises UnknownConfigError."""
+    """The cost of the configuration of that name. Raises UnknownConfigError."""
     return count(lambda: build(config))
 
 
@@ -70,7 +72,7 @@ def count(make: Callable[[], S2LIC]) -> Cost:
 
 
 def _flops(model: S2LIC) -> dict[str, int]:
-    """Floating-point operations by class of the modules that coding calls; a MAC is two."""
+    """Floating-point operations of coding by module class. A multiply-accumulate counts as two."""
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         quality, context = model.entropy.quality(torch.zeros(1)), model.blank(torch.zeros(1))

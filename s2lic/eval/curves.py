@@ -1,4 +1,4 @@
-"""From samples to curves, and from curves to comparisons."""
+"""Computes curves from samples, and comparisons from curves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2lic.eval.records import PUBLISHED, Comparison, Point, RDCurve, Sample
 
 
 def mean_curve(codec: str, label: str, source: str, samples: Sequence[Sample], qualities: Sequence[float]) -> RDCurve:
-    """Means over those pictures that the codec finished at every quality, in order of the rate."""
+    """The curve of means over the pictures that the codec finished at every quality, in order of rate."""
     done: dict[str, set[float]] = {}
     for sample in samples:
         done.setdefault(sample.picture, set()).add(sample.quality)
@@ -22,7 +22,7 @@ def mean_curve(codec: str, label: str, source: str, samples: Sequence[Sample], q
 
 
 def known_baseline(name: str, measured: Iterable[str]) -> str:
-    """The name of the baseline in an evaluation: that of a measured codec, else of a published curve.
+    """The name of a baseline in an evaluation: a measured codec, or else a published curve.
 
     Raises UsageError.
     """
@@ -32,14 +32,14 @@ def known_baseline(name: str, measured: Iterable[str]) -> str:
 
 
 def usual_baselines(measured: Sequence[str], kodak: bool) -> list[str]:
-    """Published VTM where its points hold, and the second codec measured, if there is one."""
+    """The default baselines: published VTM on Kodak, and the second measured codec."""
     return [*([f"{PUBLISHED}vtm"] if kodak else []), *measured[1:2]]
 
 
 def comparisons(
     measured: Sequence[RDCurve], baselines: Iterable[str], pictures: Set[str], kodak: bool
 ) -> list[Comparison]:
-    """Every measured curve, and for scale every published one if the pictures are Kodak's, against every baseline."""
+    """Compares every measured curve with every baseline; on Kodak, every published curve too."""
     known = list(published.curves().values())
     by_name = {curve.codec: curve for curve in (*measured, *known)}
     rows = [*measured, *(known if kodak else [])]

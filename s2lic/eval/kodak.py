@@ -1,4 +1,4 @@
-"""The 24 Kodak pictures: where they are, and whether they are the ones that published figures hold for."""
+"""The 24 Kodak pictures: finds them and checks that they are the originals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SITE = "https://r0k.us/graphics/kodak/"
 
 
 def is_kodak(pictures: Iterable[EvalPicture]) -> bool:
-    """Whether these are the 24 pictures that the published figures hold for, bit by bit."""
+    """Whether these are exactly the 24 Kodak pictures."""
     return sorted(picture.sha256 for picture in pictures) == sorted(checksums().values())
 
 
@@ -28,7 +28,7 @@ def checksums() -> dict[str, str]:
 
 
 def find_kodak() -> list[Path]:
-    """The 24 files, checked. Raises InputMissingError, KodakChecksumError."""
+    """The 24 files, with checked hashes. Raises InputMissingError, KodakChecksumError."""
     places = [Path(place).expanduser() for place in (os.environ.get("S2LIC_KODAK", ""), *PLACES) if place]
     folder = next((place for place in places if any(place.glob("kodim*.png"))), None)
     if folder is None:

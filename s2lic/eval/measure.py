@@ -1,4 +1,4 @@
-"""Measuring one picture through one codec: written to a file, read back, decoded, compared, timed."""
+"""Measures one picture with one codec: encodes to a file, reads it back, decodes, compares, and takes the time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class EvalTask:
-    """One picture through one codec at the qualities that are not done yet, and what it runs on."""
+    """One picture and one codec, at the qualities that are not measured yet."""
 
     picture: EvalPicture
     codec: str
@@ -41,7 +41,7 @@ class EvalTask:
 
 
 def run(task: EvalTask) -> list[Sample | Failure]:
-    """A sample or a failure a quality; each sample is kept on disk as soon as it is there."""
+    """One sample or failure per quality. Each sample is saved at once."""
     try:
         image = open_rgb(task.picture.path)
         _warm_up(task, image)
@@ -51,13 +51,13 @@ def run(task: EvalTask) -> list[Sample | Failure]:
 
 
 def failure(task: EvalTask, quality: float, error: BaseException) -> Failure:
-    """The record of an error."""
+    """The failure that stands for an exception."""
     return Failure(task.picture.name, type(error).__name__, str(error), task.codec, quality)
 
 
 @cache
 def opened(codec: str, options: Options) -> Coder:
-    """The codec, opened once a process. Raises ExtraMissingError, UsageError and what opening raises."""
+    """The codec, opened once per process. Raises ExtraMissingError, UsageError and what opening raises."""
     return codecs.row(codec).open(dict(options))
 
 
@@ -65,7 +65,7 @@ _warm: set[tuple[str, Options]] = set()
 
 
 def _warm_up(task: EvalTask, image: Image.Image) -> None:
-    """The first run of a codec in a process also pays for what later runs find ready."""
+    """Runs a codec once before measuring, because its first run in a process is slower."""
     coder, which = opened(task.codec, task.options), (task.codec, task.options)
     if codecs.row(task.codec).warm and which not in _warm:
         data = _guarded(lambda: coder.encode(image, task.qualities[0]))
@@ -112,7 +112,7 @@ def _measure(task: EvalTask, image: Image.Image, quality: float) -> Sample:
 
 
 def _costs(coder: Coder, work: Callable[[], Result]) -> tuple[Result, float, float | None]:
-    """What the work gives, its seconds, and its MiB, those of the programs it ran included."""
+    """Runs `work`: its result, seconds, and peak MiB, including the programs that it ran."""
 
     def timed() -> tuple[Result, float]:
         start = time.perf_counter()
@@ -124,10 +124,10 @@ def _costs(coder: Coder, work: Callable[[], Result]) -> tuple[Result, float, flo
 
 
 def _guarded(work: Callable[[], Result]) -> Result:
-    """Any library's error as one of ours. Raises CodecFailedError, or the named error that came."""
+    """Converts any exception of a library. Raises CodecFailedError, or the S2licError itself."""
     try:
         return work()
     except S2licError:
         raise
-    except Exception as error:  # codecs of others raise any kind
+    except Exception as error:  # third-party codecs raise any type
         raise CodecFailedError(f"{type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Distances between two pictures, on 8-bit RGB."""
+"""Distortion metrics of two pictures, on 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SSIMULACRA2_SIDE = 225
 
 
 def psnr(a: Image.Image, b: Image.Image) -> float:
-    """10 log10(255^2 / MSE) in dB; infinite for equal pictures."""
+    """10 log10(255^2 / MSE) in dB; infinite for identical pictures."""
     difference = np.asarray(a.convert("RGB"), np.float64) - np.asarray(b.convert("RGB"), np.float64)
     error = float(np.mean(difference**2))
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
 def ms_ssim(a: Image.Image, b: Image.Image) -> float | None:
-    """MS-SSIM with data range 255 (Wang et al. 2003); None where a side has under 161 pixels.
+    """MS-SSIM with data range 255 (Wang et al. 2003); None if a side is shorter than 161 pixels.
 
     Raises ExtraMissingError.
     """
@@ -41,7 +41,7 @@ def ms_ssim(a: Image.Image, b: Image.Image) -> float | None:
 
 
 def ssimulacra2(a: Image.Image, b: Image.Image) -> float | None:
-    """The score of SSIMULACRA2 2.1, 100 for equal pictures; None where a side has under 225 pixels, too few for it."""
+    """The score of SSIMULACRA2 2.1, 100 for identical pictures; None if a side is shorter than 225 pixels."""
     if min(a.size) < SSIMULACRA2_SIDE:
         return None
     import torch
@@ -60,5 +60,5 @@ def as_batch(image: Image.Image) -> Tensor:
 
 
 def decibels(similarity: float) -> float:
-    """MS-SSIM on the scale on which its curves are drawn: -10 log10(1 - MS-SSIM)."""
+    """MS-SSIM in decibels: -10 log10(1 - MS-SSIM)."""
     return math.inf if similarity >= 1 else -10 * math.log10(1 - similarity)

@@ -1,4 +1,4 @@
-"""An evaluation as a page of Markdown: verdicts first, then the points they rest on."""
+"""An evaluation as a Markdown page: BD-rates first, then the points."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from s2lic.eval.records import PSNR, PUBLISHED, Comparison, Evaluation, Point, R
 
 
 def machine(at_a_time: int = 1) -> str:
-    """The kind of machine, what computes on it, and so many pictures at a time."""
+    """The machine, its software, and the number of pictures at a time, in words."""
     import torch
 
     threads = torch.get_num_threads()
@@ -41,18 +41,18 @@ MEASURED = "measured"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table, numbers to the right."""
+    """A Markdown table with right-aligned columns."""
     lines = [head, ["---:"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def marks(name: str = MEASURED) -> tuple[str, str]:
-    """The comments that a part of a page lies between."""
+    """The comments that mark a part of a page."""
     return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
 
 
 def put_into_page(page: str, text: str, name: str = MEASURED) -> str:
-    """The page with the text between the marks of that name, or behind them at the end if it has none."""
+    """The page with the text between the markers of that name, which are appended if missing."""
     begin, end = marks(name)
     if begin not in page or end not in page:
         page = f"{page.rstrip()}\n\n{begin}\n{end}\n".lstrip()
@@ -70,19 +70,19 @@ POINT_HEAD = (
 PROTOCOL = """\
 bpp is the size of the written file. PSNR is on the decoded 8-bit RGB. MS-SSIM is pytorch-msssim with data range 255;
 its decibels are -10 log10(1 - mean). SSIMULACRA2 is version 2.1; published curves have none. Values are means over
-pictures of the per-picture values. Seconds are medians over pictures of one warm run each, without starting Python and
-loading the weights. MiB are the most that the process held beyond what it held before, over all pictures.
+pictures of the per-picture values. Seconds are medians over pictures of one warm run each, without the start of Python
+and the loading of weights. MiB is the peak memory above what the process held before, the maximum over all pictures.
 
 Rates between points: monotone cubic interpolation (pchip) of log bpp over dB. BD-rate is the mean difference in rate at
-equal quality, over {intervals}. It counts only for at
-least six strictly monotone points that cover the interval, or as much of it as the baseline covers. Published curves
-that begin or end within it are compared over the part they cover. Where the interval is another one, the cell tells it.
-"Not comparable" are curves that break this rule: it is said how, and what comes out over the part that both curves
-cover, which is another interval and no BD-rate to quote. Less is better."""
+equal quality, over {intervals}. It is valid only
+for at least six strictly rising points that cover the interval, or as much of it as the baseline covers. Published
+curves are compared over the part that they cover; the cell then names the interval. Curves that break this rule are
+"not comparable": the reason is given, and the difference over the part that both curves cover, which is no BD-rate to
+quote. Less is better."""
 
 
 def to_markdown(found: Evaluation) -> str:
-    """The whole page, as `docs/results.md` is."""
+    """The whole page, as in `docs/results.md`."""
     count = len(found.pictures)
     what = "Kodak, its 24 pictures" if found.kodak else f"{count} picture{'s' * (count != 1)}"
     head = f"{found.date}, {found.machine}.\n\n    {found.command}"
@@ -101,7 +101,7 @@ def to_markdown(found: Evaluation) -> str:
 
 
 def name(curve: RDCurve) -> str:
-    """What a curve is called in a table: measured here, or published."""
+    """The name of a curve in a table, marked as measured or published."""
     return f"{curve.label}, published" if curve.published else f"**{curve.label}**"
 
 
@@ -110,7 +110,7 @@ def _rows(found: Evaluation) -> tuple[RDCurve, ...]:
 
 
 def _verdicts(found: Evaluation, metric: Metric) -> str:
-    """A row a curve, the best first by the first baseline; a column a baseline; what has no figure says why."""
+    """A table with one row per curve, best first, and one column per baseline, with reasons for missing figures."""
     rows = [row for row in found.comparisons if row.metric == metric.name]
     baselines = list(dict.fromkeys(row.baseline for row in rows))
     if not baselines:
@@ -124,7 +124,7 @@ def _verdicts(found: Evaluation, metric: Metric) -> str:
     for curve in curves:
         rates = (_percent(cells.get((curve.codec, baseline)), metric) for baseline in baselines)
         lines.append([name(curve), *rates, _gain(first.get(curve.codec))])
-    notes = _notes(found, [row for row in rows if _told(row)])
+    notes = _notes(found, [row for row in rows if _needs_note(row)])
     why = f"Not comparable:\n\n{notes}" if notes else ""
     return "\n\n".join(
         filter(
@@ -135,19 +135,19 @@ def _verdicts(found: Evaluation, metric: Metric) -> str:
 
 
 def _worth_a_row(curve: RDCurve, cells: dict[tuple[str, str], Comparison], baselines: Sequence[str]) -> bool:
-    """Published curves without a figure, as those of codecs trained for the other metric, are left out."""
+    """Whether a curve is shown. Published curves without a figure are not, such as those tuned for another metric."""
     if not curve.published or curve.codec in baselines:
         return True
     found = [cells.get((curve.codec, baseline)) for baseline in baselines]
     return any(row is not None and row.rate_percent is not None for row in found)
 
 
-def _told(row: Comparison) -> bool:
+def _needs_note(row: Comparison) -> bool:
     return bool(row.reason) and not row.codec.startswith(PUBLISHED)
 
 
 def _notes(found: Evaluation, rows: Iterable[Comparison]) -> str:
-    """A line a reason, with the curves that it holds for."""
+    """One line per reason, with the curves it applies to."""
     curves: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         curves.setdefault((row.baseline, f"{row.reason}.{_common(row)}"), []).append(_label(found, row.codec))
@@ -156,7 +156,7 @@ def _notes(found: Evaluation, rows: Iterable[Comparison]) -> str:
 
 
 def _common(row: Comparison) -> str:
-    """What comes out over the part that both curves cover, called so."""
+    """The difference over the part that both curves cover, in words."""
     if row.rate_percent is None:
         return ""
     unit = next(metric.unit for metric in METRICS if metric.name == row.metric)
@@ -165,7 +165,7 @@ def _common(row: Comparison) -> str:
 
 
 def _rate(row: Comparison | None) -> float:
-    """The order of rows: a baseline stands where it would, also by part of the interval; without a figure last."""
+    """The sort key of a row. The baseline itself counts as 0; rows without a figure come last."""
     if row is None:
         return 0.0
     return float("inf") if row.rate_percent is None else row.rate_percent

@@ -1,4 +1,4 @@
-"""The originals of an evaluation."""
+"""Reads the originals of an evaluation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPAQUE = {"RGBA": "RGB", "LA": "L"}
 
 
 def read(paths: Sequence[Path]) -> tuple[list[EvalPicture], list[Failure]]:
-    """Each file as a picture with a name of its own, or as the failure to read it. Raises InputMissingError."""
+    """Reads files as pictures with unique names, and failures. Raises InputMissingError."""
     found = [_read(name, path) for name, path in zip(_names(paths), paths, strict=True)]
     return [row for row in found if isinstance(row, EvalPicture)], [row for row in found if isinstance(row, Failure)]
 
@@ -34,7 +34,7 @@ def _read(name: str, path: Path) -> EvalPicture | Failure:
 
 
 def open_rgb(source: bytes | str) -> Image.Image:
-    """The picture without metadata, so that no codec pays for it, and without an alpha that hides nothing.
+    """Opens a picture without metadata, which would cost bytes, and without an opaque alpha channel.
 
     Raises what `read_image` raises, UnsupportedModeError and LossyConversionError.
     """
@@ -56,7 +56,7 @@ def _without_idle_alpha(image: Image.Image) -> Image.Image:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The stem of each file, with a number behind it where it has been taken."""
+    """The stem of each file, with a number if it is already in use."""
     names: list[str] = []
     for path in paths:
         taken = sum(name == path.stem or name.startswith(f"{path.stem}~") for name in names)

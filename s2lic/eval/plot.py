@@ -1,4 +1,4 @@
-"""The picture of rate-distortion curves, a panel per metric: each curve named at its end, the low rates enlarged."""
+"""The plot of rate-distortion curves: one panel per metric, labels at the ends of curves, low rates enlarged."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BPP_MAX = 2.0
-# Where codecs are told apart: the rates of everyday photographs.
+# The enlarged rates: those of everyday photographs.
 ZOOM = (0.15, 0.55)
 INSET = (0.5, 0.06, 0.47, 0.35)
-# How far below the best curve a panel and its inset reach, as a share of the metric's interval.
+# The height of a panel and of its inset below the best curve, relative to the metric's interval.
 DEPTH, INSET_DEPTH = 2.1, 0.72
 LABEL_STEP = 0.045
 
@@ -36,7 +36,7 @@ def rd_plot(found: Evaluation) -> bytes:
 
 
 def rd_figure(found: Evaluation) -> Figure:
-    """A panel a metric: measured curves solid, published ones dashed with hollow marks. Raises ExtraMissingError."""
+    """One panel per metric: measured curves solid, published ones dashed. Raises ExtraMissingError."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -83,7 +83,7 @@ def _draw(axes: Axes, metric: Metric, curves: Sequence[RDCurve]) -> None:
 
 
 def _drawn(curve: RDCurve, metric: Metric) -> tuple[list[float], list[float]]:
-    """Rates and levels of the points that have both; none of a curve that begins beyond the axes."""
+    """Rates and levels of the points that have both; empty if the curve starts beyond the axes."""
     found = [(point.bpp, metric.of(point)) for point in curve.points if math.isfinite(metric.of(point))]
     if found and found[0][0] > BPP_MAX:
         return [], []
@@ -91,7 +91,7 @@ def _drawn(curve: RDCurve, metric: Metric) -> tuple[list[float], list[float]]:
 
 
 def _range(metric: Metric, curves: Sequence[RDCurve], rates: tuple[float, float], depth: float) -> tuple[float, float]:
-    """The levels of all curves between two rates, as far as `depth` below the best, with a little air."""
+    """The range of levels between two rates, down to `depth` below the best, with a margin."""
     depth *= metric.high - metric.low
     levels = [level for curve in curves for level in _within(*_drawn(curve, metric), *rates)]
     low, high = (min(levels), max(levels)) if levels else (metric.low, metric.high)
@@ -101,13 +101,13 @@ def _range(metric: Metric, curves: Sequence[RDCurve], rates: tuple[float, float]
 
 
 def _within(rates: list[float], levels: list[float], begin: float, end: float) -> list[float]:
-    """The levels at the points between two rates, and where the curve crosses one of them."""
+    """The levels between two rates: those of points, and where the curve crosses a rate."""
     edges = [float(np.interp(bpp, rates, levels)) for bpp in (begin, end) if rates[0] <= bpp <= rates[-1]]
     return edges + [level for bpp, level in zip(rates, levels, strict=True) if begin <= bpp <= end]
 
 
 def _name(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tuple[RDCurve, ...]) -> None:
-    """Each curve's label right of the axes, as near as it can be to the height where the curve ends or leaves."""
+    """Labels right of the axes, as near as possible to the ends of the curves."""
     low, high = axes.get_ylim()
     ends = sorted((_end(*_drawn(curve, metric)), i) for i, curve in enumerate(curves))
     heights = spread(np.array([(level - low) / (high - low) for (level, _), _ in ends]), LABEL_STEP)
@@ -124,13 +124,13 @@ def _name(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tup
 
 
 def _end(rates: list[float], levels: list[float]) -> tuple[float, float]:
-    """(dB, bpp) of the last point, or of where the curve leaves the axes on the right."""
+    """(level, bpp) of the last point, or of where the curve leaves the axes."""
     bpp = min(rates[-1], BPP_MAX)
     return float(np.interp(bpp, rates, levels)), bpp
 
 
 def spread(heights: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
-    """Ascending heights moved as little as possible, in squares, until each is `step` above the one before."""
+    """Moves ascending heights by the least squares until each is `step` above the one before."""
     from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
 
     steps = step * np.arange(len(heights))

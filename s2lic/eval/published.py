@@ -1,6 +1,6 @@
 """Published rate-distortion points on Kodak, with their sources (`published.json`).
 
-Means over the 24 pictures of per-picture values. The points that are digitised from a figure say so in their source.
+Points are means over the 24 pictures of per-picture values. The source says if they are digitised from a figure.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ TABLE = Path(__file__).with_name("published.json")
 
 @cache
 def curves() -> dict[str, RDCurve]:
-    """Every published curve by the name of its codec, without the prefix that it bears in an evaluation."""
+    """All published curves by codec name, without the prefix `PUBLISHED`."""
     return {row["codec"]: _curve(row) for row in json.loads(TABLE.read_text())}
 
 
 def curve(codec: str) -> RDCurve:
-    """The curve of one codec. Raises UsageError."""
+    """The published curve of one codec. Raises UsageError."""
     known = curves()
     if codec not in known:
         raise UsageError(f"no published points of '{codec}'; there are {', '.join(known)}")

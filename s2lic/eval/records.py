@@ -1,11 +1,11 @@
-"""What an evaluation found, as frozen data, and its folder.
+"""The results of an evaluation, and the folder that stores them.
 
-A folder that `save` wrote, and `load` reads back:
+`save` writes the folder, and `load` reads it:
 
-    evaluation.json       an `Evaluation` without its samples
-    samples.csv           its samples: a row a picture, codec and quality
-    results/CODEC.json    a measured curve in the shape of CompressAI's result files, for its plotting tools
-    files/CODEC/...       the coded files; `Sample.file` is their path from the folder
+    evaluation.json       the `Evaluation` without its samples
+    samples.csv           the samples: one row per picture, codec and quality
+    results/CODEC.json    a measured curve in the format of CompressAI's results, for its plotting tools
+    files/CODEC/...       the encoded files; `Sample.file` is the path relative to the folder
 
 Rates are bits per pixel of the written file, PSNR is in dB on 8-bit RGB, MS-SSIM lies in 0..1 (its dB are a property),
 SSIMULACRA2 is in points up to 100. Times are seconds, memory is MiB beyond what the process held before. None: not
@@ -29,12 +29,12 @@ from s2lic.files import make_folder, read_bytes, write_atomically
 
 RECORD, SAMPLES, RESULTS, FILES = "evaluation.json", "samples.csv", "results", "files"
 PSNR, MS_SSIM, SSIMULACRA2 = "psnr", "ms-ssim", "ssimulacra2"
-PUBLISHED = "published:"  # in front of a curve's name
+PUBLISHED = "published:"  # the prefix of the names of published curves
 
 
 @dataclass(frozen=True)
 class EvalPicture:
-    """An original: its name is unique in an evaluation, `sha256` is that of the file at `path`."""
+    """An original. `name` is unique in an evaluation, `sha256` is the hash of the file at `path`."""
 
     name: str
     path: str
@@ -45,7 +45,7 @@ class EvalPicture:
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture through one codec at one quality, measured on the file written to `file`, and on which machine."""
+    """The measurements of one picture, one codec and one quality, made on the file at `file`."""
 
     codec: str
     quality: float
@@ -65,9 +65,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Point:
-    """Means over pictures of per-picture values; times are medians, memory is the largest.
+    """Means over pictures of per-picture values. Times are medians, memory is the maximum.
 
-    `quality` is in the codec's own scale (a QP for VTM); published points have none.
+    `quality` is on the codec's own scale (a QP for VTM). Published points have none.
     """
 
     bpp: float
@@ -87,10 +87,14 @@ class Point:
 
 @dataclass(frozen=True)
 class RDCurve:
-    """One codec's points from the lowest rate up. `codec` names it in an evaluation, `label` in a legend.
+    """The rate-distortion curve of a codec, in order of rate.
 
-    `source` says what was run (versions, settings) or where the figures were published. A published curve's
-    name begins with `PUBLISHED`. `pictures` names those that the means are over; of a published curve, none.
+    Args:
+        codec: Its name in an evaluation. Names of published curves start with `PUBLISHED`.
+        label: Its name in a legend.
+        source: Versions and settings of a measured curve, the publication of a published one.
+        points: The points.
+        pictures: The pictures that the means are over; empty for published curves.
     """
 
     codec: str
@@ -106,11 +110,11 @@ class RDCurve:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A curve against a baseline by one metric (`psnr`, `ms-ssim` or `ssimulacra2`), over [low, high] of it.
+    """The comparison of a curve with a baseline by one metric (`psnr`, `ms-ssim` or `ssimulacra2`), over [low, high].
 
-    `rate_percent` is the mean difference in rate at equal dB (less is better), `gain_db` the mean difference in dB
-    at equal rate (more is better). They count where there is no `reason`. With one the curves are not comparable: the
-    figures are then of the part that both curves cover, or None.
+    `rate_percent` is the mean difference in rate at equal quality (less is better). `gain_db` is the mean difference in
+    quality at equal rate (more is better). A non-empty `reason` says why the curves are not comparable. The figures are
+    then those of the part that both curves cover, or None.
     """
 
     codec: str
@@ -125,7 +129,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong with one picture; without `codec` it never reached one. `error` names the exception's type."""
+    """A failure. `error` is the type of the exception. Without `codec`, the picture could not be read."""
 
     picture: str
     error: str
@@ -141,10 +145,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that `s2lic eval` found. `curves` are the measured ones, `published` those to set beside them.
+    """All results of `s2lic eval`.
 
-    `published` is empty unless the pictures are the 24 of Kodak, which the figures hold for. `options` are what
-    the codecs were opened with, by codec. `machine` names all that samples come from. `command` names no folder.
+    `curves` are the measured ones. `published` is empty unless the pictures are the 24 of Kodak. `options` has the
+    options of each codec. `machine` names all machines that samples come from. `command` contains no folder names.
     """
 
     date: str
@@ -165,7 +169,7 @@ class Evaluation:
 
 
 def save(evaluation: Evaluation, folder: Path) -> None:
-    """Write the record, the samples and CompressAI's files. Raises OutputPlaceError and OutputUnwritableError."""
+    """Writes the folder. Raises OutputPlaceError and OutputUnwritableError."""
     make_folder(folder / RESULTS)
     _write(folder / RECORD, _json(record(evaluation)))
     _write(folder / SAMPLES, _csv(evaluation.samples))
@@ -174,13 +178,13 @@ def save(evaluation: Evaluation, folder: Path) -> None:
 
 
 def record(evaluation: Evaluation) -> dict[str, Any]:
-    """All but the samples, as JSON takes it: what is infinite is null."""
+    """Everything except the samples, as data for JSON. Infinite values become None."""
     found = {name: value for name, value in asdict(evaluation).items() if name != "samples"}
     return without_infinity(found)  # type: ignore[no-any-return]
 
 
 def load(folder: Path) -> Evaluation:
-    """The evaluation that `save` wrote. Raises InputMissingError, or EvaluationError if it is damaged."""
+    """Reads a folder that `save` wrote. Raises InputMissingError, or EvaluationError if it is damaged."""
     head, samples = read_bytes(folder / RECORD), read_bytes(folder / SAMPLES)
     try:
         return _evaluation(json.loads(head), samples.decode())
@@ -189,7 +193,7 @@ def load(folder: Path) -> Evaluation:
 
 
 def to_compressai(curve: RDCurve) -> dict[str, Any]:
-    """The curve as CompressAI's benchmarks write theirs: a list a quantity, in the order of the points."""
+    """The curve in CompressAI's format: one list per quantity, in the order of the points."""
     columns = {
         "q": "quality",
         "bpp": "bpp",
@@ -239,7 +243,7 @@ def _json(value: object) -> bytes:
 
 
 def without_infinity(value: Any, instead: str | None = None) -> Any:
-    """JSON has no infinity, which PSNR is where nothing was lost."""
+    """Replaces infinity, which JSON lacks. The PSNR of identical pictures is infinite."""
     if isinstance(value, dict):
         return {key: without_infinity(item, instead) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

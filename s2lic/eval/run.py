@@ -1,4 +1,4 @@
-"""An evaluation from its request to its record: what is missing is measured, what failed is told."""
+"""Runs an evaluation: measures what is missing, and collects results and failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KODAK, FOLDER = "kodak", "DIR"
 
 @dataclass(frozen=True)
 class Selection:
-    """A codec, the qualities to measure, and what to open it with."""
+    """A codec, the qualities to measure, and its options."""
 
     codec: str
     qualities: tuple[float, ...]
@@ -35,7 +35,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class EvalRequest:
-    """What to measure, against what (without baselines, the usual ones), where to, and with how many processes."""
+    """What to measure, the baselines (empty for the defaults), the output folder, and the number of processes."""
 
     selections: tuple[Selection, ...]
     baselines: tuple[str, ...]
@@ -44,9 +44,9 @@ class EvalRequest:
 
 
 def check(request: EvalRequest) -> None:
-    """Open every codec, so that what cannot be had is told before any work.
+    """Opens every codec, so that a missing one is reported before any work.
 
-    Raises UsageError and its kinds: no such codec, baseline, option or quality, or a library or program is missing.
+    Raises UsageError for an unknown codec, baseline, option or quality, and for a missing library or program.
     """
     for module in ("matplotlib", "pytorch_msssim", "scipy"):
         need(module, "an evaluation", "matplotlib pytorch-msssim scipy")
@@ -61,9 +61,9 @@ def check(request: EvalRequest) -> None:
 
 
 def evaluate(paths: Sequence[Path], request: EvalRequest, words: str = "", done: Done = unheard) -> Evaluation:
-    """Measure all pictures through all codecs; what is in the folder already is not measured again.
+    """Measures all pictures with all codecs, except samples that are already in the folder.
 
-    `words` are the command's behind its pictures; `done` hears how many samples of how many are there.
+    `words` is the command line after its pictures. `done` gets the numbers of finished and of all samples.
     Raises what `check` raises, and InputMissingError.
     """
     check(request)
@@ -99,7 +99,7 @@ def _tasks(pictures: Iterable[EvalPicture], request: EvalRequest) -> list[EvalTa
 
 
 def _results(tasks: Sequence[EvalTask], jobs: int, done: Done) -> Iterator[Sample | Failure]:
-    """Samples from earlier runs first, then the rest as it is measured."""
+    """Samples of earlier runs first, then the others as they are measured."""
     total, count = sum(len(task.qualities) for task in tasks), 0
     missing = []
     for task in tasks:
@@ -121,20 +121,20 @@ def _measured(tasks: Sequence[EvalTask], jobs: int) -> Iterator[list[Sample | Fa
     if jobs < 2:
         yield from map(measure.run, tasks)
         return
-    # A forked process would inherit torch's threads in a state that hangs it.
+    # Forked processes would inherit torch's threads in a state in which they hang.
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), share_cores, (jobs,)) as pool:
         futures = {pool.submit(measure.run, task): task for task in tasks}
         try:
             for future in as_completed(futures):
                 yield _outcome(future, futures[future])
         except BaseException:
-            # Tasks in hand are finished, and their samples kept; the others are not begun.
+            # Running tasks finish, and their samples are kept. No other task starts.
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def _outcome(future: Future[list[Sample | Failure]], task: EvalTask) -> list[Sample | Failure]:
-    """What the process gave; one that died, for want of memory or by a codec's crash, is a failure of its task."""
+    """The result of a task. A process that died, out of memory or by a crash, is a failure of its task."""
     try:
         return future.result()
     except BrokenProcessPool as error:
@@ -142,7 +142,7 @@ def _outcome(future: Future[list[Sample | Failure]], task: EvalTask) -> list[Sam
 
 
 def _in_order(samples: Sequence[Sample], pictures: Sequence[EvalPicture], request: EvalRequest) -> list[Sample]:
-    """By codec, picture and quality, whatever order they were measured in."""
+    """Sorts samples by codec, picture and quality."""
     codecs_ = [selection.codec for selection in request.selections]
     names = [picture.name for picture in pictures]
     return sorted(samples, key=lambda s: (codecs_.index(s.codec), names.index(s.picture), s.quality))

@@ -1,4 +1,4 @@
-"""Finished samples on disk, so that a run that was stopped goes on and a repeated one costs nothing."""
+"""Stores finished samples, so that an interrupted evaluation continues and a repeated one takes no time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from s2lic.eval.records import FILES, EvalPicture, Sample
 from s2lic.files import make_folder, write_atomically
 
 POINTS = "points"
-FIELDS = [field.name for field in fields(Sample)]  # a record of fewer, of an earlier release, is not found
+FIELDS = [
+    field.name for field in fields(Sample)
+]  # part of the key, so that records of an earlier release with other fields are not found
 
 
 @dataclass(frozen=True)
 class SampleKey:
-    """Where one sample of an evaluation's folder lies; equal inputs have equal places, other inputs others."""
+    """The key of a sample in the folder of an evaluation. Equal inputs have equal keys."""
 
     folder: Path
     picture: EvalPicture
@@ -32,7 +34,7 @@ class SampleKey:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
     def file(self, extension: str) -> str:
-        """The coded file's path from the folder."""
+        """The path of the encoded file, relative to the folder."""
         return f"{FILES}/{self.codec}/{self.picture.name}-{self.quality:g}-{self.key}{extension}"
 
     @property
@@ -40,7 +42,7 @@ class SampleKey:
         return self.folder / POINTS / f"{self.key}.json"
 
     def recall(self) -> Sample | None:
-        """The finished sample if its coded file is there too. Raises EvaluationError."""
+        """The stored sample, if its encoded file exists too. Raises EvaluationError."""
         if not self.record.exists():
             return None
         try:
@@ -52,6 +54,6 @@ class SampleKey:
         return replace(sample, picture=self.picture.name) if whole else None
 
     def keep(self, sample: Sample) -> None:
-        """Raises OutputPlaceError and OutputUnwritableError."""
+        """Stores a sample. Raises OutputPlaceError and OutputUnwritableError."""
         make_folder(self.record.parent)
         write_atomically(self.record, json.dumps(asdict(sample)).encode(), force=True)

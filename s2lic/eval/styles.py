@@ -1,4 +1,4 @@
-"""How a codec's curve looks, on every plot and in the report."""
+"""The style of each codec's curve, in plots and in the report."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ INK = "#000000"
 
 @dataclass(frozen=True)
 class Style:
-    """A colour and a marker in matplotlib's letters; measured curves are solid and thick, published ones dashed."""
+    """A colour, and a marker in matplotlib's notation. Measured curves are solid, published ones dashed."""
 
     colour: str
     marker: str
 
 
-# Okabe and Ito's colours, told apart by any eye; a marker each tells the curves apart without them.
+# The colour-blind safe palette of Okabe and Ito. Markers distinguish curves without colour.
 ORANGE, SKY, GREEN, BLUE, RED, PURPLE = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 STYLES = {
     "s2lic": Style(RED, "o"),
@@ -43,23 +43,23 @@ STYLES = {
     "hpcm-large": Style(BLUE, "^"),
 }
 OTHERS = tuple(Style(colour, marker) for marker in "oD^vxs" for colour in (PURPLE, ORANGE, GREEN, BLUE))
-# The published curves that are shown first; a report offers the rest.
+# The published curves that are shown by default.
 FIRST = ("vtm", "av1", "mbt2018-mean", "elic2022", "s2lic-paper", "webp", "jpeg")
 
 
 def style(codec: str) -> Style:
-    """The style of a curve by its name, published or measured; one of `OTHERS` for a codec without a row."""
+    """The style of a codec, measured or published; one of `OTHERS` if it has no row."""
     name = codec.removeprefix(PUBLISHED)
     return STYLES.get(name) or OTHERS[sum(name.encode()) % len(OTHERS)]
 
 
 def label(curve: RDCurve, others: tuple[RDCurve, ...]) -> str:
-    """The curve's label, and that it is published where a measured one has the same."""
+    """The label of a curve, marked as published if a measured curve has the same label."""
     return f"{curve.label}, published" if _measured_too(curve, others) else curve.label
 
 
 def first(curve: RDCurve, others: tuple[RDCurve, ...]) -> bool:
-    """Whether a curve is shown before anyone chooses: all measured ones, and published ones of other codecs."""
+    """Whether a curve is shown by default: all measured ones, and `FIRST` of the other published ones."""
     return not curve.published or (curve.codec.removeprefix(PUBLISHED) in FIRST and not _measured_too(curve, others))
 
 

@@ -1,4 +1,4 @@
-"""Views of an evaluation: the first codec's files, and the other codecs as near to their sizes as they come."""
+"""Visual comparisons: files of the first codec, and files of the others of nearly equal size."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ VIEWS = 4
 
 
 def views(found: Evaluation, folder: Path) -> list[PictureView]:
-    """Pictures from the easiest to code to the hardest, at the first codec's quality whose mean is nearest to `BPP`.
+    """Views of some pictures, from the lowest to the highest rate, at the quality with a mean rate nearest to `BPP`.
 
-    Decodes files of the folder; quick codecs code anew at the size to match. Raises what opening and decoding raise.
+    Decodes the files of the folder. Fast codecs encode again to match the size. Raises what opening and decoding raise.
     """
     lead = next((curve for curve in found.curves if curve.points), None)
     return [] if lead is None else [_view(found, lead, sample, folder) for sample in _chosen(found, lead)]
 
 
 def _chosen(found: Evaluation, lead: RDCurve) -> list[Sample]:
-    """The leading codec's samples at that quality, evenly from the fewest bits a pixel to the most."""
+    """Samples of the first codec at that quality, evenly spaced by rate."""
     quality = min(lead.points, key=lambda point: abs(math.log(point.bpp / BPP))).quality
     samples = [s for s in found.samples if (s.codec, s.quality) == (lead.codec, quality)]
     samples.sort(key=lambda sample: sample.bpp)
@@ -56,16 +56,16 @@ def _view(found: Evaluation, lead: RDCurve, sample: Sample, folder: Path) -> Pic
 def _version(coder: Coder, label: str, original: Image.Image, quality: float, data: bytes) -> Version:
     decoded = coder.decode(data, original.size).convert("RGB")
     bpp = 8 * len(data) / (original.width * original.height)
-    told = f"{label}: {bpp:.3f} bpp, {psnr(original, decoded):.2f} dB (quality {quality:g})"
-    return Version(label, told, middle(decoded))
+    caption = f"{label}: {bpp:.3f} bpp, {psnr(original, decoded):.2f} dB (quality {quality:g})"
+    return Version(label, caption, middle(decoded))
 
 
 def _matched(
     codec: str, coder: Coder, original: Image.Image, measured: list[Sample], size: int, folder: Path
 ) -> tuple[float, bytes]:
-    """The quality whose file comes nearest to `size` bytes by ratio, and that file.
+    """The quality whose file is nearest in size to `size` bytes, by ratio, and that file.
 
-    One of those measured, or through Pillow, which is quick, also one between and beyond them.
+    Pillow's codecs, which are fast, try all qualities; others only those that were measured.
     """
     measured = sorted(measured, key=lambda sample: sample.size)
     if len(measured) > 1 and isinstance(coder, PillowCoder):
@@ -75,7 +75,7 @@ def _matched(
 
 
 def _around(scale: Scale, measured: list[Sample], size: int) -> tuple[int, int]:
-    """The qualities measured, or the end of the scale, whose files are less and more than `size`."""
+    """The measured qualities, or ends of the scale, whose files are just smaller and just larger than `size`."""
     rising = measured[0].quality < measured[-1].quality
     ends = (scale.low, scale.high) if rising else (scale.high, scale.low)
     marks = [ends[0], *(sample.quality for sample in measured), ends[1]]
@@ -84,7 +84,7 @@ def _around(scale: Scale, measured: list[Sample], size: int) -> tuple[int, int]:
 
 
 def nearest(coder: Coder, original: Image.Image, size: int, low: int, high: int) -> tuple[int, bytes]:
-    """The whole quality from `low` to `high`, the way that files grow, whose file is nearest to `size` by ratio."""
+    """The integer quality from `low` to `high`, along which files grow, with a file nearest to `size` by ratio."""
     encode = cache(lambda quality: coder.encode(original, quality))
     qualities = range(low, high + 1) if low < high else range(low, high - 1, -1)
     above = bisect_left(qualities, size, key=lambda quality: len(encode(quality)))

@@ -65,7 +65,7 @@ def test_a_broken_picture_is_told_the_rest_kept_and_the_exit_code_is_1(run: Run,
     found = run("eval", photos, "--codec", "jpeg", "--qualities", "50")
     assert found.code == 1
     assert "two: NotAnImageError" in found.err
-    assert "1 failed as told above, 1 measurements are kept in eval; mend or leave out what failed" in found.err
+    assert "1 failed (see above); 1 measurements are kept in eval. Fix or leave out what failed" in found.err
     kept = load(Path("eval"))
     assert len(kept.samples) == 1
     with pytest.raises(IncompleteEvaluationError):
@@ -81,7 +81,7 @@ def test_where_nothing_can_be_measured_the_report_of_before_stays(
     (photos / "one.png").write_bytes(b"no picture any more")
     found = run("eval", photos, "--codec", "jpeg", "--qualities", "50", *words)
     assert (found.code, found.out) == (1, b"")
-    assert "1 failed as told above, nothing was measured; mend or leave out what failed" in found.err
+    assert "1 failed (see above); nothing was measured. Fix or leave out what failed" in found.err
     assert "results.md" not in found.err
     assert Path("eval/evaluation.json").read_bytes() == before
 

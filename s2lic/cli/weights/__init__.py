@@ -1,4 +1,4 @@
-"""`s2lic weights`: what ships, whether a file is whole, a training's result as a file, and tables that fit it."""
+"""`s2lic weights`: lists, verifies, exports and fits weights files."""
 
 from __future__ import annotations
 

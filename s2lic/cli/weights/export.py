@@ -1,4 +1,4 @@
-"""`s2lic weights export`: the result of a training as a weights file."""
+"""`s2lic weights export`: writes the result of a training as a weights file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`s2lic weights fit`: the tables of a weights file, fitted to what its encoder sends."""
+"""`s2lic weights fit`: fits the tables of a weights file to the symbols of its encoder."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from s2lic.cli.weights.verify import tell_written
 from s2lic.files import check_input, write_atomically
 
 Source = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file.")]
-Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")]
-Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file to write; it is a model of its own.")]
-Crops = Annotated[int, typer.Option("--crops", min=1, help="How many are encoded; each takes about half a second.")]
-Crop = Annotated[int, typer.Option("--crop", min=64, help="Their side in pixels, a multiple of 64.")]
+Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures. Repeatable.")]
+Target = Annotated[
+    Path, typer.Option("-o", "--output", help="The weights file to write. It is a new model with its own id.")
+]
+Crops = Annotated[
+    int, typer.Option("--crops", min=1, help="Number of crops to encode. Each takes about half a second.")
+]
+Crop = Annotated[int, typer.Option("--crop", min=64, help="Side of a crop in pixels, a multiple of 64.")]
 
 
 def fit(
@@ -30,7 +34,7 @@ def fit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Fit the probabilities of symbols to those that the encoder sends for pictures."""
+    """Fit the symbol probabilities of a model to the symbols that it encodes for pictures."""
     check_input(weights)
     check_weights(output, force, [weights])
     from s2lic.train.table_fit import fitted

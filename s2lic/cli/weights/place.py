@@ -11,9 +11,13 @@ from s2lic.files import check_output
 
 
 def check_weights(path: Path, force: bool, read: Iterable[Path | None]) -> None:
-    """Refuse early a name that is no weights file's, that is an input's, or that cannot be written.
+    """Checks the path of a weights file before the work that produces it.
 
-    Raises OutputFormatError, UsageError, OutputExistsError, OutputPlaceError.
+    Raises:
+        OutputFormatError: The name does not end in .safetensors.
+        UsageError: It is one of the files that are read.
+        OutputExistsError: It exists, and `force` is not set.
+        OutputPlaceError: It cannot be written there.
     """
     if path.suffix != ".safetensors":
         raise OutputFormatError(f"weights files are named NAME.safetensors, not {path}")

@@ -1,4 +1,4 @@
-"""`s2lic weights verify`: are weights files whole, and do they make a model?"""
+"""`s2lic weights verify`: checks that weights files are valid."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def look(job: Job) -> Facts:
 
 
 def line(source: str, facts: Facts) -> str:
-    """What a whole file is, in words."""
+    """The facts of a valid file in one line."""
     size = f"{facts['bytes']} bytes, {facts['parameters']} parameters"
     return one_line(f"{source}: whole; {facts['config']}, model {facts['model_id']}, {size}, {facts['standing']}")
 
 
 def tell_written(path: Path, quiet: bool, as_json: bool) -> None:
-    """Look at a file that was just written, and say what it is. Raises WeightsError."""
+    """Verifies a file that was just written, and prints its facts. Raises WeightsError."""
     facts = look(Job(str(path)))
     if as_json:
         print_json({"output": str(path), **facts})

@@ -1,4 +1,4 @@
-"""The benchmark's outcomes as tables and as a log-log plot."""
+"""The outcomes of the benchmark as tables and as a log-log plot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NEW_PAGE = f"# Performance\n\n![Seconds over pixels]({NAME}.png)\n"
 
 
 def save(found: BenchRecord, folder: Path) -> list[Path]:
-    """Write `performance.json`, `.md` and `.png`; a page that is there keeps what stands around the tables.
+    """Writes `performance.json`, `.md` and `.png`. An existing page keeps its text around the tables.
 
     Raises OutputUnwritableError, ExtraMissingError.
     """
@@ -63,7 +63,7 @@ def describe(found: BenchRecord) -> str:
 
 
 def to_markdown(outcomes: Sequence[BenchOutcome]) -> str:
-    """Latency, throughput and memory; where the time went; how cost grows."""
+    """Three tables: latency, throughput and memory; time by stage; growth of cost with size."""
     stages = [row for outcome in outcomes if outcome.measured for row in _stage_rows(outcome.case, outcome.measured)]
     parts = (
         table(HEAD, map(row, outcomes)),
@@ -76,7 +76,7 @@ def to_markdown(outcomes: Sequence[BenchOutcome]) -> str:
 
 
 def row(outcome: BenchOutcome) -> list[str]:
-    """The cells of `HEAD`; the reason stands where there is no measurement."""
+    """The cells under `HEAD`, with the reason if there is no measurement."""
     case, found = outcome.case, outcome.measured
     cells = [case.label, str(case.side), str(case.threads)]
     if found is None:
@@ -91,7 +91,7 @@ def _speed(case: BenchCase, timing: Timing) -> tuple[str, str]:
 
 
 def _stage_rows(case: BenchCase, found: BenchResult) -> Iterable[list[str]]:
-    """One a way; none for a codec that runs in one piece."""
+    """One row per direction; none for codecs without stages."""
     for way, timing in (("encode", found.encode), ("decode", found.decode)):
         if set(timing.stages) == {"rest"}:
             continue

@@ -1,4 +1,4 @@
-"""A case of the benchmark, what comes out of it, and the record of them all, as rows of data that travel as JSON."""
+"""The cases of the benchmark, their outcomes, and the record of all, as data for JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAGES = ("transform", "entropy nets", "search", "rANS", "container", "rest")
 
 @dataclass(frozen=True)
 class BenchCase:
-    """One codec on one square picture, `batch` times at once; `limit_s` bounds the whole process, start included."""
+    """One codec on `batch` copies of a square picture. `limit_s` limits the whole process, including its start."""
 
     codec: str
     side: int
@@ -28,19 +28,19 @@ class BenchCase:
 
     @property
     def pixels(self) -> int:
-        """Of one picture."""
+        """Pixels of one picture."""
         return self.side**2
 
     @property
     def label(self) -> str:
-        """The codec, and what is unusual in how it runs."""
+        """The codec, with its batch size and device if they are not the defaults."""
         together = f", {self.batch} at once" if self.batch > 1 else ""
         return f"{self.codec}{together}" + (f" on {self.device}" if self.device != "cpu" else "")
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians over the runs, in seconds: the whole call for all of a batch, and each stage's part of it by itself."""
+    """Median seconds over the runs: of the whole call for a batch, and of each stage."""
 
     seconds: float
     stages: dict[str, float] = field(default_factory=dict)
@@ -48,9 +48,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """`coded_bytes` is of one picture.
+    """The measurements of a case.
 
-    `rest_bytes` is the memory in use before the first picture, `peak_bytes` the most there ever was.
+    `coded_bytes` is the size of one file, `rest_bytes` the memory in use before the first picture, and `peak_bytes` the
+    peak.
     """
 
     encode: Timing
@@ -75,7 +76,7 @@ BUSY = 0.5
 
 @dataclass(frozen=True)
 class BenchRecord:
-    """What was measured by which command, where and when; `load` is what else ran as it began."""
+    """All outcomes, with command, machine and date. `load` is the load average at the start."""
 
     date: str
     command: str
@@ -86,7 +87,7 @@ class BenchRecord:
 
     @property
     def busy(self) -> bool:
-        """Whether other work took half a processor or more: times are then too long."""
+        """Whether other work took half a processor or more, so that times are too long."""
         return self.load >= BUSY
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class BenchRecord:
 
 
 def record(outcomes: list[BenchOutcome], command: str, load: float) -> BenchRecord:
-    """The outcomes with date and machine; `load` is the load average before the first of them."""
+    """The record of outcomes, with date and machine."""
     return BenchRecord(today(), command, machine(), os.cpu_count() or 1, load, tuple(outcomes))
 
 
@@ -104,7 +105,7 @@ def _law(of: tuple[str, int], outcomes: list[BenchOutcome]) -> dict[str, Any]:
 
 
 def exponent(outcomes: Iterable[BenchOutcome], cost: Callable[[BenchResult], float]) -> float | None:
-    """The slope of log cost over log pixels by least squares: 1 where cost is in proportion; None below two sizes."""
+    """The slope of log cost over log pixels by least squares, 1 for proportional cost; None below two sizes."""
     rows = [(o.case.pixels, cost(o.measured)) for o in outcomes if o.measured is not None]
     if len({pixels for pixels, _ in rows}) < 2:
         return None
@@ -113,7 +114,7 @@ def exponent(outcomes: Iterable[BenchOutcome], cost: Callable[[BenchResult], flo
 
 
 def series(outcomes: Iterable[BenchOutcome]) -> dict[tuple[str, int], list[BenchOutcome]]:
-    """Outcomes by codec and threads, in their order."""
+    """Outcomes grouped by codec and threads."""
     found: dict[tuple[str, int], list[BenchOutcome]] = {}
     for outcome in outcomes:
         found.setdefault((outcome.case.codec, outcome.case.threads), []).append(outcome)
@@ -121,5 +122,5 @@ def series(outcomes: Iterable[BenchOutcome]) -> dict[tuple[str, int], list[Bench
 
 
 def exponents(outcomes: Sequence[BenchOutcome]) -> tuple[float | None, float | None]:
-    """Of encode and decode seconds over pixels."""
+    """The exponents of encode and decode seconds over pixels."""
     return exponent(outcomes, lambda m: m.encode.seconds), exponent(outcomes, lambda m: m.decode.seconds)

@@ -1,4 +1,4 @@
-"""All cases of the benchmark one after the other, and the law that cost follows with size."""
+"""Runs the cases of the benchmark one after the other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from s2lic.files import make_folder
 from s2lic.images.load import open_image
 from s2lic.images.save import encode_image
 
-OURS = "s2lic"  # what the names of our own codec begin with
+OURS = "s2lic"  # the prefix of the names of our own codec
 
 
 def cases(
@@ -39,7 +39,7 @@ def cases(
     device: str = "cpu",
     batch: int = 1,
 ) -> list[BenchCase]:
-    """Every codec at every number of threads, from the smallest picture up; device and batch are for ours alone.
+    """Every codec at every number of threads, smallest pictures first. Device and batch apply to our codec only.
 
     Raises UsageError.
     """
@@ -53,11 +53,10 @@ def cases(
 def run(
     todo: Sequence[BenchCase], picture: Image.Image, model: str | None, budget_s: float = math.inf
 ) -> Iterator[BenchOutcome]:
-    """Each case in a fresh process, so that none inherits another's memory or warmth.
+    """Runs each case in a new process, so that none inherits memory or caches of another.
 
-    Ours comes first, then what takes the least, so that much is measured in little time. What would not fit
-    into its limit or into what is left of the budget, judged by the next smaller picture of the same codec and threads,
-    is not tried, and its outcome says so.
+    Our codec comes first, then the fastest cases. A case is skipped, and its outcome says so, if it would exceed its
+    limit or the remaining budget, judged by the next smaller picture of the same codec and threads.
     """
     begin = time.monotonic()
     rows = [list(row) for _, row in groupby(todo, lambda case: (case.codec, case.threads))]
@@ -76,7 +75,7 @@ def run(
 
 
 def _not_tried(case: BenchCase, smaller: Mapping[tuple[str, int], BenchOutcome], left: float) -> str:
-    """Why a case should not be tried; empty if it should."""
+    """The reason to skip a case; empty if it should run."""
     if left <= 0:
         return "not tried: the time for all was up"
     before = smaller.get((case.codec, case.threads))
@@ -89,7 +88,7 @@ def _not_tried(case: BenchCase, smaller: Mapping[tuple[str, int], BenchOutcome],
 
 
 def _least_seconds(case: BenchCase, smaller: Mapping[tuple[str, int], BenchOutcome]) -> float:
-    """What a run to warm up and one to count will take, the start left out, if cost grows with pixels; 0 if unknown."""
+    """Estimated seconds of a warm-up and a timed run, in proportion to pixels and without the start; 0 if unknown."""
     before = smaller.get((case.codec, case.threads))
     if before is None or before.measured is None:
         return 0.0
@@ -98,7 +97,7 @@ def _least_seconds(case: BenchCase, smaller: Mapping[tuple[str, int], BenchOutco
 
 
 def run_case(case: BenchCase, picture: Path, model: str | None) -> BenchOutcome:
-    """One case in a process of its own; a failure or an overrun is its outcome, not ours."""
+    """Runs one case in a process of its own. A failure or a timeout is an outcome."""
     task = json.dumps({"case": asdict(case), "picture": str(picture), "model": model})
     command = [sys.executable, "-m", "s2lic.eval.bench.worker", task]
     threads = {"OMP_NUM_THREADS": str(case.threads), "MKL_NUM_THREADS": str(case.threads)}
@@ -114,7 +113,7 @@ def run_case(case: BenchCase, picture: Path, model: str | None) -> BenchOutcome:
 
 
 def square(picture: Image.Image, side: int) -> Image.Image:
-    """The middle of the picture, mirrored at its edges as often as it takes: detail is alike at every size."""
+    """The centre of the picture, extended by reflection if needed, so that all sizes have similar detail."""
     short = [max(0, side - length) for length in (picture.height, picture.width)]
     pixels = np.pad(np.asarray(picture.convert("RGB")), ((0, short[0]), (0, short[1]), (0, 0)), mode="symmetric")
     top, left = ((length - side) // 2 for length in pixels.shape[:2])
@@ -133,7 +132,7 @@ def _measured(found: dict[str, Any]) -> BenchResult:
 
 
 def _why(code: int, stderr: str) -> str:
-    """The last line the process wrote, or the signal that ended it: SIGKILL mostly means no memory was left."""
+    """The last line of stderr, or the signal that ended the process. SIGKILL mostly means out of memory."""
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     lines = stderr.strip().splitlines()
@@ -145,9 +144,9 @@ BenchCallback = Callable[[int, int, BenchOutcome], None]  # takes the count so f
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """Our codec, with what weights and how, beside `peers`: each on square pictures of all sides and all threads.
+    """The settings of a benchmark of our codec and `peers`, on square pictures of all sides and with all threads.
 
-    Ours runs on `device`, and codes `batch` pictures at once.
+    Our codec uses the weights `model`, runs on `device`, and encodes `batch` pictures at once.
     """
 
     sides: tuple[int, ...]
@@ -167,7 +166,7 @@ class BenchRequest:
 
     @property
     def command(self) -> str:
-        """As another could give it, who has other weights."""
+        """The command line that repeats the benchmark, without the weights."""
         sides, threads = (",".join(map(str, numbers)) for numbers in (self.sides, self.threads))
         words = f"s2lic bench speed --sizes {sides} --threads {threads} --peers {','.join(self.peers) or 'none'}"
         own = f" --device {self.device}" if self.device != "cpu" else ""
@@ -175,8 +174,8 @@ class BenchRequest:
         return f"{words} --repeats {self.repeats} --limit {self.limit_s:g} --minutes {self.minutes:g}{own}"
 
 
-def bench(request: BenchRequest, picture: str, out: Path | None, told: BenchCallback) -> BenchRecord:
-    """Run every case on a picture, and leave the record in a folder if one is given.
+def bench(request: BenchRequest, picture: str, out: Path | None, report: BenchCallback) -> BenchRecord:
+    """Runs all cases on a picture, and writes the record into the folder `out` if given.
 
     Raises UsageError, what opening the picture raises, OutputUnwritableError, ExtraMissingError.
     """
@@ -186,7 +185,7 @@ def bench(request: BenchRequest, picture: str, out: Path | None, told: BenchCall
     load = os.getloadavg()[0]
     for outcome in run(todo, image, request.model, 60 * request.minutes):
         outcomes.append(outcome)
-        told(len(outcomes), len(todo), outcome)
+        report(len(outcomes), len(todo), outcome)
     found = record(sorted(outcomes, key=lambda outcome: todo.index(outcome.case)), request.command, load)
     if out is not None:
         save(found, out)

@@ -1,4 +1,4 @@
-"""Where the time of a call goes: seconds by stage, taken around the functions that do the work."""
+"""Measures seconds by stage, by wrapping the functions that do the work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unittest import mock
 
 @dataclass(frozen=True)
 class TimedFunction:
-    """A function to take the time of, as attribute `name` of its class, module or object."""
+    """A function to time: the attribute `name` of its class, module or object."""
 
     stage: str
     owner: Any
@@ -22,7 +22,7 @@ class TimedFunction:
 
 
 class Stopwatch:
-    """Seconds by stage, by the wall if no clock is given. A function in another takes its time off the outer one's."""
+    """Seconds by stage. Without a clock, wall time. Time in a nested timed function counts for the inner stage only."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self.clock = clock or time.perf_counter
@@ -46,7 +46,7 @@ class Stopwatch:
 
 @contextmanager
 def watching(stations: Iterable[TimedFunction], clock: Callable[[], float] | None = None) -> Iterator[Stopwatch]:
-    """A stopwatch around every station for as long as the block runs. Raises AttributeError for one not there."""
+    """Times all functions for the duration of the block. Raises AttributeError if one does not exist."""
     watch = Stopwatch(clock)
     with ExitStack() as patches:
         for station in stations:

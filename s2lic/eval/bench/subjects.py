@@ -1,4 +1,4 @@
-"""The codecs of the benchmark: a row each in `SUBJECTS`, opened from a picture, its heavy packages imported then."""
+"""The codecs of the benchmark, by name in `SUBJECTS`. Opening one imports its packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2lic.eval.bench.stopwatch import TimedFunction
 from s2lic.weights.manifest import DEFAULT_MODEL
 
 QUALITY = 50.0
-CHENG_QUALITY = 5  # of 1 to 6: 192 channels, as the published curves' upper half
+CHENG_QUALITY = 5  # of 1 to 6: 192 channels, as in the upper half of the published curve
 MBT_QUALITY = 5  # of 1 to 8: 192 and 320 channels
 MULTIPLE = 64
 AVIF = {"quality": 60, "speed": 6}
@@ -26,7 +26,7 @@ AVIF = {"quality": 60, "speed": 6}
 
 @dataclass(frozen=True)
 class BenchSubject:
-    """A codec ready to run: pictures to code, code to pictures, bytes of one, and where and how to take its time."""
+    """A codec ready to run: how to encode, to decode, and to count the bytes of one file; what to time, and how."""
 
     encode: Callable[[], Any]
     decode: Callable[[Any], Any]
@@ -39,7 +39,7 @@ Opener = Callable[[Image.Image, BenchCase, "str | None"], BenchSubject]
 
 
 def ours(effort: int | None, picture: Image.Image, case: BenchCase, model: str | None) -> BenchSubject:
-    """This package's codec with shipped weights or those of a file, on the case's device, a batch at once."""
+    """Our codec, with shipped weights or those of a file, on the device and with the batch size of the case."""
     import torch
 
     import s2lic.codec as home
@@ -70,7 +70,7 @@ def ours(effort: int | None, picture: Image.Image, case: BenchCase, model: str |
 
 
 def _after_cuda() -> float:
-    """Seconds, once the GPU has done all that it was given: a function returns before that."""
+    """Seconds after the GPU has finished: functions return before that."""
     import torch
 
     torch.cuda.synchronize()
@@ -78,7 +78,7 @@ def _after_cuda() -> float:
 
 
 def compressai(name: str, picture: Image.Image, case: BenchCase, model: str | None) -> BenchSubject:
-    """An architecture of CompressAI with seeded random weights, which serve for time alone."""
+    """An architecture of CompressAI with random weights, which suffice for timing."""
     import torch
     from compressai import models, zoo  # type: ignore[import-untyped]
 
@@ -96,12 +96,12 @@ def compressai(name: str, picture: Image.Image, case: BenchCase, model: str | No
 
 
 def avif(picture: Image.Image, case: BenchCase, model: str | None) -> BenchSubject:
-    """Pillow's AVIF at its usual speed. Raises ExtraMissingError."""
+    """Pillow's AVIF at its default speed. Raises ExtraMissingError."""
     if not features.check("avif"):
         raise ExtraMissingError("this Pillow has no AVIF; install a newer one with: pip install 'pillow>=11.3'")
     from PIL import AvifImagePlugin
 
-    AvifImagePlugin.DEFAULT_MAX_THREADS = case.threads  # the one way to tell its decoder
+    AvifImagePlugin.DEFAULT_MAX_THREADS = case.threads  # the only way to limit its decoder
     return BenchSubject(partial(_save, picture, "AVIF", max_threads=case.threads, **AVIF), _open, len)
 
 
@@ -135,7 +135,7 @@ def _decompress(net: Any, size: tuple[int, int], coded: Any) -> Image.Image:
 
 
 def _bytes(coded: Any) -> int:
-    """Of all strings, which CompressAI nests by part and picture."""
+    """The bytes of all strings, which CompressAI nests by part and picture."""
     if isinstance(coded, bytes):
         return len(coded)
     return sum(_bytes(part) for part in (coded["strings"] if isinstance(coded, dict) else coded))

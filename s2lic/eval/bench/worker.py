@@ -1,4 +1,4 @@
-"""One case in this process: `python -m s2lic.eval.bench.worker JSON` prints what was measured as JSON."""
+"""Runs one case in this process: `python -m s2lic.eval.bench.worker JSON` prints the result as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from s2lic.runtime import keep_freed_memory
 
 
 def measure(case: BenchCase, picture: Path, model: str | None) -> BenchResult:
-    """The first run warms up and is not counted; then up to `repeats`, while half of the time is left.
+    """Measures a case: one run to warm up, then up to `repeats` runs while at least half of the time is left.
 
     Raises what opening, encoding and decoding raise.
     """
@@ -44,7 +44,7 @@ def _run(subject: BenchSubject, watch: Stopwatch) -> tuple[Timing, Timing]:
 
 
 def _timed(call: Callable[[], Any], watch: Stopwatch) -> tuple[Any, Timing]:
-    """What the call gives and how long it took; what no station saw is the rest."""
+    """The result of the call and its time. The stage `rest` is what no timed function covers."""
     watch.seconds.clear()
     start = watch.clock()
     result = call()
@@ -60,7 +60,7 @@ def _median(timings: list[Timing]) -> Timing:
 
 
 def main(argument: str) -> int:
-    """Runs the case that the argument describes; a named error becomes its line and code."""
+    """Runs the case in the argument. An S2licError becomes a line on stderr and its exit code."""
     keep_freed_memory()
     task = json.loads(argument)
     try:

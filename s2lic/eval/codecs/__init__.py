@@ -1,4 +1,4 @@
-"""Codecs that `s2lic eval` runs. A codec is a row of data, and has its place in this table."""
+"""The table of codecs for `s2lic eval`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a codec is to an evaluation: a frozen row that tells how to open it, and what it is then asked for."""
+"""The interface of codecs for evaluation: a row of data that opens a codec, and the opened codec."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from s2lic.errors import ExtraMissingError, QualityRangeError, UsageError
 
 
 class Coder(ABC):
-    """An opened codec. `identity` names whatever decides its files: versions, settings, the weights' hash.
+    """An opened codec.
 
-    `outside_mib` is the largest memory of the programs that the last call ran, for codecs that are programs.
+    `identity` names all that determines its files: versions, settings, the hash of weights. `outside_mib` is the peak
+    memory of external programs during the last call.
     """
 
     identity: str
@@ -24,16 +25,16 @@ class Coder(ABC):
 
     @abstractmethod
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """The file of a picture, RGB or grey."""
+        """Encodes an RGB or grey picture."""
 
     @abstractmethod
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
-        """The picture of a file; `size` is (width, height), which some formats do not hold."""
+        """Decodes a file. `size` is (width, height), which some formats do not store."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What qualities a codec takes, and what they are called."""
+    """The range of a codec's quality parameter, and its name."""
 
     low: float
     high: float
@@ -51,9 +52,17 @@ class Scale:
 
 @dataclass(frozen=True)
 class CodecRow:
-    """One codec: `qualities` are those measured unless others are asked for, `options` what `--set` takes.
+    """A codec in the table.
 
-    `warm` codecs code a picture once before they are timed.
+    Args:
+        name: Its name on the command line.
+        label: Its name in legends.
+        extension: The extension of its files.
+        scale: The range of its quality parameter.
+        qualities: The default qualities.
+        open: Opens it, given its options.
+        options: Descriptions of its options for `--set`.
+        warm: Whether it encodes a picture once before it is timed.
     """
 
     name: str
@@ -66,7 +75,7 @@ class CodecRow:
     warm: bool = True
 
     def check(self, options: Mapping[str, str]) -> None:
-        """Raises UsageError if there is an option that the codec does not take."""
+        """Raises UsageError for an option that the codec does not have."""
         for name in options:
             if name not in self.options:
                 known = ", ".join(f"{self.name}.{key} ({text})" for key, text in self.options.items()) or "none"
@@ -74,7 +83,7 @@ class CodecRow:
 
 
 def need(module: str, what: str, package: str) -> ModuleType:
-    """A module of an optional package. Raises ExtraMissingError."""
+    """Imports a module of an optional package. Raises ExtraMissingError."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

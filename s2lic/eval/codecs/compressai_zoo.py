@@ -1,4 +1,4 @@
-"""CompressAI's models, by weights files that the user has: one file a quality."""
+"""CompressAI's models with the user's weights files, one per quality."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from s2lic.files import read_bytes
 
 STRIDE = 64
 KEYS = ("network", "state_dict", "model_state_dict")
-OPTIONS = {"model": "an architecture of compressai.zoo", "weights": "its weights files, by commas, quality 1 first"}
+OPTIONS = {
+    "model": "an architecture of compressai.zoo",
+    "weights": "its weights files, separated by commas, quality 1 first",
+}
 
 
 class ZooCoder(Coder):
-    """An architecture with its weights of several rates; the hash of all weights is its identity."""
+    """An architecture with weights for several rates. The hash of all weights is its identity."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
         if missing := [name for name in OPTIONS if not options.get(name)]:
@@ -84,7 +87,7 @@ def _load(architecture: str, file: Path) -> Any:
     import torch
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its import warns of other packages, which is nothing a user can mend
+        warnings.simplefilter("ignore")  # the import warns about other packages, which a user cannot fix
         from compressai.zoo.image import model_architectures
     if architecture not in model_architectures:
         raise UsageError(f"CompressAI has no model '{architecture}'; it has {', '.join(model_architectures)}")
@@ -92,7 +95,7 @@ def _load(architecture: str, file: Path) -> Any:
         found = torch.load(file, map_location="cpu", weights_only=True)
         state = next((found[key] for key in KEYS if key in found), found)
         model = model_architectures[architecture].from_state_dict(state)
-    except Exception as error:  # pickle and torch raise any kind
+    except Exception as error:  # pickle and torch raise any type
         raise WeightsError(f"{file} holds no weights of {architecture}: {error}") from error
     model.update(force=True)
     return model.eval()

@@ -1,4 +1,4 @@
-"""The codecs that Pillow or one of its plugins has: JPEG, WebP, AVIF, JPEG 2000, JPEG XL and HEIC."""
+"""The codecs of Pillow and its plugins: JPEG, WebP, AVIF, JPEG 2000, JPEG XL and HEIC."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from s2lic.eval.codecs.base import CodecRow, Coder, Scale, need
 
 
 class PillowCoder(Coder):
-    """A format by its name in Pillow; `settings` turns a quality into what `Image.save` takes."""
+    """A format of Pillow. `settings` maps a quality to the options of `Image.save`."""
 
-    def __init__(self, form: str, settings: Callable[[float], dict[str, Any]], library: str, told: str) -> None:
+    def __init__(self, form: str, settings: Callable[[float], dict[str, Any]], library: str, details: str) -> None:
         self.form, self.settings = form, settings
-        self.identity = f"Pillow {PIL.__version__}, {library}, {told}"
+        self.identity = f"Pillow {PIL.__version__}, {library}, {details}"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
         buffer = io.BytesIO()
@@ -60,21 +60,23 @@ AVIF_SPEED = 4
 
 def _open_avif(options: Mapping[str, str]) -> Coder:
     known = library("libavif", "avif")
-    told = f"quality Q, speed {AVIF_SPEED}, 4:4:4"
-    return PillowCoder("AVIF", lambda q: {"quality": int(q), "speed": AVIF_SPEED, "subsampling": "4:4:4"}, known, told)
+    details = f"quality Q, speed {AVIF_SPEED}, 4:4:4"
+    return PillowCoder(
+        "AVIF", lambda q: {"quality": int(q), "speed": AVIF_SPEED, "subsampling": "4:4:4"}, known, details
+    )
 
 
 AVIF = CodecRow("avif", "AVIF", ".avif", Scale(0, 100), (5, 15, 25, 35, 45, 55, 65, 75), _open_avif)
 
 
 def _settings(ratio: float) -> dict[str, Any]:
-    """Pillow leaves the colour transform out unless asked, which costs half of the rate; grey pictures ignore it."""
+    """Turns the colour transform on, which halves the rate. Pillow's default is off; grey pictures ignore it."""
     return {"quality_layers": [ratio], "irreversible": True, "mct": 1}
 
 
 def _open_jpeg2000(options: Mapping[str, str]) -> Coder:
-    told = "ratio R, irreversible, one layer, colour transform"
-    return PillowCoder("JPEG2000", _settings, library("openjpeg", "jpg_2000"), told)
+    details = "ratio R, irreversible, one layer, colour transform"
+    return PillowCoder("JPEG2000", _settings, library("openjpeg", "jpg_2000"), details)
 
 
 SCALE = Scale(1, 1000, whole=False, word="ratio")
@@ -86,8 +88,8 @@ EFFORT = 7
 
 def _open_jxl(options: Mapping[str, str]) -> Coder:
     need("pillow_jxl", "JPEG XL", "pillow-jxl-plugin")  # its import registers the format
-    known, told = f"pillow-jxl-plugin {version('pillow-jxl-plugin')}", f"quality Q, effort {EFFORT}"
-    return PillowCoder("JXL", lambda q: {"quality": int(q), "effort": EFFORT, "lossless_jpeg": False}, known, told)
+    known, details = f"pillow-jxl-plugin {version('pillow-jxl-plugin')}", f"quality Q, effort {EFFORT}"
+    return PillowCoder("JXL", lambda q: {"quality": int(q), "effort": EFFORT, "lossless_jpeg": False}, known, details)
 
 
 JXL = CodecRow("jxl", "JPEG XL", ".jxl", Scale(0, 99), (5, 10, 20, 30, 45, 60, 75, 85, 92), _open_jxl)

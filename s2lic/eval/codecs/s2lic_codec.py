@@ -1,4 +1,4 @@
-"""s2lic itself."""
+"""Our own codec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2]
 
 
 class OurCoder(Coder):
-    """`s2lic.Codec`, its files named by the hashes of its weights and of the code, which may search otherwise."""
+    """`s2lic.Codec`. Its identity has the hashes of the weights and of the code, which determines the search."""
 
     def __init__(self, model: str | None, device: str, effort: int | None) -> None:
         from s2lic import __version__

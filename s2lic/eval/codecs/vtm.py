@@ -1,7 +1,6 @@
-"""VVC by the user's own build of VTM: all-intra, 10-bit YCbCr 4:4:4, BT.709.
+"""VVC with the user's build of VTM: all-intra, 10-bit YCbCr 4:4:4, BT.709.
 
-The colours are converted with rounding both ways. Truncating instead, as CompressAI's benchmark does, makes VTM about
-7 % worse than it is.
+Colour conversion rounds in both directions. Truncation, as in CompressAI's benchmark, makes VTM about 7 % worse.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ LAST_WORDS = 300
 
 
 def find_program(program: str) -> str:
-    """The path of a program. Raises UsageError."""
+    """The path of a program. Raises UsageError if it is missing."""
     found = shutil.which(program)
     if found is None:
         raise UsageError(
@@ -60,7 +59,7 @@ def find_program(program: str) -> str:
 
 
 def run_program(words: Sequence[str | Path], product: Path) -> float:
-    """Run the program until it has written `product`; its peak memory in MiB. Raises ProgramFailedError."""
+    """Runs a program that writes `product`; returns its peak memory in MiB. Raises ProgramFailedError."""
     log = product.with_name(product.name + ".log")
     with log.open("wb") as output:
         process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -75,9 +74,9 @@ def run_program(words: Sequence[str | Path], product: Path) -> float:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Peak KiB of the program at its end, which a stop of ours brings: an encoder may have hours to go."""
+    """Waits for the program and returns its peak in KiB. An exception kills it: an encoder may run for hours."""
     try:
-        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen.wait it tells what the child used
+        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen.wait, it returns the memory of the child
     except BaseException:
         process.kill()
         process.wait()
@@ -98,7 +97,7 @@ FORMAT = (
 
 
 class VtmCoder(Coder):
-    """Two programs and a configuration; the same programs give the same files, so their hash is the identity."""
+    """VTM's encoder, decoder and configuration. Their hash is the identity, because they determine the files."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
         if missing := [name for name in OPTIONS if name not in options]:
@@ -111,7 +110,7 @@ class VtmCoder(Coder):
         self.identity = f"VTM build {digest[:16]}, {self.config.name}, QP Q, 10-bit YCbCr 4:4:4 BT.709, rounded"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """The bytes that the encoder wrote, at QP `quality`. Raises ProgramFailedError."""
+        """Encodes at QP `quality`. Raises ProgramFailedError."""
         with tempfile.TemporaryDirectory() as folder:
             raw, file = Path(folder) / "in.yuv", Path(folder) / "out.vvc"
             raw.write_bytes(from_rgb(np.asarray(image.convert("RGB"))).astype("<u2").tobytes())
@@ -121,7 +120,7 @@ class VtmCoder(Coder):
             return file.read_bytes()
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
-        """The picture of (width, height). Raises ProgramFailedError, also for too few or too many samples."""
+        """Decodes. Raises ProgramFailedError, also if the number of samples is wrong."""
         with tempfile.TemporaryDirectory() as folder:
             file, raw = Path(folder) / "in.vvc", Path(folder) / "out.yuv"
             file.write_bytes(data)

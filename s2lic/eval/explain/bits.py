@@ -1,4 +1,4 @@
-"""The bits of a picture, element by element, and which pixels they go back to."""
+"""The bits of a picture per element of y and z, and their relevance per pixel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PIXELS_MAX = 2 * SIDE**2
 
 @dataclass(frozen=True)
 class Explained:
-    """Bits of y (h, w) and z, (h / 4, w / 4), summed over channels; the relevance of each pixel (H, W), in bits."""
+    """Bits of y (h, w) and z (h / 4, w / 4), summed over channels, and the relevance of each pixel (H, W) in bits."""
 
     y_bits: Tensor
     z_bits: Tensor
@@ -35,9 +35,9 @@ class Explained:
 
     @property
     def kept(self) -> float:
-        """The share of the bits that arrives at the pixels; biases, small sums and padding keep the rest.
+        """The share of the bits that reaches the pixels. Biases, the stabiliser and padding absorb the rest.
 
-        What biases keep may be negative, or more than all: in a small or flat picture the share is not between 0 and 1.
+        Biases can absorb a negative amount, or more than all, so the share may be outside 0 to 1 in flat pictures.
         """
         return float(self.pixels.sum()) / self.total
 
@@ -83,13 +83,13 @@ def element_bits(codec: Codec, y: Tensor, level: int) -> tuple[Tensor, Tensor]:
 
 
 def _row_bits(tables: Tables, row: int, symbols: Tensor) -> Tensor:
-    """-log2 of each symbol's frequency on a row of the tables; one beyond it costs what the last one does."""
+    """-log2 of the probability of each symbol in a row of the tables. Symbols outside it cost as much as the last."""
     bounds = torch.tensor(tables.rows_as_lists[row])
     slots = symbols.long().cpu().clamp(int(tables.offsets[row]), int(tables.last[row])) - int(tables.offsets[row])
     return 16 - (bounds[slots + 1] - bounds[slots]).double().log2()
 
 
 def spread(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Values of cells of y (h, w) on the pixels that they stand for, (height, width), evenly."""
+    """Spreads values of y (h, w) evenly over their pixels, (height, width)."""
     height, width = size
     return (values / STRIDE**2).repeat_interleave(STRIDE, 0).repeat_interleave(STRIDE, 1)[:height, :width]

@@ -1,4 +1,4 @@
-"""What a classifier sees in a picture: relevance of its pixels for one class (Li et al. 2017, step 1)."""
+"""The relevance of pixels for one class of a classifier (Li et al. 2017, step 1)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2lic.eval.explain.lrp import Rules, relevance
 
 @dataclass(frozen=True)
 class Classifier:
-    """A net from (1, 3, H, W) in [0, 1] to logits (1, classes); a `size` (H, W) it was made for has no 0."""
+    """A network from (1, 3, H, W) in [0, 1] to logits (1, classes). `size` is its H and W, 0 for any."""
 
     net: nn.Module
     size: tuple[int, int]
@@ -26,7 +26,7 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Judged:
-    """A class, its logit, and what each pixel (H, W) adds to that."""
+    """A class, its logit, and the relevance of each pixel (H, W)."""
 
     label: int
     logit: float
@@ -34,17 +34,17 @@ class Judged:
 
     @property
     def kept(self) -> float:
-        """The share of the logit that arrives at the pixels; biases and small sums keep the rest.
+        """The share of the logit that reaches the pixels. Biases and the stabiliser absorb the rest.
 
-        What biases keep may be negative, or more than all: the share is not always between 0 and 1.
+        Biases can absorb a negative amount, or more than all, so the share can lie outside 0 to 1.
         """
         return float(self.pixels.sum()) / self.logit
 
 
 def open_classifier(path: Path) -> Classifier:
-    """A file of `torch.export.save`; no code in it is run but the net's own operators.
+    """Opens a file of `torch.export.save`. Nothing in it is run but the operators of the network.
 
-    Raises InputMissingError, and UsageError for a file that is none or takes no pictures.
+    Raises InputMissingError, and UsageError for another kind of file or a network that takes no pictures.
     """
     if not path.is_file():
         raise InputMissingError(f"{path} cannot be opened")
@@ -64,10 +64,10 @@ def open_classifier(path: Path) -> Classifier:
 
 
 def judge(classifier: Classifier, picture: Image.Image, label: int | None = None, rules: Rules | None = None) -> Judged:
-    """Traces the logit of a class, the likeliest if none is named, back to the pixels of a picture (RGB).
+    """Traces the logit of a class back to the pixels of an RGB picture. Without `label`, the most likely class.
 
-    The picture is scaled to the size that the net takes. Raises UsageError for a class that is not there and
-    for a net that takes another size or gives no logits.
+    The picture is scaled to the size of the network. Raises UsageError for an unknown class, and for a network that
+    does not take the picture or returns no logits.
     """
     x = to_tensor(picture)
     size = (classifier.size[0] or x.shape[2], classifier.size[1] or x.shape[3])
@@ -94,6 +94,6 @@ def _logits(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def _spread(found: Tensor, size: tuple[int, int]) -> Tensor:
-    """The same sum on another number of pixels."""
+    """Resizes the map and keeps its sum."""
     scaled = F.interpolate(found[None, None], size, mode="bilinear", align_corners=False)[0, 0]
     return scaled * (found.numel() / scaled.numel())

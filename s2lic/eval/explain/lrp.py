@@ -1,8 +1,9 @@
 """Layer-wise relevance propagation (Bach et al. 2015; in Li et al. 2017, Salient Relevance) by one backward pass.
 
-The relevance of an input is gradient times input of the net with all but its linear maps held constant: activations
-by their ratio to the input, norms by their denominators, attention weights and gates by their values. Of a product of
-two live factors each gets half. What is linear passes relevance on by a rule, `epsilon` or `zplus`.
+The relevance of an input is gradient times input of the network, where everything but the linear maps is held
+constant: activations by their ratio to the input, norms by their denominators, attention weights and gates by their
+values. Each of two variable factors gets half of the relevance. Linear maps pass relevance on by a rule, `epsilon` or
+`zplus`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ HELD = (
 )  # fmt: skip
 PRODUCTS = (torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.matmul, Tensor.matmul, Tensor.__matmul__)
 QUOTIENTS = (torch.div, Tensor.div, Tensor.__truediv__)
-# What exported nets call instead.
+# The equivalents in exported networks.
 ATEN = {
     torch.ops.aten.conv1d.default: torch.conv1d,
     torch.ops.aten.conv2d.default: torch.conv2d,
@@ -45,10 +46,11 @@ ATEN = {
 
 
 class Rules(TorchFunctionMode):
-    """While it is on, what runs is differentiated as relevance is propagated; values stay what they are.
+    """A mode in which gradients propagate relevance. Values stay unchanged.
 
-    epsilon: what stabilises a small sum, relative to the root mean square of its layer. zplus: only products of
-    equal signs pass relevance on, so that none turns negative.
+    Args:
+        epsilon: The stabiliser of small sums, relative to the root mean square of the layer.
+        zplus: Whether only products of equal signs pass relevance on, so that none is negative.
     """
 
     def __init__(self, epsilon: float = 1e-2, zplus: bool = False) -> None:
@@ -77,9 +79,9 @@ class Rules(TorchFunctionMode):
 
 
 def relevance(net: Callable[[Tensor], Tensor], x: Tensor, given: Callable[[Tensor], Tensor], rules: Rules) -> Tensor:
-    """What each element of x contributes to the relevance that `given` makes of net(x); shaped as x.
+    """The contribution of each element of x to the relevance `given(net(x))`, in the shape of x.
 
-    The parameters of `net` must not ask for gradients.
+    The parameters of `net` must not require gradients.
     """
     x = x.detach().clone().requires_grad_()
     with torch.enable_grad(), rules:
@@ -90,12 +92,12 @@ def relevance(net: Callable[[Tensor], Tensor], x: Tensor, given: Callable[[Tenso
 
 
 def stabilised(z: Tensor, epsilon: float) -> Tensor:
-    """z moved away from 0 by `epsilon` of its root mean square."""
+    """z, moved away from 0 by `epsilon` times its root mean square."""
     return z + torch.where(z < 0, -1.0, 1.0).to(z.dtype) * epsilon * z.detach().square().mean().sqrt()
 
 
 def _not_linear(func: Any, out: Tensor, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
-    """`out` of a function of live inputs, as far as relevance goes through it."""
+    """`out` with the gradient that passes relevance through a nonlinear function."""
     if func in BY_PARTS:
         return BY_PARTS[func](*args, **kwargs)
     if func in HELD:
@@ -117,7 +119,7 @@ def _layer_norm(
     eps: float = 1e-5,
     *_: bool,
 ) -> Tensor:
-    """The mean is linear; the spread is held."""
+    """Layer norm with a constant standard deviation."""
     axes = tuple(range(-len(shape), 0))
     centred = x - x.mean(axes, keepdim=True)
     out = centred * (centred.square().mean(axes, keepdim=True) + eps).rsqrt().detach()
@@ -126,7 +128,7 @@ def _layer_norm(
 
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, *options: Any, **named: Any) -> Tensor:
-    """The weights are held."""
+    """Attention with constant weights."""
     return F.scaled_dot_product_attention(q.detach(), k.detach(), v, *options, **named)
 
 
@@ -141,7 +143,7 @@ def _with_gradient_of(value: Tensor, path: Tensor) -> Tensor:
 
 
 def _over(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0."""
+    """a / b; 0 where b is 0."""
     return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))
 
 

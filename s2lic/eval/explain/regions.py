@@ -1,4 +1,4 @@
-"""A map of regions for the encoder, made from the picture alone."""
+"""A map of regions of interest, computed from the picture alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDE, LEVEL = 512, 5000
 
 
 def salient_regions(codec: Codec, picture: Image.Image, condition: ArrayLike | None = None) -> Image.Image:
-    """White where the bits of a picture stand out from their surroundings; seen at 512 pixels at most.
+    """A map that is white where bits stand out from their surroundings, computed at 512 pixels at most.
 
     `condition`: the numbers that a conditioned model reads. Raises ConditionError.
     """

@@ -1,6 +1,6 @@
-"""Salient relevance: context-aware saliency of a map of relevance (Li et al. 2017; Goferman et al. 2012).
+"""Salient relevance: context-aware saliency of a relevance map (Li et al. 2017; Goferman et al. 2012).
 
-The paper's tuning of the saliency could not be read; the constants are those of Goferman et al.
+The paper does not give its constants. These are those of Goferman et al.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SIDE = 64  # the search compares all patches with all
+SIDE = 64  # the search compares all pairs of patches
 PATCH = 7
 SCALES = (1.0, 0.8, 0.5, 0.3)
 CANDIDATES = (1.0, 0.5, 0.25)
@@ -20,7 +20,7 @@ CHUNK = 512
 
 
 def salience(relevance: Tensor) -> Tensor:
-    """Between 0 and 1 where a patch of |relevance| (H, W) is unlike all that resemble it most, near where many are."""
+    """The saliency of |relevance| (H, W), 0 to 1: high where patches differ from their most similar ones."""
     height, width = relevance.shape
     share = SIDE / max(height, width, SIDE)
     small = _resized(relevance.abs().float()[None, None], (height * share, width * share))
@@ -31,7 +31,7 @@ def salience(relevance: Tensor) -> Tensor:
 
 
 def _at_scale(x: Tensor, scale: float) -> Tensor:
-    """S (1 - distance to the nearest focus) of a map (1, 1, H, W), at the scale's own size."""
+    """S (1 - distance to the nearest focus) of a map (1, 1, H, W), at one scale."""
     height, width = x.shape[2:]
     own = _resized(x, (height * scale, width * scale))
     values, places = _patches(own)
@@ -61,7 +61,7 @@ def _to_focus(found: Tensor, places: Tensor) -> Tensor:
 
 
 def _patches(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The patch around each place, (N, PATCH^2), and the places, (N, 2), in units of the longer side."""
+    """The patch around each position, (N, PATCH^2), and the positions, (N, 2), relative to the longer side."""
     height, width = x.shape[2:]
     values = F.unfold(F.pad(x, (PATCH // 2,) * 4, mode="replicate"), PATCH)[0].T
     rows, cols = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")

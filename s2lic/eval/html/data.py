@@ -1,4 +1,4 @@
-"""An evaluation as the plain data that the page's scripts draw from."""
+"""An evaluation as plain data for the scripts of the report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOOK = (
 
 
 def page_data(evaluation: Evaluation, views: Sequence[PictureView]) -> dict[str, Any]:
-    """Everything the page shows; None is what was not measured, "inf" the dB of a picture without loss."""
+    """All data of the page. None means not measured, "inf" is the PSNR of a lossless picture."""
     curves = (*evaluation.curves, *evaluation.published)
     labels = {curve.codec: label(curve, curves) for curve in curves}
     found = {
@@ -47,7 +47,7 @@ def page_data(evaluation: Evaluation, views: Sequence[PictureView]) -> dict[str,
 
 
 def title(evaluation: Evaluation) -> str:
-    """What the page is called."""
+    """The title of the page."""
     return f"s2lic eval: {_pictures(evaluation)}"
 
 
@@ -58,7 +58,7 @@ def _pictures(evaluation: Evaluation) -> str:
 
 
 def _metric(metric: Metric) -> dict[str, Any]:
-    """`key` is the attribute of a point; [low, high] dB is what a BD-rate asks for."""
+    """A metric. `key` is the attribute of a point, [low, high] the interval of a BD-rate."""
     facts = {"metric": metric.name, "key": metric.key, "name": metric.label, "label": f"{metric.label} {metric.unit}"}
     return {**facts, "unit": metric.unit, "low": metric.low, "high": metric.high}
 
@@ -87,7 +87,7 @@ def _point(point: Point) -> dict[str, Any]:
 
 
 def _comparison(row: Comparison, labels: dict[str, str]) -> dict[str, Any]:
-    """The baseline may be a published curve that is not shown, as its figures hold for Kodak alone."""
+    """A comparison with labels. The baseline may be a published curve that is not shown."""
     baseline = labels.get(row.baseline, row.baseline.removeprefix(PUBLISHED))
     return {**asdict(row), "codec": labels[row.codec], "baseline": baseline}
 

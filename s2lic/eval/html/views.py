@@ -1,4 +1,4 @@
-"""What the viewer shows: a picture's original, and beside it its versions by several codecs."""
+"""The pictures of the viewer: an original and its versions by several codecs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CROP = (448, 336)
 
 @dataclass(frozen=True)
 class Version:
-    """The middle of a picture as one codec left it, as lossless WebP."""
+    """The centre of a decoded picture, as lossless WebP."""
 
     name: str
     caption: str
@@ -22,7 +22,7 @@ class Version:
 
 @dataclass(frozen=True)
 class PictureView:
-    """The versions of one picture, all of `width` x `height`, the original first."""
+    """All versions of one picture, `width` x `height` each, the original first."""
 
     picture: str
     width: int
@@ -31,12 +31,12 @@ class PictureView:
 
 
 def crop_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of what is shown of a picture, at most `CROP`."""
+    """Width and height of the centre crop, at most `CROP`."""
     return min(CROP[0], image.width), min(CROP[1], image.height)
 
 
 def middle(image: Image.Image) -> bytes:
-    """The middle of a picture, at most `CROP`, as lossless WebP. Raises OutputFormatError."""
+    """The centre of a picture, at most `CROP`, as lossless WebP. Raises OutputFormatError."""
     width, height = crop_size(image)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return encode_image(image.crop((left, top, left + width, top + height)), ".webp")

@@ -1,4 +1,4 @@
-"""The page put together from its files and the data."""
+"""Assembles the report from its files and the data."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from s2lic.files import write_atomically
 
 NAME = "report.html"
 HERE = Path(__file__).parent
-# In this order: each uses what those before it define.
+# In this order: each uses definitions of those before it.
 SCRIPTS = ("base.js", "chart.js", "tables.js", "viewer.js")
 
 
 def write_report(evaluation: Evaluation, folder: Path, views: Sequence[PictureView] = ()) -> Path:
-    """Write `report.html` into the folder; without views it has no viewer. Raises OutputUnwritableError."""
+    """Writes `report.html`; without views it has no viewer. Raises OutputUnwritableError."""
     data = json.dumps(page_data(evaluation, views), allow_nan=False, separators=(",", ":"))
     page = Template(_part("page.html")).substitute(
         title=html.escape(title(evaluation)),
         intervals=intervals(),
         style=_part("page.css"),
         script="\n".join(map(_part, SCRIPTS)),
-        data=data.replace("<", "\\u003c"),  # nothing in it can end the script element
+        data=data.replace("<", "\\u003c"),  # so that the data cannot end the script element
     )
     path = folder / NAME
     write_atomically(path, page.encode(), force=True)
