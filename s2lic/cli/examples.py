@@ -41,17 +41,20 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic lab blocks --json", "for programs"),
     ),
     "lab bench": (
-        ("s2lic lab bench", "all masks at stride 8, in some minutes"),
-        ("s2lic lab bench --masks window --ranks 1 --backward", "both passes, as training needs"),
-        ("s2lic lab bench --masks window,halo --resolutions kodak,uhd --strides 2,4,8", "where windows must win"),
+        ("s2lic lab bench", "all masks at stride 8; takes some minutes"),
+        ("s2lic lab bench --masks window --ranks 1 --backward", "forward and backward passes"),
+        ("s2lic lab bench --masks window,halo --resolutions kodak,uhd --strides 2,4,8", "where windows should win"),
     ),
     "lab mqar": (
-        ("s2lic lab mqar", "an attention beside convolutions"),
-        ("s2lic lab mqar --blocks halo,routing --form sequence --steps 600", "others, and a harder task"),
+        ("s2lic lab mqar", "an attention and convolutions"),
+        ("s2lic lab mqar --blocks halo,routing --form sequence --steps 600", "other blocks and a harder task"),
     ),
     "lab place": (
         ("s2lic lab place --data photos", "one eca gate in nano"),
-        ("s2lic lab place --data photos --gate little_attention --most 2 --steps 100", "pairs too, trained longer"),
+        (
+            "s2lic lab place --data photos --gate little_attention --most 2 --steps 100",
+            "pairs of gates, trained longer",
+        ),
     ),
     "eval": (
         ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "beside other codecs and published figures"),

@@ -44,7 +44,7 @@ def open_rgb(source: bytes | str) -> Image.Image:
         raise LossyConversionError(f"no original to compare with: {'; '.join(losses)}; convert it to 8-bit RGB first")
     if image.mode not in MODES:
         raise UnsupportedModeError(
-            "codecs are compared on RGB and grey pictures; lay this one with transparency onto a background first"
+            "codecs are compared on RGB and grey pictures; put this transparent one onto a background first"
         )
     return image
 

@@ -104,8 +104,8 @@ def _description(settings: TrialSettings) -> str:
     counted = "" if settings.pictures is None else f" of the first {settings.pictures} pictures"
     return (
         f"`{settings.config}` with the block at stride 8 and `{settings.others}` at strides 2 and 4, each trained for "
-        f"{settings.minutes:g} {clock} on one thread, {settings.batch} crops of {settings.crop} pixels per step, seed 0, "
-        f"on the same pictures. BD-rate against `{BASELINE}` from the sizes of written files{counted}, over the PSNR "
+        f"{settings.minutes:g} {clock} on one thread, {settings.batch} crops of {settings.crop} pixels per step, seed "
+        f"0, on the same pictures. BD-rate against `{BASELINE}` from the sizes of files{counted}, over the PSNR "
         "that both curves cover; more seeds of the baseline show the noise. Encoder and decoder in kMAC per pixel; "
         "encode and decode in CPU seconds per megapixel; memory in MiB, for coding above what the process held before, "
         "for training of the whole process."

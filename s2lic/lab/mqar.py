@@ -135,7 +135,7 @@ def check(blocks: Iterable[str], dim: int) -> None:
         raise UsageError(f"--width takes multiples of {HEADS_SHARE}, not {dim}")
     for block in blocks:
         if (kind := block_row(block).kind) not in KINDS:
-            raise BlockChoiceError(f"'{block}' is a {kind} and moves nothing; recall is asked of mixers")
+            raise BlockChoiceError(f"'{block}' is a {kind}, which moves nothing between positions; choose a mixer")
 
 
 def recall(

@@ -53,12 +53,12 @@ def parse(words: Iterable[str]) -> Choice:
     if unknown:
         known = "=, ".join(WORDS)
         raise UnknownConfigError(
-            f"'{unknown[0]}' in the name of a configuration; there are {known}=, and the entropy model takes no blocks"
+            f"unknown option '{unknown[0]}' in the name of a configuration; the options are {known}="
         )
     blocks = tuple(pairs["block"].split(",")) if "block" in pairs else None
     cond = pairs.get("cond")
     if cond is not None and not cond.isdecimal():
-        raise UnknownConfigError(f"'cond={cond}' in the name of a configuration; it takes a whole number")
+        raise UnknownConfigError(f"'cond={cond}' in the name of a configuration is not a whole number")
     return Choice(blocks, pairs.get("mlp"), pairs.get("gate"), pairs.get("wrap"), None if cond is None else int(cond))
 
 
@@ -86,7 +86,9 @@ def _stages(blocks: tuple[str, ...]) -> tuple[str, str, str]:
     if len(blocks) == 1:
         return (blocks[0],) * 3
     if len(blocks) != 3:
-        raise BlockChoiceError(f"{len(blocks)} blocks for three stages: give one, or one each for strides 2, 4, 8")
+        raise BlockChoiceError(
+            f"{len(blocks)} blocks for three stages: give one for all, or one each for strides 2, 4, 8"
+        )
     return blocks[0], blocks[1], blocks[2]
 
 
@@ -131,4 +133,4 @@ def _require(key: str, kinds: tuple[str, ...]) -> None:
     kind = block_row(key).kind
     options_of(key)
     if kind not in kinds:
-        raise BlockChoiceError(f"'{key}' is a {kind} and cannot stand for a {' or '.join(kinds)}")
+        raise BlockChoiceError(f"'{key}' is a {kind} and cannot be used as a {' or '.join(kinds)}")

@@ -51,7 +51,7 @@ def test_a_picture_that_jpeg_cannot_stand_beside_is_refused_before_any_work(run:
     cut.save("cutout.png")
     refused = run("demo", "cutout.png", "--qualities", "50")
     assert refused.code == 1
-    assert "lay this one with transparency onto a background first" in refused.err
+    assert "put this transparent one onto a background first" in refused.err
     assert not Path("demo").exists()
 
 

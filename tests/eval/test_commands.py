@@ -161,7 +161,11 @@ def test_training_with_soap_names_the_extra_it_needs(
         (("--config", "huge"), 2, "huge"),
         (("--block", "swinv2,lstm,halo"), 2, "no block 'lstm'"),
         (("--gate", "halo"), 2, "'halo' is a mixer"),
-        (("--config", "nano", "--adapter"), 2, "'p_adapter' wraps softmax attention, which 'bottleneck' has none of"),
+        (
+            ("--config", "nano", "--adapter"),
+            2,
+            "'p_adapter' needs a block with softmax attention, which 'bottleneck' lacks",
+        ),
         (("--adapter",), 2, "give its weights file with --init"),
         (("--adapter", "--stage", "g_s"), 2, "leave out --wrap and --stage"),
         (("--export", "nowhere/own.safetensors"), 2, "no folder"),

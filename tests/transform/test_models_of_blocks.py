@@ -84,7 +84,7 @@ def test_a_map_beyond_a_blocks_limit_is_refused_by_name_and_smaller_tiles_are_th
     model, image = shaken(build(chosen("seer_gate")), 0.02), picture("portrait", size=(576, 256))
     path = tmp_path / "own.safetensors"
     path.write_bytes(exported(model))
-    with pytest.raises(MapTooLargeError, match=r"'seer_gate' takes maps of up to 1,600 places.*smaller tile"):
+    with pytest.raises(MapTooLargeError, match=r"'seer_gate' takes maps of up to 1,600 places.*smaller tiles"):
         Codec(path).encode(image, 50)
     tiled = Codec(path, tile=256)
     assert tiled.decode(tiled.encode(image, 50)).size == image.size

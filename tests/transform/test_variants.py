@@ -62,7 +62,7 @@ def test_a_key_may_ask_for_another_form_of_its_block_and_the_name_says_so() -> N
     ("choice", "message"),
     [
         (Choice(("dhsa:boundary=guessed",)), r"'dhsa' has no option 'boundary=guessed'; .* boundary=cosine\|learned"),
-        (Choice(("halo:halo=5",)), "'halo' has no option 'halo=5'; there are: none"),
+        (Choice(("halo:halo=5",)), "'halo' has no option 'halo=5'; its options are: none"),
         (Choice(gate="eca:long=true"), "'eca' has no option 'long=true'"),
         (Choice(("swinv2",), wrap="act:"), "'act' has no option ''"),
     ],
@@ -101,7 +101,7 @@ def test_another_spelling_of_a_name_gives_the_same_row() -> None:
         (Choice(mlp="halo"), "'halo' is a mixer"),
         (Choice(gate="conv_glu"), "'conv_glu' is a mlp"),
         (Choice(("halo",), wrap="eca"), "'eca' is a gate"),
-        (Choice(wrap="act"), "'bottleneck' has none"),
+        (Choice(wrap="act"), "which 'bottleneck' lacks"),
         (Choice(("halo", "halo")), "2 blocks for three stages"),
         (Choice(()), "0 blocks for three stages"),
     ],
@@ -115,7 +115,7 @@ def test_an_unknown_key_and_an_unknown_word_are_refused() -> None:
     with pytest.raises(BlockChoiceError, match="'lstm'"):
         variant(NANO, ("lstm",))
     for name in ("nano+depth=3", "nano+", "nano+block=halo+"):
-        with pytest.raises(UnknownConfigError, match="there are block="):
+        with pytest.raises(UnknownConfigError, match="the options are block="):
             config(name)
     with pytest.raises(UnknownConfigError, match="'micro'"):
         config("micro+block=halo")

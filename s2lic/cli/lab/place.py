@@ -66,5 +66,5 @@ def _print(found: PlacementSearch, light: dict[int, float]) -> None:
         typer.echo(f"{row.loss:9.5f} {row.microseconds / 1e3:8.2f} {gain:9.3f}  {' '.join(row.slots) or 'none'}")
     typer.echo(f"\nBest for its time: {' '.join(found.best.slots) or 'none'}.")
     for stride, part in light.items():
-        verdict = "light" if part <= LIGHT else f"not light, which means {100 * LIGHT:.0f} % or less"
+        verdict = "light" if part <= LIGHT else f"not light: at most {100 * LIGHT:.0f} % would be"
         typer.echo(f"One gate takes {100 * part:.2f} % of a block's time at stride {stride} of 768 x 512: {verdict}.")

@@ -48,7 +48,7 @@ def open_classifier(path: Path) -> Classifier:
     """
     if not path.is_file():
         raise InputMissingError(f"{path} cannot be opened")
-    refused = f"{path} is not a file as torch.export.save writes them"
+    refused = f"{path} is not a file written by torch.export.save"
     if not is_zipfile(path):
         raise UsageError(refused)
     try:
@@ -58,7 +58,7 @@ def open_classifier(path: Path) -> Classifier:
     shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder"}
     inputs = [shapes[name] for name in program.graph_signature.user_inputs if isinstance(name, str)]
     if len(inputs) != 1 or len(inputs[0]) != 4 or inputs[0][1] != 3:
-        raise UsageError(f"{path} takes {[tuple(shape) for shape in inputs]} and not one picture (1, 3, H, W)")
+        raise UsageError(f"{path} takes {[tuple(shape) for shape in inputs]}, not one picture (1, 3, H, W)")
     height, width = (side if isinstance(side, int) else 0 for side in inputs[0][2:])
     return Classifier(program.module().requires_grad_(False), (height, width))
 
@@ -89,7 +89,7 @@ def _logits(net: nn.Module, x: Tensor) -> Tensor:
         size = f"{x.shape[3]} x {x.shape[2]}"
         raise UsageError(f"the classifier does not take a picture of {size}: {error}") from error
     if not isinstance(out, Tensor) or out.dim() != 2 or len(out) != 1:
-        raise UsageError("the classifier gives something else than logits (1, classes)")
+        raise UsageError("the classifier does not return logits (1, classes)")
     return out[0]
 
 

@@ -18,7 +18,7 @@ def check_places(key: str, height: int, width: int, limit: int) -> None:
     if height * width > limit:
         raise MapTooLargeError(
             f"'{key}' takes maps of up to {limit:,} places and this one has {height * width:,}: "
-            "give a smaller tile (encode --tile, or Codec(tile=...)), or choose the block for stride 8 alone"
+            "use smaller tiles (encode --tile, or Codec(tile=...)), or use the block at stride 8 only"
         )
 
 

@@ -196,7 +196,7 @@ def block_row(key: str) -> BlockRow:
     """The row of a key, with or without options. Raises BlockChoiceError for an unknown key or one of a tool."""
     key = key.partition(":")[0]
     if key in TOOLS:
-        raise BlockChoiceError(f"'{key}' is a tool and no block; it runs as `{TOOLS[key].command}`")
+        raise BlockChoiceError(f"'{key}' is a tool, not a block; run it with `{TOOLS[key].command}`")
     if key not in ROWS:
         raise BlockChoiceError(f"no block '{key}'; there are {', '.join(ROWS)}")
     return ROWS[key]
@@ -210,7 +210,7 @@ def options_of(key: str) -> dict[str, object]:
         values = {str(value).lower(): value for value in row.options.get(name, ())}
         if text not in values:
             known = [f"{name}={'|'.join(str(v).lower() for v in values)}" for name, values in row.options.items()]
-            raise BlockChoiceError(f"'{row.key}' has no option '{word}'; there are: {', '.join(known) or 'none'}")
+            raise BlockChoiceError(f"'{row.key}' has no option '{word}'; its options are: {', '.join(known) or 'none'}")
         found[name] = values[text]
     return found
 
@@ -247,10 +247,10 @@ def create_block(
 def check_wrap(key: str, wrap: str) -> None:
     """Raises BlockChoiceError unless `wrap` is a wrapper that fits around the block."""
     if block_row(wrap).kind != "wrapper":
-        raise BlockChoiceError(f"'{wrap}' is a {block_row(wrap).kind} and cannot stand for a wrapper")
+        raise BlockChoiceError(f"'{wrap}' is a {block_row(wrap).kind}, not a wrapper")
     if not block_row(key).softmax:
         able = wrappable()
-        raise BlockChoiceError(f"'{wrap}' wraps softmax attention, which '{key}' has none of; take one of {able}")
+        raise BlockChoiceError(f"'{wrap}' needs a block with softmax attention, which '{key}' lacks; use one of {able}")
 
 
 def wrappable() -> str:

@@ -92,16 +92,16 @@ def test_what_is_no_classifier_of_pictures_is_refused(colours: Path, tmp_path: P
     with ZipFile(tmp_path / "b.pt2", "w") as archive:
         archive.writestr("note.txt", "no net either")
     for name in ("a.pt2", "b.pt2"):
-        with pytest.raises(UsageError, match=r"not a file as torch\.export\.save writes"):
+        with pytest.raises(UsageError, match=r"not a file written by torch\.export\.save"):
             open_classifier(tmp_path / name)
     with pytest.raises(UsageError, match="no class 3: the classifier knows 0 to 2"):
         judge(open_classifier(colours), flag(), 3)
-    with pytest.raises(UsageError, match=r"something else than logits"):
+    with pytest.raises(UsageError, match="does not return logits"):
         judge(Classifier(nn.Identity(), (8, 8)), flag())
     with pytest.raises(UsageError, match="does not take a picture of 8 x 8"):
         judge(Classifier(nn.Linear(3, 3), (8, 8)), flag())
     torch.export.save(torch.export.export(nn.Linear(3, 3), (torch.rand(1, 3),)), tmp_path / "linear.pt2")
-    with pytest.raises(UsageError, match=r"takes \[\(1, 3\)\] and not one picture"):
+    with pytest.raises(UsageError, match=r"takes \[\(1, 3\)\], not one picture"):
         open_classifier(tmp_path / "linear.pt2")
 
 

@@ -14,7 +14,7 @@ every_tool = pytest.mark.parametrize("key", list(TOOLS))
 
 @every_tool
 def test_a_tool_is_not_created(key: str) -> None:
-    with pytest.raises(BlockChoiceError, match=f"'{key}' is a tool.*{TOOLS[key].command}"):
+    with pytest.raises(BlockChoiceError, match=f"'{key}' is a tool, not a block.*{TOOLS[key].command}"):
         create_block(key, 16)
     assert key not in block_names()
 

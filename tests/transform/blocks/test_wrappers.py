@@ -55,12 +55,12 @@ def test_a_wrapper_alone_stands_around_swinv2() -> None:
 
 @pytest.mark.parametrize("key", [key for key in block_names() if key not in ABLE and key not in WRAPPERS])
 def test_what_has_no_rows_of_weights_refuses_a_wrapper(key: str) -> None:
-    with pytest.raises(BlockChoiceError, match=r"which .* has none of; take one of swinv2, halo"):
+    with pytest.raises(BlockChoiceError, match=r"which .* lacks; use one of swinv2, halo"):
         create_block(key, 16, 2, wrap="act")
 
 
 def test_only_a_wrapper_wraps() -> None:
-    with pytest.raises(BlockChoiceError, match="'eca' is a gate and cannot stand for a wrapper"):
+    with pytest.raises(BlockChoiceError, match="'eca' is a gate, not a wrapper"):
         create_block("swinv2", 16, 2, wrap="eca")
 
 
