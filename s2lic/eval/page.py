@@ -91,7 +91,7 @@ def to_markdown(found: Evaluation) -> str:
         head,
         f"![Curves of PSNR, MS-SSIM and SSIMULACRA2 over bits per pixel]({PLOT})",
         *(_verdicts(found, metric) for metric in METRICS),
-        f"## Bits a pixel at equal PSNR\n\n{_rates(_rows(found))}",
+        f"## Bits per pixel at equal PSNR\n\n{_rates(_rows(found))}",
         *(_measured(curve, found) for curve in found.curves),
         _failures(found),
         f"## How it was measured\n\n{PROTOCOL.format(intervals=intervals())}",

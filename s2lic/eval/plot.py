@@ -58,7 +58,7 @@ def _title(found: Evaluation) -> str:
 
 def _panel(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tuple[RDCurve, ...]) -> None:
     axes.set(xlim=(0, BPP_MAX), ylim=_range(metric, curves, (0, BPP_MAX), DEPTH))
-    axes.set(xlabel="bits a pixel", ylabel=f"{metric.label}, {metric.unit} (RGB)")
+    axes.set(xlabel="bits per pixel", ylabel=f"{metric.label}, {metric.unit} (RGB)")
     _draw(axes, metric, curves)
     _name(axes, metric, curves, everything)
     inset = axes.inset_axes(INSET, xlim=ZOOM, ylim=_range(metric, curves, ZOOM, INSET_DEPTH))

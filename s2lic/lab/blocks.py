@@ -16,7 +16,7 @@ from s2lic.transform.context import QUALITY_WIDTH, Context, apply
 
 # A picture of 768 x 512 at stride 8, with the channels of the published model.
 DIM, HEADS, HEIGHT, WIDTH = 192, 8, 64, 96
-HEAD = ("key", "paper", "kind", "class", "output sees", "condition", "parameters", "kMAC a position")
+HEAD = ("key", "paper", "kind", "class", "output sees", "condition", "parameters", "kMAC per position")
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Break:
 
 BREAKS = (
     Break(
-        "blocks/routing", "tokens of several clusters get the sum", "return total / count.clamp(min=1)", "return total",
+        "blocks/routing", "tokens in several clusters get the sum", "return total / count.clamp(min=1)", "return total",
         "test_a_token_of_two_clusters_gets_the_mean_and_one_of_none_gets_0",
     ),
     Break(
@@ -55,7 +55,7 @@ BREAKS = (
         "test_products_with_a_chunk_vary_alike_at_every_length_and_with_a_mean_they_do_not",
     ),
     Break(
-        "attention/boundary", "places beyond the ends count as tokens", "x.masked_fill(~seen.unsqueeze(-1), 0)", "x",
+        "attention/boundary", "positions beyond the ends count as tokens", "x.masked_fill(~seen.unsqueeze(-1), 0)", "x",
         "test_it_equals_a_loop_over_gaps_heads_and_tokens",
     ),
     Break(
@@ -67,19 +67,19 @@ BREAKS = (
         "test_logits_equal_a_double_loop",
     ),
     Break(
-        "blocks/halo", "a halo that hides nothing beyond the map", "(at >= 0) & (at < size)", "(at >= 0) | (at < size)",
+        "blocks/halo", "keys outside the map are visible", "(at >= 0) & (at < size)", "(at >= 0) | (at < size)",
         "test_a_halo_that_covers_the_map_gives_attention_over_all_of_it",
     ),
     Break(
-        "blocks/davit_dual", "keys of the padding are seen", "if grid.needs_mask else", "if False else",
+        "blocks/davit_dual", "keys of the padding are visible", "if grid.needs_mask else", "if False else",
         "test_a_window_that_covers_the_map_gives_attention_over_all_of_it",
     ),
     Break(
-        "blocks/agg_attention", "logits of one scale, whatever a place sees", " * count.log()", "",
+        "blocks/agg_attention", "logits of equal scale for any number of keys", " * count.log()", "",
         "test_the_scale_counts_the_keys_that_a_place_sees",
     ),
     Break(
-        "blocks/sentence_gate", "a gate that does not hear its condition", "self.gate(known)", "self.gate(0 * known)",
+        "blocks/sentence_gate", "a gate that ignores its condition", "self.gate(known)", "self.gate(0 * known)",
         "test_the_condition_is_what_sets_it",
     ),
     Break(
@@ -87,7 +87,7 @@ BREAKS = (
         "test_a_head_that_is_not_chosen_is_untouched_to_the_bit",
     ),
     Break(
-        "blocks/sink_filter", "sinks of some queries pass for global ones", " & (deviation < variation * mean)", "",
+        "blocks/sink_filter", "sinks of some queries count as global", " & (deviation < variation * mean)", "",
         "test_a_key_that_half_of_the_queries_look_at_is_no_global_sink",
     ),
     Break(

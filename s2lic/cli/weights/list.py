@@ -22,7 +22,7 @@ TABLE_HEAD = (
 
 
 def list(as_json: Json = False) -> None:  # noqa: A001 the command's name
-    """Print the sets of weights that ship: size, training, bits a pixel at 32 dB and BD-rate in percent on Kodak."""
+    """List the shipped weights: size, training, bits per pixel at 32 dB and BD-rate in percent on Kodak."""
     from s2lic.weights.manifest import retired, rows
 
     shipped = {row.config: _facts(row) for row in rows()}

@@ -69,7 +69,7 @@ function axes(scale, frame) {
     group.append(drawn("text", { x, y: frame.bottom + 18, "text-anchor": "middle" }, String(+value.toPrecision(6))));
   }
   const middle = (frame.left + frame.right) / 2;
-  group.append(drawn("text", { x: middle, y: frame.height - 8, "text-anchor": "middle" }, "bits a pixel"));
+  group.append(drawn("text", { x: middle, y: frame.height - 8, "text-anchor": "middle" }, "bits per pixel"));
   const name = byId("metric").selectedOptions[0].textContent;
   const turn = `translate(14 ${(frame.top + frame.bottom) / 2}) rotate(-90)`;
   group.append(drawn("text", { transform: turn, "text-anchor": "middle" }, name));
