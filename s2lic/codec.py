@@ -27,7 +27,7 @@ from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import DeviceMissingError, QualityRangeError, UsageError
 from s2lic.images.extras import alpha_of, take
 from s2lic.images.load import ImageLike, as_image
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
 
@@ -60,7 +60,7 @@ class Codec:
         tile: int = SIDE,
         jobs: int = 1,
         tune: str | None = None,
-        done: Done = unheard,
+        done: ProgressCallback = no_progress,
     ) -> None:
         found = _checked(device, tile, jobs)
         self.networks = Networks(_open_weights(model, device, tune), found, precision)

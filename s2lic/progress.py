@@ -1,21 +1,27 @@
-"""How far long work is, told to whoever watches it."""
+"""Progress of long work, reported to whoever watches it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-Done = Callable[[int, int], None]  # hears how much of how much is done
+ProgressCallback = Callable[[int, int], None]  # takes the number of finished items and the number of all items
 
 Item = TypeVar("Item")
 
 
-def unheard(count: int, of: int) -> None:
-    """For work that nobody watches."""
+def no_progress(count: int, of: int) -> None:
+    """The callback for work that nobody watches."""
 
 
-def counted(items: Iterable[Item], of: int, done: Done) -> Iterator[Item]:
-    """The items, `of` in number; `done` hears at the start and behind each, but nothing of a single one."""
+def with_progress(items: Iterable[Item], of: int, done: ProgressCallback) -> Iterator[Item]:
+    """The items, and a report at the start and after each; a single item is not reported.
+
+    Args:
+        items: What is worked on.
+        of: The number of items.
+        done: The callback.
+    """
     if of == 1:
         yield from items
         return

@@ -13,7 +13,7 @@ from s2lic.cli.progress import progress
 from s2lic.cli.reporting import one_line, tell
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import S2licError
-from s2lic.progress import Done, counted, unheard
+from s2lic.progress import ProgressCallback, no_progress, with_progress
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
@@ -50,7 +50,7 @@ class Outcome:
         return {**names, "status": self.status, **self.facts, **fault}
 
 
-Work = Callable[[Iterable[Job], Done], Iterator[Outcome]]  # of a single job, it may tell how far that is
+Work = Callable[[Iterable[Job], ProgressCallback], Iterator[Outcome]]  # of a single job, it may tell how far that is
 
 
 def each(do: Callable[[Job], Facts]) -> Work:
@@ -70,7 +70,7 @@ def run(batch: Batch, work: Work, show: Callable[[Outcome], None], manner: Manne
     """Do every job; `show` prints a success. JSON is one object for one input, else a list."""
     outcomes = []
     with progress(verb, quiet=manner.quiet or len(batch.jobs) == 1) as done:
-        for outcome in counted(_outcomes(batch, work, manner, verb), len(batch.jobs), done):
+        for outcome in with_progress(_outcomes(batch, work, manner, verb), len(batch.jobs), done):
             outcomes.append(outcome)
             if outcome.error:
                 tell(outcome.error, manner.verbose, outcome.job.source if batch.many else None)
@@ -100,13 +100,13 @@ def _outcomes(batch: Batch, work: Work, manner: Manner, verb: str) -> Iterator[O
         yield from outcomes
         return
     if manner.threads == 1:
-        yield from work(batch.jobs, unheard)
+        yield from work(batch.jobs, no_progress)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(manner.threads) as pool:
         try:
-            yield from pool.map(lambda job: next(work([job], unheard)), batch.jobs)
+            yield from pool.map(lambda job: next(work([job], no_progress)), batch.jobs)
         except BaseException:
             # Pictures in hand are finished, which leaves no half of one; the others are not begun.
             pool.shutdown(wait=False, cancel_futures=True)

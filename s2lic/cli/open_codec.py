@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2lic.defaults import DEFAULT_MAX_PIXELS
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 from s2lic.runtime import DeviceName, pick_device, share_cores
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def open_codec(
     jobs: int = 1,
     tile: int | None = None,
     precision: str | None = None,
-    done: Done = unheard,
+    done: ProgressCallback = no_progress,
     tune: str | None = None,
 ) -> Codec:
     """The codec of that model, tune, tile and precision, else of the default ones. Raises DeviceMissingError."""
@@ -44,7 +44,7 @@ def shared_codec(
     tile: int | None = None,
     precision: str | None = None,
     tune: str | None = None,
-) -> Callable[[Done], Codec]:
+) -> Callable[[ProgressCallback], Codec]:
     """A codec that is opened when it is first asked for, and once, whatever thread asks.
 
     A broken file is then told before torch is loaded, and many files pay for loading once. Threads work on a file
@@ -52,7 +52,7 @@ def shared_codec(
     """
     lock, opened = threading.Lock(), list["Codec"]()
 
-    def get(done: Done) -> Codec:
+    def get(done: ProgressCallback) -> Codec:
         with lock:
             if not opened:
                 jobs = threads if files == 1 else 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from s2lic.cli.batch import Facts, Outcome, Work, attempt
 from s2lic.cli.jobs import Job
 from s2lic.errors import S2licError
-from s2lic.progress import Done
+from s2lic.progress import ProgressCallback
 from s2lic.runtime import DeviceName
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Stages(Generic[Item, Result]):
     code: Callable[[Codec, Sequence[Item]], Sequence[Result]]
     end: Callable[[Job, Item, Result, float], Facts]
 
-    def work(self, codec: Callable[[Done], Codec], device: DeviceName) -> Work:
+    def work(self, codec: Callable[[ProgressCallback], Codec], device: DeviceName) -> Work:
         """The work on jobs; the codec is opened when the first file has begun well."""
 
-        def work(jobs: Iterable[Job], done: Done) -> Iterator[Outcome]:
+        def work(jobs: Iterable[Job], done: ProgressCallback) -> Iterator[Outcome]:
             opened, begun = partial(codec, done), list[tuple[Job, Item | Outcome]]()
             for job in jobs:
                 item = self._begun(job)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from s2lic.cli.reporting import one_line
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,10 +22,10 @@ def stderr_is_watched() -> bool:
 
 
 @contextmanager
-def progress(words: str, quiet: bool) -> Iterator[Done]:
+def progress(words: str, quiet: bool) -> Iterator[ProgressCallback]:
     """Show the words while the work lasts, if someone is looking; a bar behind them once what is yielded hears."""
     if quiet or not stderr_is_watched():
-        yield unheard
+        yield no_progress
         return
     shown = Shown(one_line(words))
     try:

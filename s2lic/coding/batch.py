@@ -19,7 +19,7 @@ from s2lic.coding.decoder import Opened
 from s2lic.coding.encoder import Trials
 from s2lic.coding.networks import Networks
 from s2lic.entropy.latent_coder import LatentSize
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 from s2lic.transform.config import STRIDE
 
 # So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.
@@ -37,7 +37,7 @@ def encode_all(networks: Networks, trials: Sequence[Trials], level: int) -> list
     return [files[index] for index in range(len(trials))]
 
 
-def decode_all(opened: Sequence[Opened], jobs: int = 1, done: Done = unheard) -> list[Image.Image]:
+def decode_all(opened: Sequence[Opened], jobs: int = 1, done: ProgressCallback = no_progress) -> list[Image.Image]:
     """The pictures of files, in their order. Raises the error of the first group of equal sizes that has one."""
     pictures: dict[int, Image.Image] = {}
     room = _room(opened[0].networks) if opened else 0
@@ -81,7 +81,7 @@ def _encoded(networks: Networks, trials: list[Trials], level: int) -> list[bytes
     return [trial.file(level, [stream]) for trial, stream in zip(trials, coded, strict=True)]
 
 
-def _decoded(files: list[Opened], jobs: int, done: Done) -> list[Image.Image]:
+def _decoded(files: list[Opened], jobs: int, done: ProgressCallback) -> list[Image.Image]:
     size, networks = files[0].size, files[0].networks
     if len(files) == 1 or size is None:
         return [file.painted(jobs, done) for file in files]

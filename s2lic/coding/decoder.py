@@ -18,7 +18,7 @@ from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.entropy.latent_coder import LatentSize
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.images.extras import give
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Opened:
         finer = finer_steps(self.regions, [tile])
         return self.networks.weights.coder.decode([stream], self.levels, latent_size(tile), finer)
 
-    def painted(self, jobs: int = 1, done: Done = unheard) -> Image.Image:
+    def painted(self, jobs: int = 1, done: ProgressCallback = no_progress) -> Image.Image:
         """The picture. Raises a BitstreamError."""
         return self.picture(self.latent, partial(self.networks.synthesise, level=self.header.quality), jobs, done)
 
@@ -55,7 +55,7 @@ class Opened:
         latent: Callable[[Cell], Tensor],
         synthesise: Callable[[Tensor], Tensor],
         jobs: int = 1,
-        done: Done = unheard,
+        done: ProgressCallback = no_progress,
     ) -> Image.Image:
         """The picture, given y_hat of tiles and what makes pixels of them, with its alpha and metadata."""
         area, grey = self.area, self.header.colour == GREY

@@ -26,7 +26,7 @@ from s2lic.defaults import SIDE, rounds
 from s2lic.entropy.latent_coder import LatentSize, Rehearsal
 from s2lic.entropy.rounding import Aim
 from s2lic.entropy.symbol_coder import Coded
-from s2lic.progress import Done, counted, unheard
+from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.runtime import crew
 from s2lic.transform.config import STRIDE
 
@@ -57,7 +57,7 @@ class Trials:
         beside: Tensor | None = None,
         tile: int = SIDE,
         jobs: int = 1,
-        done: Done = unheard,
+        done: ProgressCallback = no_progress,
     ) -> None:
         self._networks, self._picture, self._extras, self._beside = networks, picture, extras, beside
         self._jobs, self._done = jobs, done
@@ -93,7 +93,7 @@ class Trials:
         cells = list(self._layout.cells())
         with crew(self._jobs, len(cells)) as team:
             coded = team.map(lambda cell: self._code(cell, level)[0], cells)
-            return self.file(level, list(counted(coded, len(cells), self._done)))
+            return self.file(level, list(with_progress(coded, len(cells), self._done)))
 
     def rate(self, level: int) -> Trial:
         """The file, and the logarithm of its bits a pixel."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from s2lic.container.tiles import HALO, Box, Cell, Layout
-from s2lic.progress import Done, counted, unheard
+from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.runtime import crew
 from s2lic.transform.config import STRIDE
 
@@ -21,7 +21,7 @@ def windows(
     latent: Callable[[Cell], Tensor],
     synthesise: Callable[[Tensor], Tensor],
     jobs: int,
-    done: Done = unheard,
+    done: ProgressCallback = no_progress,
 ) -> Iterator[tuple[Box, Tensor]]:
     """The windows that hold `area`, each with its pixels (3, H, W); `done` hears of each.
 
@@ -40,7 +40,7 @@ def windows(
     with crew(jobs, len(cells)) as team:
         latents = team.map(lambda cell: (cell, latent(cell)), cells)
         wanted = (found for found in joined(latents) if found[0][0] in rows and found[0][1] in columns)
-        yield from counted(team.map(paint, wanted), len(rows) * len(columns), done)
+        yield from with_progress(team.map(paint, wanted), len(rows) * len(columns), done)
 
 
 def joined(latents: Iterable[tuple[Cell, Tensor]]) -> Iterator[tuple[Cell, Tensor]]:

@@ -18,7 +18,7 @@ from s2lic.eval.page import machine, today
 from s2lic.eval.pictures import read
 from s2lic.eval.records import EvalPicture, Evaluation, Failure, RDCurve, Sample
 from s2lic.files import make_folder
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 from s2lic.runtime import share_cores
 
 KODAK, FOLDER = "kodak", "DIR"
@@ -60,7 +60,7 @@ def check(request: EvalRequest) -> None:
         known_baseline(name, [selection.codec for selection in request.selections])
 
 
-def evaluate(paths: Sequence[Path], request: EvalRequest, words: str = "", done: Done = unheard) -> Evaluation:
+def evaluate(paths: Sequence[Path], request: EvalRequest, words: str = "", done: ProgressCallback = no_progress) -> Evaluation:
     """Measures all pictures with all codecs, except samples that are already in the folder.
 
     `words` is the command line after its pictures. `done` gets the numbers of finished and of all samples.
@@ -98,7 +98,7 @@ def _tasks(pictures: Iterable[EvalPicture], request: EvalRequest) -> list[EvalTa
     ]
 
 
-def _results(tasks: Sequence[EvalTask], jobs: int, done: Done) -> Iterator[Sample | Failure]:
+def _results(tasks: Sequence[EvalTask], jobs: int, done: ProgressCallback) -> Iterator[Sample | Failure]:
     """Samples of earlier runs first, then the others as they are measured."""
     total, count = sum(len(task.qualities) for task in tasks), 0
     missing = []

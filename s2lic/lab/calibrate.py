@@ -16,7 +16,7 @@ from s2lic.entropy.quality import quality_lambda
 from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.images.load import is_picture_name, open_image
 from s2lic.model import S2LIC, build, variant
-from s2lic.progress import Done, counted, unheard
+from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.registry import wrappable
 from s2lic.transform.variants import takes_wrapper
@@ -34,7 +34,7 @@ class Calibration:
     after: float
 
 
-def calibrated(source: Path, folder: Path, level: int, done: Done = unheard) -> tuple[bytes, Calibration]:
+def calibrated(source: Path, folder: Path, level: int, done: ProgressCallback = no_progress) -> tuple[bytes, Calibration]:
     """The weights file of a model in which the heads that lower the cost are calibrated, and the result of the search.
 
     Raises UsageError for a folder without pictures, BlockChoiceError for a model without softmax attention,
@@ -73,11 +73,11 @@ def heads_of(model: S2LIC) -> list[Head]:
     return [(name, head) for name, rule in _rules(model).items() for head in range(len(rule.chosen))]
 
 
-def calibrate(model: S2LIC, cost: Callable[[], float], done: Done = unheard) -> Calibration:
+def calibrate(model: S2LIC, cost: Callable[[], float], done: ProgressCallback = no_progress) -> Calibration:
     """Adds each head in turn to those kept so far, and keeps it if the cost falls. Changes the model in place."""
     rules, heads, kept = _rules(model), heads_of(model), list[Head]()
     before = best = cost()
-    for name, head in counted(heads, len(heads), done):
+    for name, head in with_progress(heads, len(heads), done):
         rules[name].chosen[head] = 1
         found = cost()
         if found < best:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.model import S2LIC
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 from s2lic.train.data import Photos
 from s2lic.train.init import fit_prior
 from s2lic.train.loss import rd_loss
@@ -74,7 +74,7 @@ class PlacementSearch:
         return max(better, key=self.gain, default=self.empty)
 
 
-def search(slots: Slots, measure: Callable[[Slots], Placement], most: int, done: Done = unheard) -> PlacementSearch:
+def search(slots: Slots, measure: Callable[[Slots], Placement], most: int, done: ProgressCallback = no_progress) -> PlacementSearch:
     """Tries all placements of one and two gates, then extends the best by one gate as long as it improves.
 
     Args:
@@ -289,7 +289,7 @@ class PlacementRequest:
         check_gate(self.gate)
 
 
-def placed(request: PlacementRequest, done: Done = unheard) -> tuple[PlacementSearch, dict[int, float]]:
+def placed(request: PlacementRequest, done: ProgressCallback = no_progress) -> tuple[PlacementSearch, dict[int, float]]:
     """The result of the search, and the relative time of one gate by stride.
 
     Raises UsageError, UnknownConfigError, InputMissingError, WeightsError.

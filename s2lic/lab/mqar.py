@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.errors import BlockChoiceError, UsageError
-from s2lic.progress import Done, counted, unheard
+from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.transform.blocks import block_row, create_block
 from s2lic.transform.context import Context, apply
 
@@ -146,7 +146,7 @@ def recall(
     heads: int = 2,
     batch: int = 64,
     seed: int = 0,
-    done: Done = unheard,
+    done: ProgressCallback = no_progress,
 ) -> Recall:
     """Trains a model with the block, and tests it on new maps. `done` is called after each step.
 
@@ -159,7 +159,7 @@ def recall(
         net = Reader(block, task, dim, heads)
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=max(steps, 2), pct_start=0.1)
-    for _ in counted(range(steps), steps, done):
+    for _ in with_progress(range(steps), steps, done):
         loss, _ = _asked(net, task.draw(batch, random))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

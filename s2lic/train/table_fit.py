@@ -18,7 +18,7 @@ from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables, quantize_pmf
 from s2lic.errors import UsageError
 from s2lic.files import read_bytes
-from s2lic.progress import Done, counted, unheard
+from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.train.data import Photos, Source
 from s2lic.weights.store import load, retabled
 
@@ -68,7 +68,7 @@ class CountingWriter(SymbolWriter):
 SEED = 5  # of the crops; training has 0 unless it is told
 
 
-def fitted(source: Path, folders: list[Path], crop: int, count: int, done: Done = unheard) -> bytes:
+def fitted(source: Path, folders: list[Path], crop: int, count: int, done: ProgressCallback = no_progress) -> bytes:
     """The weights file with tables that fit what it sends for so many crops of the pictures in folders.
 
     Raises InputMissingError, WeightsError, ConditionError, UsageError for a crop that is no multiple of 64.
@@ -80,14 +80,16 @@ def fitted(source: Path, folders: list[Path], crop: int, count: int, done: Done 
     return retabled(read_bytes(source), count_symbols(networks, photos, crop, count, done).fitted())
 
 
-def count_symbols(networks: Networks, photos: Source, crop: int, count: int, done: Done = unheard) -> Census:
+def count_symbols(
+    networks: Networks, photos: Source, crop: int, count: int, done: ProgressCallback = no_progress
+) -> Census:
     """What is sent for so many random crops, whose qualities lie evenly over the range; `done` hears of each.
 
     A Gaussian of the predicted scale tells the frequencies of symbols to about a percent of their bits: a search
     sends more zeros than that, and tails are heavier.
     """
     census = Census(networks.weights.tables)
-    for turn in counted(range(count), count, done):
+    for turn in with_progress(range(count), count, done):
         x, beside = (cut(1, crop, (SEED, turn)) for cut in (photos.batch, photos.beside))
         assert x is not None
         level = int((turn + 0.5) / count * QUALITY_MAX)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from s2lic.cli import main
 from s2lic.container.boxes import Container, Header, pack, unpack
-from s2lic.progress import Done, unheard
+from s2lic.progress import ProgressCallback, no_progress
 
 
 class FakeCodec:
@@ -28,7 +28,7 @@ class FakeCodec:
         precision: str = "auto",
         max_pixels: int | None = None,
         jobs: int = 1,
-        done: Done = unheard,
+        done: ProgressCallback = no_progress,
     ) -> None:
         self.model, self.device, self.max_pixels, self.jobs, self.done = model, device, max_pixels, jobs, done
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from s2lic.container.boxes import read_header, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
-from s2lic.progress import unheard
+from s2lic.progress import no_progress
 
 from .conftest import FakeCodec, Result
 
@@ -152,7 +152,7 @@ def test_the_device_the_model_and_the_precision_reach_the_codec(
     run("encode", photo, "--model", "small", "--max-pixels", 2000)
     run("decode", "photo.s2lic", "-o", "b.png", "--max-pixels", 3000)
     run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2, "--precision", "float32")
-    plain = {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 1, "done": unheard}
+    plain = {"device": "cpu", "max_pixels": DEFAULT_MAX_PIXELS, "jobs": 1, "done": no_progress}
     assert asked == [
         (("small",), plain | {"max_pixels": 2000}),
         ((), plain | {"max_pixels": 3000, "precision": "auto"}),

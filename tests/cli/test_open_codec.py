@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from s2lic.cli.open_codec import shared_codec
-from s2lic.progress import unheard
+from s2lic.progress import no_progress
 from s2lic.runtime import DeviceName
 
 
@@ -27,5 +27,5 @@ def test_files_at_once_share_the_threads_that_torch_has_not_the_cores(
     files: int, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    shared_codec(DeviceName.cpu, None, 1000, threads=2, files=files)(unheard)
+    shared_codec(DeviceName.cpu, None, 1000, threads=2, files=files)(no_progress)
     assert torch.get_num_threads() == left

@@ -9,7 +9,7 @@ import typer
 from s2lic.cli.options import Json, Quiet, counts
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json
-from s2lic.progress import counted
+from s2lic.progress import with_progress
 
 if TYPE_CHECKING:
     from s2lic.lab.attnbench.run import AttentionResult
@@ -64,7 +64,7 @@ def bench(
     directions = DIRECTIONS if backward else (FORWARD,)
     todo = cases(kernels.split(","), wanted, resolutions.split(","), *sizes, directions)
     with progress("timing", quiet) as done:
-        rows = [measure(case, settings) for case in counted(todo, len(todo), done)]
+        rows = [measure(case, settings) for case in with_progress(todo, len(todo), done)]
     if as_json:
         print_json([row.as_dict() for row in rows])
     elif not quiet:
