@@ -25,7 +25,7 @@ from s2lic.container.tiles import crop_box
 from s2lic.defaults import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY, SIDE, check_effort
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.errors import DeviceMissingError, QualityRangeError, UsageError
-from s2lic.images.extras import alpha_of, take
+from s2lic.images.extras import alpha_of, split_extras
 from s2lic.images.load import ImageLike, as_image
 from s2lic.progress import ProgressCallback, no_progress
 from s2lic.weights import manifest
@@ -101,7 +101,7 @@ class Codec:
         `s2lic.images.as_image` raises.
         """
         level = quality_level(50.0 if quality is None else quality)
-        picture, extras = take(as_image(image, self.max_pixels, strict), strip)
+        picture, extras = split_extras(as_image(image, self.max_pixels, strict), strip)
         target = target_of(target_bpp, target_size, target_psnr, picture.size)
         regions = None if roi is None else roi_of(as_image(roi, self.max_pixels), picture.size)
         kind = target.kind if target else None
@@ -140,7 +140,7 @@ class Codec:
         """
         level = quality_level(50.0 if quality is None else quality)
         self.beside(None)  # a model that is told of each picture codes them one by one
-        taken = (take(as_image(image, self.max_pixels, strict), strip) for image in images)
+        taken = (split_extras(as_image(image, self.max_pixels, strict), strip) for image in images)
         rounds = check_effort(effort)
         return encode_all(self.networks, [self._trials(*parts, effort=rounds) for parts in taken], level)
 

@@ -53,7 +53,7 @@ def limit_thread(threads: int) -> None:
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerPool:
     """A pool of threads with so many jobs. Without a pool, each item is processed when it is requested."""
 
     pool: ThreadPoolExecutor | None
@@ -72,14 +72,14 @@ class Crew:
 
 
 @contextmanager
-def crew(jobs: int, items: int) -> Iterator[Crew]:
+def worker_pool(jobs: int, items: int) -> Iterator[WorkerPool]:
     """A pool for the duration of the block. Its threads share torch's threads. A single item gets no pool."""
     jobs = min(jobs, items)
     if jobs == 1:
-        yield Crew(None, 1)
+        yield WorkerPool(None, 1)
         return
     with ThreadPoolExecutor(jobs, initializer=limit_thread, initargs=(share(jobs),)) as pool:
-        yield Crew(pool, jobs)
+        yield WorkerPool(pool, jobs)
 
 
 def multiplies_bf16() -> bool:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 import torch
 
-from s2lic.runtime import KEPT, crew, keep_freed_memory, limit_thread, share
+from s2lic.runtime import KEPT, keep_freed_memory, limit_thread, share, worker_pool
 
 Result = TypeVar("Result")
 
@@ -44,8 +44,8 @@ def test_a_limited_thread_leaves_those_that_begin_later_alone() -> None:
 
 def test_every_request_in_a_thread_of_its_own_finds_all_threads_for_its_crew() -> None:
     def request() -> list[int]:
-        with crew(2, 2) as team:
-            return list(team.map(lambda _: torch.get_num_threads(), [0, 1]))
+        with worker_pool(2, 2) as pool:
+            return list(pool.map(lambda _: torch.get_num_threads(), [0, 1]))
 
     assert [in_a_new_thread(request) for _ in range(3)] == [[4, 4]] * 3
 

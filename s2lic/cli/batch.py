@@ -17,11 +17,11 @@ from s2lic.progress import ProgressCallback, no_progress, with_progress
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
-Facts = dict[str, object]
+JobFacts = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Manner:
+class RunOptions:
     """How a run goes: what is printed, and in how many threads."""
 
     quiet: bool = False
@@ -35,15 +35,15 @@ class Outcome:
     """What became of a job: `facts` for JSON, and the error if it failed."""
 
     job: Job
-    facts: Facts = field(default_factory=dict)
+    facts: JobFacts = field(default_factory=dict)
     error: S2licError | None = None
 
     @property
     def status(self) -> str:
         return FAILED if self.error else str(self.facts.get("status", DONE))
 
-    def as_json(self) -> Facts:
-        names: Facts = {"input": self.job.source}
+    def as_json(self) -> JobFacts:
+        names: JobFacts = {"input": self.job.source}
         if self.job.target is not None:
             names["output"] = self.job.target
         fault = {"error": type(self.error).__name__, "message": str(self.error)} if self.error else {}
@@ -53,12 +53,12 @@ class Outcome:
 Work = Callable[[Iterable[Job], ProgressCallback], Iterator[Outcome]]  # of a single job, it may tell how far that is
 
 
-def each(do: Callable[[Job], Facts]) -> Work:
+def each(do: Callable[[Job], JobFacts]) -> Work:
     """The work of doing one job after another."""
     return lambda jobs, _: (attempt(job, lambda: do(job)) for job in jobs)  # noqa: B023 done before the next job comes
 
 
-def attempt(job: Job, do: Callable[[], Facts]) -> Outcome:
+def attempt(job: Job, do: Callable[[], JobFacts]) -> Outcome:
     """What becomes of a job that `do` does."""
     try:
         return Outcome(job, do())
@@ -66,17 +66,17 @@ def attempt(job: Job, do: Callable[[], Facts]) -> Outcome:
         return Outcome(job, error=error)
 
 
-def run(batch: Batch, work: Work, show: Callable[[Outcome], None], manner: Manner, verb: str) -> list[Outcome]:
+def run(batch: Batch, work: Work, show: Callable[[Outcome], None], options: RunOptions, verb: str) -> list[Outcome]:
     """Do every job; `show` prints a success. JSON is one object for one input, else a list."""
     outcomes = []
-    with progress(verb, quiet=manner.quiet or len(batch.jobs) == 1) as done:
-        for outcome in with_progress(_outcomes(batch, work, manner, verb), len(batch.jobs), done):
+    with progress(verb, quiet=options.quiet or len(batch.jobs) == 1) as done:
+        for outcome in with_progress(_outcomes(batch, work, options, verb), len(batch.jobs), done):
             outcomes.append(outcome)
             if outcome.error:
-                tell(outcome.error, manner.verbose, outcome.job.source if batch.many else None)
-            elif not manner.as_json:
+                tell(outcome.error, options.verbose, outcome.job.source if batch.many else None)
+            elif not options.as_json:
                 show(outcome)
-    if manner.as_json:
+    if options.as_json:
         facts = [outcome.as_json() for outcome in outcomes]
         print_json(facts if batch.many else facts[0])
     return outcomes
@@ -93,18 +93,18 @@ def finish(outcomes: list[Outcome]) -> None:
         raise typer.Exit(code)
 
 
-def _outcomes(batch: Batch, work: Work, manner: Manner, verb: str) -> Iterator[Outcome]:
+def _outcomes(batch: Batch, work: Work, options: RunOptions, verb: str) -> Iterator[Outcome]:
     if len(batch.jobs) == 1:
-        with progress(f"{verb} {batch.jobs[0].source}", manner.quiet) as done:
+        with progress(f"{verb} {batch.jobs[0].source}", options.quiet) as done:
             outcomes = list(work(batch.jobs, done))
         yield from outcomes
         return
-    if manner.threads == 1:
+    if options.threads == 1:
         yield from work(batch.jobs, no_progress)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(manner.threads) as pool:
+    with ThreadPoolExecutor(options.threads) as pool:
         try:
             yield from pool.map(lambda job: next(work([job], no_progress)), batch.jobs)
         except BaseException:
@@ -124,7 +124,7 @@ def print_summary(outcomes: Sequence[Outcome], seconds: float) -> None:
         console.print(_failures(failed))
 
 
-def totals(outcomes: Sequence[Outcome]) -> Facts:
+def totals(outcomes: Sequence[Outcome]) -> JobFacts:
     """Sums over the outcomes; bpp is of all bytes over all pixels, and none where only crops were decoded of them."""
     facts = [outcome.facts for outcome in outcomes if outcome.status == DONE]
     pixels = sum(int(str(row["width"])) * int(str(row["height"])) for row in facts)
@@ -156,14 +156,14 @@ def _failures(failed: Sequence[Outcome]) -> object:
     return table
 
 
-def code(batch: Batch, work: Work, line: Callable[[Facts], str], manner: Manner, verb: str) -> None:
+def code(batch: Batch, work: Work, line: Callable[[JobFacts], str], options: RunOptions, verb: str) -> None:
     """Do every job, and exit with the code of the worst; `line` says what an output came to."""
     began = time.perf_counter()
-    outcomes = run(batch, work, lambda outcome: print_note(_told(outcome, line), manner.quiet), manner, verb)
-    if batch.many and not manner.quiet:
+    outcomes = run(batch, work, lambda outcome: print_note(_told(outcome, line), options.quiet), options, verb)
+    if batch.many and not options.quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)
 
 
-def _told(outcome: Outcome, line: Callable[[Facts], str]) -> str:
+def _told(outcome: Outcome, line: Callable[[JobFacts], str]) -> str:
     return f"{outcome.job.target}: {'there already' if outcome.status == SKIPPED else line(outcome.facts)}"

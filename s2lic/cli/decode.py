@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.batch import SKIPPED, Facts, Manner, code
+from s2lic.cli.batch import SKIPPED, JobFacts, RunOptions, code
 from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
 from s2lic.cli.open_codec import model_file, shared_codec
 from s2lic.cli.options import (
@@ -104,7 +104,7 @@ def decode(
 
     stages = Decoding(extension, part, background, strip, max_pixels, force, skip_existing, quiet)
     work = Stages(stages.begin, partial(_decoded, part=part), stages.end).work(codec, device)
-    code(batch, work, _line, Manner(quiet, as_json, verbose, jobs), "decoding")
+    code(batch, work, _line, RunOptions(quiet, as_json, verbose, jobs), "decoding")
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Decoding:
     skip_existing: bool
     quiet: bool
 
-    def begin(self, job: Job) -> Coded | Facts:
+    def begin(self, job: Job) -> Coded | JobFacts:
         from s2lic.images.save import check_alpha, format_of
 
         target = job.target or STANDARD
@@ -145,7 +145,7 @@ class Decoding:
             check_alpha(form, self.background)
         return Coded(data, form, container.header.width * container.header.height)
 
-    def end(self, job: Job, file: Coded, image: Image.Image, seconds: float) -> Facts:
+    def end(self, job: Job, file: Coded, image: Image.Image, seconds: float) -> JobFacts:
         from s2lic.images.metadata import with_metadata
         from s2lic.images.save import encode_image, left_out
 
@@ -193,5 +193,5 @@ def _crop(words: str | None, skip_existing: bool) -> Part | None:
     return x, y, width, height
 
 
-def _line(facts: Facts) -> str:
+def _line(facts: JobFacts) -> str:
     return f"{facts['width']} x {facts['height']}, {facts['seconds']:.2f} s"

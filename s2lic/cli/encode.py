@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import SKIPPED, Facts, Manner, code
-from s2lic.cli.encode_request import Read, map_file, wish_of
-from s2lic.cli.jobs import STANDARD, Job, Outputs, Wanted, plan
+from s2lic.cli.batch import SKIPPED, JobFacts, RunOptions, code
+from s2lic.cli.encode_request import Read, encode_request, map_file
+from s2lic.cli.jobs import STANDARD, InputFilter, Job, Outputs, plan
 from s2lic.cli.open_codec import model_file, shared_codec
 from s2lic.cli.options import (
     Cond,
@@ -107,15 +107,15 @@ def encode(
     from s2lic.images.load import is_picture_name
 
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
-    wish = wish_of(quality, effort, roi, cond, adapt, max_pixels, **targets)
+    request = encode_request(quality, effort, roi, cond, adapt, max_pixels, **targets)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     read = (map_file(roi), cond, model_file(model))
-    batch = plan(sources, outputs, Wanted("pictures", is_picture_name), recursive, as_json, read)
+    batch = plan(sources, outputs, InputFilter("pictures", is_picture_name), recursive, as_json, read)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile, tune=tune and tune.value)
 
     stages = Encoding(max_pixels, strict, strip, force, skip_existing, quiet)
-    work = Stages(stages.begin, wish.code, stages.end).work(codec, device)
-    code(batch, work, _line, Manner(quiet, as_json, verbose, jobs), "encoding")
+    work = Stages(stages.begin, request.code, stages.end).work(codec, device)
+    code(batch, work, _line, RunOptions(quiet, as_json, verbose, jobs), "encoding")
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Encoding:
     skip_existing: bool
     quiet: bool
 
-    def begin(self, job: Job) -> Read | Facts:
+    def begin(self, job: Job) -> Read | JobFacts:
         from s2lic.images.load import read_image
 
         target = job.target or STANDARD
@@ -143,12 +143,12 @@ class Encoding:
             print_note(f"s2lic: note: {job.source}: {note}", self.quiet)
         return Read(picture.image, notes)
 
-    def end(self, job: Job, read: Read, data: bytes, seconds: float) -> Facts:
+    def end(self, job: Job, read: Read, data: bytes, seconds: float) -> JobFacts:
         write_output(job.target or STANDARD, data, self.force or self.skip_existing)
         size = {"width": read.image.width, "height": read.image.height, "bytes": len(data)}
         facts = {**size, "bpp": 8 * len(data) / read.pixels, "seconds": seconds, "notes": read.notes}
         return {"quality": read_header(data).quality / 100, **facts}
 
 
-def _line(facts: Facts) -> str:
+def _line(facts: JobFacts) -> str:
     return f"{facts['bytes']} bytes, {facts['bpp']:.4f} bpp, {facts['seconds']:.2f} s"

@@ -31,7 +31,7 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Wish:
+class EncodeRequest:
     """`target`: one of the codec's words for a target and its value, or nothing. `mask`: a map of regions.
 
     `salient`: make that map of each picture itself. `cond`: what a model is told of the pictures. `adapt`: steps that
@@ -75,7 +75,7 @@ class Wish:
         return adapted(codec, image, quality_level(self.level), self.adapt, self.cond)
 
 
-def wish_of(
+def encode_request(
     quality: float | None,
     effort: int | None,
     roi: str | None,
@@ -83,7 +83,7 @@ def wish_of(
     adapt: int,
     max_pixels: int,
     **targets: float | None,
-) -> Wish:
+) -> EncodeRequest:
     """The options of the command, its files read. Raises UsageError, and what those files are refused with."""
     from s2lic.coding.conditioning import read_vector
     from s2lic.images.load import read_image
@@ -91,7 +91,7 @@ def wish_of(
     target, grey = _target(quality, adapt, targets), map_file(roi)
     mask = None if grey is None else read_image(grey, max_pixels).image
     vector = None if cond is None else read_vector(cond)
-    return Wish(50.0 if quality is None else quality, target, effort, mask, roi == SALIENCY, vector, adapt)
+    return EncodeRequest(50.0 if quality is None else quality, target, effort, mask, roi == SALIENCY, vector, adapt)
 
 
 def map_file(roi: str | None) -> str | None:

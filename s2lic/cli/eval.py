@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.jobs import Wanted, find_inputs
+from s2lic.cli.jobs import InputFilter, find_inputs
 from s2lic.cli.options import Device, Json, Model, Quiet, Recursive, decimals
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json, print_note
@@ -173,7 +173,7 @@ def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
     from s2lic.eval.kodak import find_kodak
     from s2lic.images.load import is_picture_name
 
-    wanted, found = Wanted("pictures", is_picture_name), []
+    wanted, found = InputFilter("pictures", is_picture_name), []
     for source in sources:
         if source == KODAK:
             found += find_kodak()

@@ -135,7 +135,7 @@ def _judged(path: Path, picture: Image.Image, label: int | None) -> Judged:
 
 
 def _told(found: Explained | Judged, quality: float) -> tuple[dict[str, object], str]:
-    """Facts for programs, and words."""
+    """The result for programs, and in words."""
     from s2lic.eval.explain.bits import Explained
 
     if isinstance(found, Explained):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
+from s2lic.cli.batch import JobFacts, Outcome, RunOptions, each, finish, run
 from s2lic.cli.jobs import Job, find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
 from s2lic.cli.reporting import one_line
@@ -25,10 +25,10 @@ def info(
             show(outcome)
 
     batch = find_inputs(sources, CODED, recursive)
-    finish(run(batch, each(look), print_facts, Manner(quiet, as_json, verbose), "reading"))
+    finish(run(batch, each(look), print_facts, RunOptions(quiet, as_json, verbose), "reading"))
 
 
-def look(job: Job) -> Facts:
+def look(job: Job) -> JobFacts:
     """The facts of one file. Raises InputMissingError, InputTooLongError or a BitstreamError."""
     data = read_input(job.source, DEFAULT_MAX_PIXELS)
     # Reading the header is cheap, however large the picture is.

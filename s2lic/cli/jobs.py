@@ -32,7 +32,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InputFilter:
     """Which files of a folder are inputs, and what they are called in a message."""
 
     what: str
@@ -60,7 +60,7 @@ class Outputs:
         return str(Path(source).with_name(Path(source).stem + self.beside))
 
 
-def find_inputs(sources: Sequence[str], wanted: Wanted, recursive: bool) -> Batch:
+def find_inputs(sources: Sequence[str], wanted: InputFilter, recursive: bool) -> Batch:
     """Jobs without outputs. Raises UsageError or InputMissingError."""
     found = _find(sources, wanted, recursive)
     return Batch([Job(source) for source, _ in found], _many(sources))
@@ -69,7 +69,7 @@ def find_inputs(sources: Sequence[str], wanted: Wanted, recursive: bool) -> Batc
 def plan(
     sources: Sequence[str],
     outputs: Outputs,
-    wanted: Wanted,
+    wanted: InputFilter,
     recursive: bool,
     as_json: bool,
     read: Sequence[str | Path | None] = (),
@@ -105,7 +105,7 @@ def _check_request(sources: Sequence[str], outputs: Outputs) -> None:
         raise UsageError("stdin has no name to give to a file in --outdir; give -o FILE")
 
 
-def _find(sources: Sequence[str], wanted: Wanted, recursive: bool) -> list[tuple[str, Path]]:
+def _find(sources: Sequence[str], wanted: InputFilter, recursive: bool) -> list[tuple[str, Path]]:
     """Each file with its place under the input that it was found in."""
     if "" in sources:
         raise UsageError("an input's name is empty; give a file or a folder")
@@ -114,7 +114,7 @@ def _find(sources: Sequence[str], wanted: Wanted, recursive: bool) -> list[tuple
     return [pair for source in sources for pair in _expand(source, wanted, recursive)]
 
 
-def _expand(source: str, wanted: Wanted, recursive: bool) -> Iterator[tuple[str, Path]]:
+def _expand(source: str, wanted: InputFilter, recursive: bool) -> Iterator[tuple[str, Path]]:
     if not is_folder(source):
         yield source, Path(Path(source).name)
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from s2lic.cli.batch import Facts, Outcome, Work, attempt
+from s2lic.cli.batch import JobFacts, Outcome, Work, attempt
 from s2lic.cli.jobs import Job
 from s2lic.errors import S2licError
 from s2lic.progress import ProgressCallback
@@ -42,9 +42,9 @@ class Stages(Generic[Item, Result]):
     `end` writes one result, made in so many seconds.
     """
 
-    begin: Callable[[Job], Item | Facts]
+    begin: Callable[[Job], Item | JobFacts]
     code: Callable[[Codec, Sequence[Item]], Sequence[Result]]
-    end: Callable[[Job, Item, Result, float], Facts]
+    end: Callable[[Job, Item, Result, float], JobFacts]
 
     def work(self, codec: Callable[[ProgressCallback], Codec], device: DeviceName) -> Work:
         """The work on jobs; the codec is opened when the first file has begun well."""

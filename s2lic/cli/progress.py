@@ -27,14 +27,14 @@ def progress(words: str, quiet: bool) -> Iterator[ProgressCallback]:
     if quiet or not stderr_is_watched():
         yield no_progress
         return
-    shown = Shown(one_line(words))
+    shown = StatusLine(one_line(words))
     try:
         yield shown
     finally:
         shown.wipe()
 
 
-class Shown:
+class StatusLine:
     """A line on stderr that becomes a bar when it first hears how much of how much is done."""
 
     def __init__(self, words: str) -> None:

@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 import typer
 
-from s2lic.cli.jobs import STANDARD, Wanted
+from s2lic.cli.jobs import STANDARD, InputFilter
 from s2lic.cli.reporting import one_line
 from s2lic.container.boxes import MAGIC, Header, read_header
 from s2lic.errors import BitstreamError, InputMissingError, OutputUnwritableError
 from s2lic.files import begins_with, check_output, read_bytes, read_open, write_atomically
 
 # A file named so belongs to a folder's files even if it is broken; one named otherwise if it is ours.
-CODED = Wanted("s2lic files", lambda path: path.suffix == ".s2lic" or begins_with(path, MAGIC))
+CODED = InputFilter("s2lic files", lambda path: path.suffix == ".s2lic" or begins_with(path, MAGIC))
 
 
 def read_input(source: str, max_pixels: int) -> bytes:

@@ -17,7 +17,7 @@ from s2lic.container.boxes import Header
 from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.entropy.latent_coder import LatentSize
 from s2lic.entropy.symbol_coder import Coded
-from s2lic.images.extras import give
+from s2lic.images.extras import join_extras
 from s2lic.progress import ProgressCallback, no_progress
 
 
@@ -62,4 +62,4 @@ class Opened:
         picture = Image.new("L" if grey else "RGB", (area.width, area.height))
         for window, pixels in windows(self.layout, area, latent, synthesise, jobs, done):
             picture.paste(to_image(pixels, grey), (window.left - area.left, window.top - area.top))
-        return give(picture, self.alpha, self.extras)
+        return join_extras(picture, self.alpha, self.extras)

@@ -27,7 +27,7 @@ from s2lic.entropy.latent_coder import LatentSize, Rehearsal
 from s2lic.entropy.rounding import Aim
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.progress import ProgressCallback, no_progress, with_progress
-from s2lic.runtime import crew
+from s2lic.runtime import worker_pool
 from s2lic.transform.config import STRIDE
 
 HEADER_BYTES = 35
@@ -91,8 +91,8 @@ class Trials:
     def plain(self, level: int) -> bytes:
         """The file at a level 0..10000."""
         cells = list(self._layout.cells())
-        with crew(self._jobs, len(cells)) as team:
-            coded = team.map(lambda cell: self._code(cell, level)[0], cells)
+        with worker_pool(self._jobs, len(cells)) as pool:
+            coded = pool.map(lambda cell: self._code(cell, level)[0], cells)
             return self.file(level, list(with_progress(coded, len(cells), self._done)))
 
     def rate(self, level: int) -> Trial:

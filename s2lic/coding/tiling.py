@@ -9,7 +9,7 @@ from torch import Tensor
 
 from s2lic.container.tiles import HALO, Box, Cell, Layout
 from s2lic.progress import ProgressCallback, no_progress, with_progress
-from s2lic.runtime import crew
+from s2lic.runtime import worker_pool
 from s2lic.transform.config import STRIDE
 
 REACH = 2 * HALO // STRIDE
@@ -37,10 +37,10 @@ def windows(
 
     rows, columns = layout.windows_of(area)
     cells = layout.needed(rows, columns)
-    with crew(jobs, len(cells)) as team:
-        latents = team.map(lambda cell: (cell, latent(cell)), cells)
+    with worker_pool(jobs, len(cells)) as pool:
+        latents = pool.map(lambda cell: (cell, latent(cell)), cells)
         wanted = (found for found in joined(latents) if found[0][0] in rows and found[0][1] in columns)
-        yield from with_progress(team.map(paint, wanted), len(rows) * len(columns), done)
+        yield from with_progress(pool.map(paint, wanted), len(rows) * len(columns), done)
 
 
 def joined(latents: Iterable[tuple[Cell, Tensor]]) -> Iterator[tuple[Cell, Tensor]]:

@@ -10,7 +10,7 @@ from s2lic.images.alpha import join, pack_alpha, split, unpack_alpha
 from s2lic.images.metadata import metadata_of, with_metadata
 
 
-def take(picture: Image.Image, strip: bool = False) -> tuple[Image.Image, dict[str, bytes]]:
+def split_extras(picture: Image.Image, strip: bool = False) -> tuple[Image.Image, dict[str, bytes]]:
     """The colour of a picture (RGB or L), and by name the boxes of all else; `strip` leaves metadata out."""
     colour, alpha = split(picture)
     boxes = {} if strip else metadata_of(picture)
@@ -29,6 +29,6 @@ def alpha_of(
     return unpack_alpha(boxes["alpha"], size, corners) if "alpha" in boxes else None
 
 
-def give(colour: Image.Image, alpha: Image.Image | None, boxes: Mapping[str, bytes]) -> Image.Image:
+def join_extras(colour: Image.Image, alpha: Image.Image | None, boxes: Mapping[str, bytes]) -> Image.Image:
     """The picture as it was taken: alpha joined, metadata in its `info`."""
     return with_metadata(colour if alpha is None else join(colour, alpha), boxes)

@@ -17,7 +17,7 @@ from torch import Tensor
 from s2lic.coding.conditioning import checked, read_vector
 from s2lic.errors import InputMissingError
 from s2lic.files import is_folder
-from s2lic.images.extras import take
+from s2lic.images.extras import split_extras
 from s2lic.images.load import read_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -125,7 +125,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> Pixels:
     """The colours that the codec would code; what alpha hides is what `take` puts there."""
-    picture, _ = take(read_image(path, max_pixels=None).image, strip=True)
+    picture, _ = split_extras(read_image(path, max_pixels=None).image, strip=True)
     return np.asarray(picture.convert("RGB"))
 
 

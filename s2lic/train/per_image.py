@@ -15,7 +15,7 @@ from s2lic.coding.networks import pad, to_tensor
 from s2lic.coding.search import worth
 from s2lic.entropy.model import EntropyModel
 from s2lic.errors import BlockChoiceError
-from s2lic.images.extras import take
+from s2lic.images.extras import split_extras
 from s2lic.model import S2LIC, build, variant
 from s2lic.train.stages import PART
 from s2lic.transform.blocks.registry import wrappable
@@ -33,7 +33,7 @@ def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Vect
     Its files are the codec's: same model id, same entropy model, same g_s. The loss is bits of y and lambda times the
     squared error; those of z hardly change. Raises BlockChoiceError for a model that no adapter can stand in.
     """
-    picture, _ = take(image, strip=True)
+    picture, _ = split_extras(image, strip=True)
     own, told = _with_adapters(codec.weights.model), codec.beside(cond)
     entropy, parts = copy.deepcopy(codec.weights.model.entropy), _parts(pad(to_tensor(picture).to(codec.device)))
     levels = torch.tensor([level], device=codec.device)

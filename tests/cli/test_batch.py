@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from s2lic.cli import batch
-from s2lic.cli.batch import Manner, Outcome
+from s2lic.cli.batch import Outcome, RunOptions
 from s2lic.cli.jobs import Batch, Job
 from s2lic.cli.reporting import mentions
 from s2lic.container.boxes import read_header
@@ -319,7 +319,7 @@ def test_jobs_run_at_once_and_are_reported_in_order() -> None:
 
     jobs = Batch([Job(str(number)) for number in range(6)], many=True)
     shown: list[Outcome] = []
-    batch.run(jobs, batch.each(work), shown.append, Manner(quiet=True, threads=3), "testing")
+    batch.run(jobs, batch.each(work), shown.append, RunOptions(quiet=True, threads=3), "testing")
     assert [outcome.job.source for outcome in shown] == list("012345")
 
 
@@ -336,7 +336,7 @@ def test_an_interrupt_begins_no_further_job() -> None:
 
     jobs = Batch([Job(str(number)) for number in range(100)], many=True)
     with pytest.raises(KeyboardInterrupt):
-        batch.run(jobs, batch.each(work), interrupt, Manner(quiet=True, threads=2), "testing")
+        batch.run(jobs, batch.each(work), interrupt, RunOptions(quiet=True, threads=2), "testing")
     assert len(done) < 10
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from s2lic.coding.tiling import joined, windows
 from s2lic.container.tiles import Box, Cell, Layout
-from s2lic.runtime import Crew, crew
+from s2lic.runtime import WorkerPool, worker_pool
 
 LAYOUT = Layout(1000, 700, 320, 256)
 
@@ -59,8 +59,8 @@ def test_results_come_in_order_and_few_items_are_taken_ahead() -> None:
             taken.append(number)
             yield number
 
-    with crew(3, 10) as team:
-        results = team.map(lambda number: number * number, items())
+    with worker_pool(3, 10) as pool:
+        results = pool.map(lambda number: number * number, items())
         for count, result in enumerate(results):
             assert result == count * count
             assert len(taken) <= count + 3
@@ -68,15 +68,15 @@ def test_results_come_in_order_and_few_items_are_taken_ahead() -> None:
 
 def test_threads_work_at_the_same_time() -> None:
     barrier = threading.Barrier(2, timeout=60)
-    with crew(2, 2) as team:
-        assert sorted(team.map(lambda _: barrier.wait(), [0, 1])) == [0, 1]
+    with worker_pool(2, 2) as pool:
+        assert sorted(pool.map(lambda _: barrier.wait(), [0, 1])) == [0, 1]
 
 
 def test_one_item_needs_no_threads() -> None:
-    with crew(4, 1) as team:
-        assert team == Crew(None, 1)
+    with worker_pool(4, 1) as pool:
+        assert pool == WorkerPool(None, 1)
 
 
 def test_an_error_in_a_thread_reaches_the_caller() -> None:
-    with pytest.raises(ZeroDivisionError), crew(2, 5) as team:
-        list(team.map(lambda number: 1 // number, [1, 1, 0, 1, 1]))
+    with pytest.raises(ZeroDivisionError), worker_pool(2, 5) as pool:
+        list(pool.map(lambda number: 1 // number, [1, 1, 0, 1, 1]))

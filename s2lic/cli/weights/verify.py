@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import Facts, Manner, Outcome, each, finish, run
-from s2lic.cli.jobs import Job, Wanted, find_inputs
+from s2lic.cli.batch import JobFacts, Outcome, RunOptions, each, finish, run
+from s2lic.cli.jobs import InputFilter, Job, find_inputs
 from s2lic.cli.options import Json, Quiet, Recursive, Verbose
 from s2lic.cli.reporting import one_line
 from s2lic.cli.streams import print_json, print_note
@@ -17,7 +17,7 @@ from s2lic.cli.streams import print_json, print_note
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help="Weights files and folders. [default: all that ship]")
 ]
-WEIGHTS = Wanted("weights files", lambda path: path.suffix == ".safetensors")
+WEIGHTS = InputFilter("weights files", lambda path: path.suffix == ".safetensors")
 
 
 def verify(
@@ -36,17 +36,17 @@ def verify(
         if not quiet:
             typer.echo(line(outcome.job.source, outcome.facts))
 
-    finish(run(batch, each(look), show, Manner(quiet, as_json, verbose), "verifying"))
+    finish(run(batch, each(look), show, RunOptions(quiet, as_json, verbose), "verifying"))
 
 
-def look(job: Job) -> Facts:
+def look(job: Job) -> JobFacts:
     """The facts of one file. Raises InputMissingError or WeightsError."""
     from s2lic.weights.verify import verified
 
     return asdict(verified(Path(job.source)))
 
 
-def line(source: str, facts: Facts) -> str:
+def line(source: str, facts: JobFacts) -> str:
     """The facts of a valid file in one line."""
     size = f"{facts['bytes']} bytes, {facts['parameters']} parameters"
     return one_line(f"{source}: whole; {facts['config']}, model {facts['model_id']}, {size}, {facts['standing']}")
