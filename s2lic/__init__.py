@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from s2lic import errors
     from s2lic.codec import Codec, decode, encode
+    from s2lic.coding.options import DecodeOptions, EncodeOptions
 
-__all__ = ["Codec", "__version__", "decode", "encode", "errors"]
+__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "__version__", "decode", "encode", "errors"]
 __version__ = "0.1.0"
 
 
@@ -17,6 +18,8 @@ def __getattr__(name: str) -> object:
     """Import the codec, and torch with it, when it is first asked for (PEP 562)."""
     if name == "errors":
         return importlib.import_module("s2lic.errors")
+    if name in ("EncodeOptions", "DecodeOptions"):
+        return getattr(importlib.import_module("s2lic.coding.options"), name)
     if name in ("Codec", "decode", "encode"):
         return getattr(importlib.import_module("s2lic.codec"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -71,6 +71,7 @@ def _accept(prefix: bytes) -> bool:
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Takes quality, effort, icc_profile, exif and xmp; as with PNG, the image's own profile is kept unless given."""
+    from s2lic.coding.options import EncodeOptions
     from s2lic.images.load import as_image
     from s2lic.images.metadata import NAMES, metadata_of, with_metadata
 
@@ -83,8 +84,9 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     try:
         picture = as_image(image, None).copy()
         picture.info = {name: content for name, content in given.items() if content}
-        picture, effort = with_metadata(picture, metadata_of(picture)), options.get("effort")
-        data = _codec().encode(picture, options.get("quality", 50), effort=effort)
+        picture = with_metadata(picture, metadata_of(picture))
+        wanted = {name: options[name] for name in ("quality", "effort") if name in options}
+        data = _codec().encode_with(picture, EncodeOptions(**wanted))
     except S2licError as error:
         raise OSError(str(error)) from error
     file.write(data)

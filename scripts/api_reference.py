@@ -38,7 +38,8 @@ def page() -> str:
     functions = [entry(f"s2lic.{name}", getattr(s2lic, name)) for name in ("encode", "decode")]
     members = [entry(f"Codec.{name}", member) for name, member in public_members(s2lic.Codec)]
     causes = ERRORS + "\n" + "".join(f"{line}\n" for root in roots() for line in error_tree(root))
-    return "\n".join([HEAD, *functions, entry("s2lic.Codec", s2lic.Codec), *members, causes])
+    options = [entry(f"s2lic.{name}", getattr(s2lic, name)) for name in ("EncodeOptions", "DecodeOptions")]
+    return "\n".join([HEAD, *functions, entry("s2lic.Codec", s2lic.Codec), *members, *options, causes])
 
 
 def public_members(cls: type) -> Iterator[tuple[str, Callable[..., Any] | property]]:
@@ -76,7 +77,8 @@ def parameters(signature: inspect.Signature) -> Iterator[str]:
             starred = True
             yield "*"
         default = "" if parameter.default is parameter.empty else f" = {value(parameter.default)}"
-        yield f"{parameter.name}: {parameter.annotation}{default}"
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        yield f"{stars}{parameter.name}: {parameter.annotation}{default}"
 
 
 def value(default: object) -> str:

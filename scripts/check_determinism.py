@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from s2lic.codec import quality_level
 from s2lic.coding.networks import PRECISIONS, pad, to_tensor
+from s2lic.coding.options import EncodeOptions
 from s2lic.entropy.exact.networks import ExactEntropy
 from s2lic.entropy.latent_coder import LatentSize
 from s2lic.entropy.symbol_coder import Coded
@@ -197,7 +197,7 @@ def main() -> int:
     report = Report()
     for x in groups(words.folder):
         for quality in words.qualities.split(","):
-            levels = torch.full((len(x),), quality_level(float(quality)))
+            levels = torch.full((len(x),), EncodeOptions(float(quality)).quality_level)
             compare(path, x, levels, covering(), report)
         print(f"{report.streams} streams, {report.decodes} decodes, {len(report.failures)} failures", flush=True)
     print(f"exceptions: {report.exceptions}", *report.failures, sep="\n")

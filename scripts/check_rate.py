@@ -22,11 +22,12 @@ import torch
 import typer
 from torch import Tensor
 
-from s2lic.codec import Codec, quality_level
+from s2lic.codec import Codec
 from s2lic.coding.networks import pad, to_tensor
+from s2lic.coding.options import EncodeOptions
 from s2lic.container.boxes import unpack
 from s2lic.container.exceptions import pack_exceptions
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.tables import TOTAL, Tables, build_tables, row_scales
 from s2lic.images.load import open_image
 from s2lic.train.table_fit import Census, CountingWriter
@@ -50,7 +51,7 @@ def coding(weights: Weights, tables: Tables, y: Tensor, level: int) -> Coding:
     census = Census(tables)
     (found,), _ = coder.encode(y, levels, writer=partial(CountingWriter, census=census))
     spent = census.counts * -np.log2(tables.to_arrays()["widths"] / TOTAL) / 8
-    of_y = float(coder.rehearse(y, levels, Aim(y)).bits.double().sum()) / 8
+    of_y = float(coder.rehearse(y, levels, QuantTarget(y)).bits.double().sum()) / 8
     of_z = float(spent[: _slots_of_z(tables)].sum())
     return Coding(len(found.payload) + len(pack_exceptions(found.exceptions)), float(spent.sum()), of_y + of_z)
 
@@ -87,7 +88,7 @@ def main(
     for path in files:
         picture = open_image(path, strip=True)
         for quality in map(float, qualities.split(",")):
-            data, level = codec.encode(picture, quality, effort=0), quality_level(quality)
+            data, level = codec.encode(picture, quality, effort=0), EncodeOptions(quality).quality_level
             y = codec.networks.analyse(pad(to_tensor(picture)), level)
             own, gaussian = (coding(codec.weights, tables, y, level) for tables in (codec.weights.tables, plain))
             parts = unpack(data)

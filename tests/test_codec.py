@@ -16,8 +16,9 @@ from torch import Tensor
 
 import s2lic
 from s2lic import codec as module
-from s2lic.codec import Codec, quality_level
+from s2lic.codec import Codec
 from s2lic.coding.networks import pad, to_tensor
+from s2lic.coding.options import EncodeOptions
 from s2lic.container.boxes import unpack
 from s2lic.entropy.latent_coder import row_sigma
 from s2lic.entropy.likelihood import gaussian_likelihood
@@ -102,7 +103,7 @@ def test_a_file_is_its_payload_and_exceptions_and_at_most_40_bytes(name: str, qu
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("quality", [10, 50, 90])
 def test_the_payload_is_as_long_as_the_likelihoods_say(name: str, quality: float) -> None:
-    image, tables, level = picture(name, size=(640, 480)), codec().weights.tables, quality_level(quality)
+    image, tables, level = picture(name, size=(640, 480)), codec().weights.tables, EncodeOptions(quality).quality_level
     payload = unpack(codec().encode(image, quality, effort=0)).payload
     _, written = inside(image, level)
     stored, of_y = table_bits(tables, written.symbols, written.rows), written.rows >= tables.gaussian_first
@@ -154,7 +155,7 @@ def test_a_quality_out_of_range_is_refused(quality: float) -> None:
 
 @pytest.mark.parametrize(("quality", "level"), [(0, 0), (0.004, 0), (33.337, 3334), (100, 10_000)])
 def test_a_quality_becomes_the_nearest_hundredth(quality: float, level: int) -> None:
-    assert quality_level(quality) == level
+    assert EncodeOptions(quality).quality_level == level
 
 
 def test_the_functions_of_the_package_are_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:

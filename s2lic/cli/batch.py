@@ -1,4 +1,4 @@
-"""Run the jobs one after another or in threads, say what became of each, and go on where one fails."""
+"""Run jobs one after another or in threads, report each, and continue after a failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JobFacts = dict[str, object]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run goes: what is printed, and in how many threads."""
+    """What a run prints, and its number of threads."""
 
     quiet: bool = False
     as_json: bool = False
@@ -31,8 +31,8 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a job: `facts` for JSON, and the error if it failed."""
+class JobOutcome:
+    """The result of a job: facts for JSON, and the error if it failed."""
 
     job: Job
     facts: JobFacts = field(default_factory=dict)
@@ -50,24 +50,26 @@ class Outcome:
         return {**names, "status": self.status, **self.facts, **fault}
 
 
-Work = Callable[[Iterable[Job], ProgressCallback], Iterator[Outcome]]  # of a single job, it may tell how far that is
+Work = Callable[[Iterable[Job], ProgressCallback], Iterator[JobOutcome]]  # reports the progress of a single job
 
 
 def each(do: Callable[[Job], JobFacts]) -> Work:
-    """The work of doing one job after another."""
+    """Work that does one job after another."""
     return lambda jobs, _: (attempt(job, lambda: do(job)) for job in jobs)  # noqa: B023 done before the next job comes
 
 
-def attempt(job: Job, do: Callable[[], JobFacts]) -> Outcome:
-    """What becomes of a job that `do` does."""
+def attempt(job: Job, do: Callable[[], JobFacts]) -> JobOutcome:
+    """The outcome of a job."""
     try:
-        return Outcome(job, do())
+        return JobOutcome(job, do())
     except S2licError as error:
-        return Outcome(job, error=error)
+        return JobOutcome(job, error=error)
 
 
-def run(batch: Batch, work: Work, show: Callable[[Outcome], None], options: RunOptions, verb: str) -> list[Outcome]:
-    """Do every job; `show` prints a success. JSON is one object for one input, else a list."""
+def run(
+    batch: Batch, work: Work, show: Callable[[JobOutcome], None], options: RunOptions, verb: str
+) -> list[JobOutcome]:
+    """Do every job and print its outcome. JSON is one object for one input, else a list."""
     outcomes = []
     with progress(verb, quiet=options.quiet or len(batch.jobs) == 1) as done:
         for outcome in with_progress(_outcomes(batch, work, options, verb), len(batch.jobs), done):
@@ -82,18 +84,18 @@ def run(batch: Batch, work: Work, show: Callable[[Outcome], None], options: RunO
     return outcomes
 
 
-def exit_code(outcomes: list[Outcome]) -> int:
-    """0 if all went well, 1 if a file is at fault, 2 if only requests are."""
+def exit_code(outcomes: list[JobOutcome]) -> int:
+    """0 if every job succeeded, 1 if a file is at fault, 2 if only the request is."""
     return min((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0)
 
 
-def finish(outcomes: list[Outcome]) -> None:
+def finish(outcomes: list[JobOutcome]) -> None:
     """Exit with the code of the worst outcome, if any failed."""
     if code := exit_code(outcomes):
         raise typer.Exit(code)
 
 
-def _outcomes(batch: Batch, work: Work, options: RunOptions, verb: str) -> Iterator[Outcome]:
+def _outcomes(batch: Batch, work: Work, options: RunOptions, verb: str) -> Iterator[JobOutcome]:
     if len(batch.jobs) == 1:
         with progress(f"{verb} {batch.jobs[0].source}", options.quiet) as done:
             outcomes = list(work(batch.jobs, done))
@@ -108,13 +110,13 @@ def _outcomes(batch: Batch, work: Work, options: RunOptions, verb: str) -> Itera
         try:
             yield from pool.map(lambda job: next(work([job], no_progress)), batch.jobs)
         except BaseException:
-            # Pictures in hand are finished, which leaves no half of one; the others are not begun.
+            # Jobs that have begun are finished, so that no output is left half-written; the others are not begun.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def print_summary(outcomes: Sequence[Outcome], seconds: float) -> None:
-    """Counts, pixels, bytes and time; then each failure with its cause."""
+def print_summary(outcomes: Sequence[JobOutcome], seconds: float) -> None:
+    """Print counts, pixels, bytes and time; then each failure with its cause."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
@@ -124,8 +126,8 @@ def print_summary(outcomes: Sequence[Outcome], seconds: float) -> None:
         console.print(_failures(failed))
 
 
-def totals(outcomes: Sequence[Outcome]) -> JobFacts:
-    """Sums over the outcomes; bpp is of all bytes over all pixels, and none where only crops were decoded of them."""
+def totals(outcomes: Sequence[JobOutcome]) -> JobFacts:
+    """Sums over the outcomes. bpp is all bytes over all pixels; it is left out after decoding crops."""
     facts = [outcome.facts for outcome in outcomes if outcome.status == DONE]
     pixels = sum(int(str(row["width"])) * int(str(row["height"])) for row in facts)
     size = sum(int(str(row["bytes"])) for row in facts)
@@ -134,7 +136,7 @@ def totals(outcomes: Sequence[Outcome]) -> JobFacts:
     return {**counts, "megapixels": pixels / 1e6, "bytes": size, **bpp}
 
 
-def _totals(outcomes: Sequence[Outcome], seconds: float) -> object:
+def _totals(outcomes: Sequence[JobOutcome], seconds: float) -> object:
     from rich.table import Table
 
     table = Table()
@@ -145,25 +147,33 @@ def _totals(outcomes: Sequence[Outcome], seconds: float) -> object:
     return table
 
 
-def _failures(failed: Sequence[Outcome]) -> object:
+def _failures(failed: Sequence[JobOutcome]) -> object:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("failed", "cause")
     for outcome in failed:
-        # Text is taken as it is: a name in brackets is no markup.
+        # `Text` has no markup: a name may contain brackets.
         table.add_row(Text(one_line(outcome.job.source), overflow="fold"), Text(one_line(str(outcome.error))))
     return table
 
 
 def code(batch: Batch, work: Work, line: Callable[[JobFacts], str], options: RunOptions, verb: str) -> None:
-    """Do every job, and exit with the code of the worst; `line` says what an output came to."""
+    """Do every job, and exit with the code of the worst outcome.
+
+    Args:
+        batch: The jobs.
+        work: What does them.
+        line: Describes an output in a line.
+        options: What to print.
+        verb: The verb for the progress line.
+    """
     began = time.perf_counter()
-    outcomes = run(batch, work, lambda outcome: print_note(_told(outcome, line), options.quiet), options, verb)
+    outcomes = run(batch, work, lambda outcome: print_note(_describe(outcome, line), options.quiet), options, verb)
     if batch.many and not options.quiet:
         print_summary(outcomes, time.perf_counter() - began)
     finish(outcomes)
 
 
-def _told(outcome: Outcome, line: Callable[[JobFacts], str]) -> str:
+def _describe(outcome: JobOutcome, line: Callable[[JobFacts], str]) -> str:
     return f"{outcome.job.target}: {'there already' if outcome.status == SKIPPED else line(outcome.facts)}"

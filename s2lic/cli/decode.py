@@ -1,4 +1,4 @@
-"""`s2lic decode`: files back to pictures."""
+"""`s2lic decode`: s2lic files to pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +31,7 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.pipeline import Stages
 from s2lic.cli.streams import CODED, check_target, is_whole_picture, print_note, read_input, write_output
+from s2lic.coding.options import Crop, DecodeOptions
 from s2lic.container.boxes import Limits, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import OutputFormatError, UsageError
@@ -42,20 +42,18 @@ if TYPE_CHECKING:
 
     from s2lic.codec import Codec
 
-Part = tuple[int, int, int, int]  # left, top, width, height in pixels
-
 Format = Annotated[
     str | None,
-    typer.Option("--format", help="The outputs' format where -o names none: png, jpg, webp... [default: png]"),
+    typer.Option("--format", help="Format of outputs that -o does not name: png, jpg, webp... [default: png]"),
 ]
 Background = Annotated[
     str | None,
-    typer.Option("--background", help="A colour to put behind transparent pictures: white, #ffe4c4..."),
+    typer.Option("--background", help="Colour to put behind transparent pictures: white, #ffe4c4..."),
 ]
 
-Crop = Annotated[
+CropWords = Annotated[
     str | None,
-    typer.Option("--crop", metavar="X,Y,W,H", help="Decode only so much: left, top, width, height in pixels."),
+    typer.Option("--crop", metavar="X,Y,W,H", help="Decode only this part: left, top, width, height in pixels."),
 ]
 
 
@@ -68,7 +66,7 @@ class PrecisionName(str, Enum):
 
 Precision = Annotated[
     PrecisionName,
-    typer.Option("--precision", help="Of the last network: auto takes bfloat16 where faster, a level or two off."),
+    typer.Option("--precision", help="Of the last network; auto takes bfloat16 where faster, a level or two off."),
 ]
 
 
@@ -78,7 +76,7 @@ def decode(
     outdir: Outdir = None,
     recursive: Recursive = False,
     format_name: Format = None,
-    crop: Crop = None,
+    crop: CropWords = None,
     background: Background = None,
     strip: Strip = False,
     model: Model = None,
@@ -95,21 +93,21 @@ def decode(
     """Decode files to PNG, or to the format that the output's extension names."""
     from s2lic.images.save import colour_of
 
-    extension, part = _extension(format_name, output), _crop(crop, skip_existing)
+    extension, options = _extension(format_name, output), DecodeOptions(_crop(crop, skip_existing), strip)
     if background is not None:
         colour_of(background)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
     batch = plan(sources, outputs, CODED, recursive, as_json, [model_file(model)])
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value)
 
-    stages = Decoding(extension, part, background, strip, max_pixels, force, skip_existing, quiet)
-    work = Stages(stages.begin, partial(_decoded, part=part), stages.end).work(codec, device)
+    stages = Decoding(options, extension, background, max_pixels, force, skip_existing, quiet)
+    work = Stages(stages.begin, stages.decode, stages.end).work(codec, device)
     code(batch, work, _line, RunOptions(quiet, as_json, verbose, jobs), "decoding")
 
 
 @dataclass(frozen=True)
-class Coded:
-    """A file whose container is sound, and the format that its picture is to have."""
+class InputFile:
+    """A file whose container is sound, and the format to write its picture in."""
 
     data: bytes
     form: str
@@ -118,18 +116,17 @@ class Coded:
 
 @dataclass(frozen=True)
 class Decoding:
-    """What comes before and after coding: a file is read, a picture is written; `extension` is for stdout."""
+    """Decoding, and what comes before and after: a file is read, a picture is written; `extension` is for stdout."""
 
+    options: DecodeOptions
     extension: str
-    part: Part | None
     background: str | None
-    strip: bool
     max_pixels: int
     force: bool
     skip_existing: bool
     quiet: bool
 
-    def begin(self, job: Job) -> Coded | JobFacts:
+    def begin(self, job: Job) -> InputFile | JobFacts:
         from s2lic.images.save import check_alpha, format_of
 
         target = job.target or STANDARD
@@ -137,41 +134,36 @@ class Decoding:
         if not self.skip_existing:
             check_target(target, self.force)
         data = read_input(job.source, self.max_pixels)
-        # A broken file is told at once, before torch is loaded.
+        # A broken file is refused at once, before torch is loaded.
         container = unpack(data, Limits(self.max_pixels))
         if self.skip_existing and is_whole_picture(target, container.header):
             return {"status": SKIPPED}
         if "alpha" in container.extras:
             check_alpha(form, self.background)
-        return Coded(data, form, container.header.width * container.header.height)
+        return InputFile(data, form, container.header.width * container.header.height)
 
-    def end(self, job: Job, file: Coded, image: Image.Image, seconds: float) -> JobFacts:
-        from s2lic.images.metadata import with_metadata
+    def decode(self, codec: Codec, files: Sequence[InputFile]) -> list[Image.Image]:
+        return codec.decode_many_with([file.data for file in files], self.options)
+
+    def end(self, job: Job, file: InputFile, image: Image.Image, seconds: float) -> JobFacts:
         from s2lic.images.save import encode_image, left_out
 
-        image = with_metadata(image, {}) if self.strip else image
         if lost := left_out(image, file.form):
             print_note(f"s2lic: note: {job.source}: {file.form} has no place for {', '.join(lost)}", self.quiet)
         data = encode_image(image, file.form, self.background)
         write_output(job.target or STANDARD, data, self.force or self.skip_existing)
-        crop = {} if self.part is None else {"crop": self.part}
+        crop = {} if self.options.crop is None else {"crop": self.options.crop}
         return {"width": image.width, "height": image.height, **crop, "bytes": len(file.data), "seconds": seconds}
 
 
-def _decoded(coder: Codec, files: Sequence[Coded], part: Part | None) -> list[Image.Image]:
-    if part is not None or len(files) == 1:
-        return [coder.decode(file.data, crop=part) for file in files]
-    return coder.decode_many([file.data for file in files])
-
-
 def _extension(format_name: str | None, output: str | None) -> str:
-    """The ending of outputs that are not named. Raises UsageError or OutputFormatError."""
+    """The extension of outputs that -o does not name. Raises UsageError or OutputFormatError."""
     from s2lic.images.save import FORMATS
 
     if format_name is None:
         return ".png"
     if output is not None and output != STANDARD:
-        raise UsageError("-o names the format already, by its extension; leave --format out")
+        raise UsageError("the extension of -o names the format already; leave out --format")
     extension = f".{format_name.removeprefix('.').lower()}"
     if extension not in FORMATS:
         known = ", ".join(name.removeprefix(".") for name in FORMATS)
@@ -179,12 +171,12 @@ def _extension(format_name: str | None, output: str | None) -> str:
     return extension
 
 
-def _crop(words: str | None, skip_existing: bool) -> Part | None:
+def _crop(words: str | None, skip_existing: bool) -> Crop | None:
     """The numbers of `--crop`. Raises UsageError."""
     if words is None:
         return None
     if skip_existing:
-        raise UsageError("--skip-existing knows whole pictures only; leave it or --crop out")
+        raise UsageError("--skip-existing recognises whole pictures only; leave --crop out, or --skip-existing")
     if not re.fullmatch(r"\d+(,\d+){3}", words):
         raise UsageError(
             f"--crop takes left, top, width and height with commas between, as in 0,0,640,480, not {words!r}"

@@ -1,4 +1,4 @@
-"""`s2lic encode`: pictures to small files."""
+"""`s2lic encode`: pictures to s2lic files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from s2lic.cli.batch import SKIPPED, JobFacts, RunOptions, code
-from s2lic.cli.encode_request import Read, encode_request, map_file
+from s2lic.cli.encode_request import InputPicture, encode_request, map_file
 from s2lic.cli.jobs import STANDARD, InputFilter, Job, Outputs, plan
 from s2lic.cli.open_codec import model_file, shared_codec
 from s2lic.cli.options import (
@@ -31,15 +31,16 @@ from s2lic.cli.options import (
 )
 from s2lic.cli.pipeline import Stages
 from s2lic.cli.streams import check_target, is_whole_file, print_note, stdin, write_output
+from s2lic.coding.options import EncodeOptions
 from s2lic.container.boxes import read_header
 from s2lic.defaults import DEFAULT_MAX_PIXELS, EFFORT, EFFORT_MAX, EFFORT_TILED, SIDE, SIDE_MAX, SIDE_MIN
 from s2lic.runtime import DeviceName
 
 Quality = Annotated[
     float | None,
-    typer.Option("-q", "--quality", min=0, max=100, help="More keeps more, in more bytes. [default: 50]"),
+    typer.Option("-q", "--quality", min=0, max=100, help="Higher is better and takes more bytes. [default: 50]"),
 ]
-TargetBpp = Annotated[float | None, typer.Option("--target-bpp", help="Bits a pixel to meet, instead of a quality.")]
+TargetBpp = Annotated[float | None, typer.Option("--target-bpp", help="Bits per pixel to meet, instead of a quality.")]
 TargetSize = Annotated[int | None, typer.Option("--target-size", help="Bytes to meet, instead of a quality.")]
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
 Effort = Annotated[
@@ -49,7 +50,7 @@ Effort = Annotated[
         "--effort",
         min=0,
         max=EFFORT_MAX,
-        help="Rounds to search for a smaller file; 0 is fastest.",
+        help="Rounds of the search for a smaller file; 0 is fastest.",
         show_default=f"{EFFORT}, in tiles {EFFORT_TILED}",
     ),
 ]
@@ -58,11 +59,11 @@ RoiMap = Annotated[
     typer.Option(
         "--roi",
         metavar="MAP",
-        help="A grey picture of what matters: white is coded finer, black coarser; or the word saliency.",
+        help="A grey picture of what matters: white is coded finer, black coarser. Or the word saliency.",
     ),
 ]
 Adapt = Annotated[
-    int, typer.Option("--adapt", min=0, help="Steps that g_a's adapters learn the picture, in models with attention.")
+    int, typer.Option("--adapt", min=0, help="Steps to train adapters of g_a on the picture; needs attention.")
 ]
 Tile = Annotated[
     int | None,
@@ -73,7 +74,9 @@ Tile = Annotated[
         help=f"Side of the tiles of a large picture; smaller ones take less memory. [default: {SIDE}]",
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse pictures that lose something before they are coded.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse pictures that would lose something before they are coded.")
+]
 
 
 def encode(
@@ -106,30 +109,30 @@ def encode(
     """Encode pictures."""
     from s2lic.images.load import is_picture_name
 
+    options = {"quality": quality, "effort": effort, "strip": strip, "strict": strict}
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
-    request = encode_request(quality, effort, roi, cond, adapt, max_pixels, **targets)
+    request = encode_request(roi, cond, adapt, max_pixels, **options, **targets)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
-    read = (map_file(roi), cond, model_file(model))
-    batch = plan(sources, outputs, InputFilter("pictures", is_picture_name), recursive, as_json, read)
+    others = (map_file(roi), cond, model_file(model))
+    batch = plan(sources, outputs, InputFilter("pictures", is_picture_name), recursive, as_json, others)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile, tune=tune and tune.value)
 
-    stages = Encoding(max_pixels, strict, strip, force, skip_existing, quiet)
-    work = Stages(stages.begin, request.code, stages.end).work(codec, device)
+    stages = Encoding(request.options, max_pixels, force, skip_existing, quiet)
+    work = Stages(stages.begin, request.encode, stages.end).work(codec, device)
     code(batch, work, _line, RunOptions(quiet, as_json, verbose, jobs), "encoding")
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What comes before and after coding: a picture is read, a file is written."""
+    """What comes before and after encoding: a picture is read, a file is written."""
 
+    options: EncodeOptions
     max_pixels: int
-    strict: bool
-    strip: bool
     force: bool
     skip_existing: bool
     quiet: bool
 
-    def begin(self, job: Job) -> Read | JobFacts:
+    def begin(self, job: Job) -> InputPicture | JobFacts:
         from s2lic.images.load import read_image
 
         target = job.target or STANDARD
@@ -137,16 +140,16 @@ class Encoding:
             return {"status": SKIPPED}
         check_target(target, self.force or self.skip_existing)
         source = stdin() if job.source == STANDARD else job.source
-        picture = read_image(source, self.max_pixels, self.strict, self.strip)
+        picture = read_image(source, self.max_pixels, self.options.strict, self.options.strip)
         notes = [note.text for note in picture.notes]
         for note in notes:
             print_note(f"s2lic: note: {job.source}: {note}", self.quiet)
-        return Read(picture.image, notes)
+        return InputPicture(picture.image, notes)
 
-    def end(self, job: Job, read: Read, data: bytes, seconds: float) -> JobFacts:
+    def end(self, job: Job, picture: InputPicture, data: bytes, seconds: float) -> JobFacts:
         write_output(job.target or STANDARD, data, self.force or self.skip_existing)
-        size = {"width": read.image.width, "height": read.image.height, "bytes": len(data)}
-        facts = {**size, "bpp": 8 * len(data) / read.pixels, "seconds": seconds, "notes": read.notes}
+        size = {"width": picture.image.width, "height": picture.image.height, "bytes": len(data)}
+        facts = {**size, "bpp": 8 * len(data) / picture.pixels, "seconds": seconds, "notes": picture.notes}
         return {"quality": read_header(data).quality / 100, **facts}
 
 

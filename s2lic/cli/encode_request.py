@@ -1,26 +1,26 @@
-"""What `s2lic encode` asks of the codec for each picture: a quality or a target, and what goes with it."""
+"""What `s2lic encode` asks of the codec: the encode options, and what is made anew for each picture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2lic.coding.options import EncodeOptions
 from s2lic.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from s2lic.codec import Codec
-    from s2lic.coding.conditioning import Vector
 
 SALIENCY = "saliency"
 
 
 @dataclass(frozen=True)
-class Read:
-    """A picture that is ready to be coded, and what was done to it before."""
+class InputPicture:
+    """A picture that is ready to be coded, and what was changed to make it so."""
 
     image: Image.Image
     notes: list[str]
@@ -32,78 +32,66 @@ class Read:
 
 @dataclass(frozen=True)
 class EncodeRequest:
-    """`target`: one of the codec's words for a target and its value, or nothing. `mask`: a map of regions.
+    """The options of a run.
 
-    `salient`: make that map of each picture itself. `cond`: what a model is told of the pictures. `adapt`: steps that
-    g_a learns each picture.
+    Attributes:
+        options: What all pictures have in common.
+        salient: Make a map of regions from each picture itself.
+        adapt: Steps that adapters in g_a learn each picture.
     """
 
-    level: float
-    target: dict[str, float]
-    effort: int | None
-    mask: Image.Image | None
-    salient: bool
-    cond: Vector | None
-    adapt: int
+    options: EncodeOptions
+    salient: bool = False
+    adapt: int = 0
 
-    def code(self, codec: Codec, read: Sequence[Read]) -> list[bytes]:
-        """The files of pictures, which are coded together if nothing is asked that goes picture by picture."""
-        special = self.target or self.mask is not None or self.salient or self.cond is not None or self.adapt
-        if special or len(read) == 1:
-            return [self._adapted(codec, item.image).encode(item.image, **self._words(codec, item)) for item in read]
-        return codec.encode_many([item.image for item in read], self.level, effort=self.effort)
+    def encode(self, codec: Codec, pictures: Sequence[InputPicture]) -> list[bytes]:
+        """The files of pictures."""
+        if self.salient or self.adapt:
+            return [self._encode(codec, picture.image) for picture in pictures]
+        return codec.encode_many_with([picture.image for picture in pictures], self.options)
 
-    def _words(self, codec: Codec, item: Read) -> dict[str, Any]:
-        words: dict[str, Any] = {**(self.target or {"quality": self.level}), "effort": self.effort}
-        if self.cond is not None:
-            words["cond"] = self.cond
+    def _encode(self, codec: Codec, image: Image.Image) -> bytes:
+        """The file of one picture, with a map or adapters of its own."""
+        options = self.options
         if self.salient:
             from s2lic.eval.explain.regions import salient_regions
 
-            words["roi"] = salient_regions(codec, item.image, self.cond)
-        elif self.mask is not None:
-            words["roi"] = self.mask
-        return words
+            options = replace(options, roi=salient_regions(codec, image, options.cond))
+        if self.adapt:
+            from s2lic.train.per_image import adapted
 
-    def _adapted(self, codec: Codec, image: Image.Image) -> Codec:
-        """The codec for one picture."""
-        if not self.adapt:
-            return codec
-        from s2lic.codec import quality_level
-        from s2lic.train.per_image import adapted
-
-        return adapted(codec, image, quality_level(self.level), self.adapt, self.cond)
+            codec = adapted(codec, image, options.quality_level, self.adapt, options.cond)
+        return codec.encode_with(image, options)
 
 
-def encode_request(
-    quality: float | None,
-    effort: int | None,
-    roi: str | None,
-    cond: Path | None,
-    adapt: int,
-    max_pixels: int,
-    **targets: float | None,
-) -> EncodeRequest:
-    """The options of the command, its files read. Raises UsageError, and what those files are refused with."""
-    from s2lic.coding.conditioning import read_vector
+def encode_request(roi: str | None, cond: Path | None, adapt: int, max_pixels: int, **options: Any) -> EncodeRequest:
+    """The request of a command line, with the files that it names read.
+
+    Args:
+        roi: Name of a map of regions, or "saliency".
+        cond: Name of a .npy file.
+        adapt: Steps of adapters.
+        max_pixels: The limit on the map.
+        options: Fields of `EncodeOptions`.
+
+    Raises:
+        UsageError, QualityRangeError: Options exclude one another or are out of range.
+        InputMissingError, ImageError, ConditionError: A file cannot be read.
+    """
     from s2lic.images.load import read_image
 
-    target, grey = _target(quality, adapt, targets), map_file(roi)
-    mask = None if grey is None else read_image(grey, max_pixels).image
-    vector = None if cond is None else read_vector(cond)
-    return EncodeRequest(50.0 if quality is None else quality, target, effort, mask, roi == SALIENCY, vector, adapt)
+    wanted = EncodeOptions(**options)
+    if wanted.targets and adapt:
+        raise UsageError("--adapt learns a picture at one quality: give -q instead of a target")
+    if (name := map_file(roi)) is not None:
+        wanted = replace(wanted, roi=read_image(name, max_pixels).image)
+    if cond is not None:
+        from s2lic.coding.conditioning import read_vector
+
+        wanted = replace(wanted, cond=read_vector(cond))
+    return EncodeRequest(wanted, salient=roi == SALIENCY, adapt=adapt)
 
 
 def map_file(roi: str | None) -> str | None:
     """The picture that `--roi` names, if it names one."""
     return None if roi == SALIENCY else roi
-
-
-def _target(quality: float | None, adapt: int, targets: dict[str, float | None]) -> dict[str, float]:
-    """The target that was given, if one was. Raises UsageError for two, or for words that do not go with one."""
-    given = {name: value for name, value in targets.items() if value is not None}
-    if len(given) + (quality is not None) > 1:
-        raise UsageError("-q, --target-bpp, --target-size and --target-psnr exclude one another; give one of them")
-    if given and adapt:
-        raise UsageError("--adapt learns a picture at one quality: give -q instead of a target")
-    return given

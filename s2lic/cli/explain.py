@@ -1,4 +1,4 @@
-"""`s2lic explain`: where the bits of a picture come from, or what a classifier sees in it."""
+"""`s2lic explain`: which pixels the bits of a picture, or a class of a classifier, depend on."""
 
 from __future__ import annotations
 
@@ -44,19 +44,22 @@ class Show(str, Enum):
 
 
 Picture = Annotated[str, typer.Argument(metavar="IMAGE", help="A picture of up to 2 megapixels.")]
-Quality = Annotated[float, typer.Option("-q", "--quality", min=0, max=100, help="At which the bits are counted.")]
-Shown = Annotated[
+Quality = Annotated[
+    float, typer.Option("-q", "--quality", min=0, max=100, help="The quality at which bits are counted.")
+]
+ShowOption = Annotated[
     Show,
     typer.Option(
         "--show",
-        help="relevance: pixels that bits go back to. salience: areas that stand out in it. bits: where y has them.",
+        help="relevance: pixels that cause bits. salience: areas that stand out in it. bits: where y has its bits.",
     ),
 ]
 Of = Annotated[
-    ExplainTarget, typer.Option("--target", help="rate: the picture's bits. logit: a class of --classifier.")
+    ExplainTarget, typer.Option("--target", help="rate: the bits of the picture. logit: a class of --classifier.")
 ]
 ClassifierFile = Annotated[
-    Path | None, typer.Option("--classifier", help="A net saved by torch.export.save: (1, 3, H, W) in 0..1 to logits.")
+    Path | None,
+    typer.Option("--classifier", help="A model saved by torch.export.save: (1, 3, H, W) in 0..1 to logits."),
 ]
 Label = Annotated[int | None, typer.Option("--class", min=0, help="The class to explain. [default: the likeliest]")]
 Plain = Annotated[bool, typer.Option("--plain", help="Write the map alone, in grey; encode --roi takes it.")]
@@ -66,7 +69,7 @@ def explain(
     source: Picture,
     output: Output = None,
     quality: Quality = DEFAULT_QUALITY,
-    show: Shown = Show.relevance,
+    show: ShowOption = Show.relevance,
     of: Of = ExplainTarget.rate,
     classifier: ClassifierFile = None,
     label: Label = None,
@@ -79,7 +82,7 @@ def explain(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Show which parts of a picture cost its bits, or make a class of it, as heat over the picture."""
+    """Show which parts of a picture cost bits, or speak for a class, as a heat map over the picture."""
     from s2lic.coding.conditioning import read_vector
     from s2lic.eval.explain.overlay import grey, overlay
     from s2lic.images.alpha import split
@@ -88,7 +91,7 @@ def explain(
     _check(of, classifier, label, show, cond)
     target = output or str(Path(source).with_suffix(".explain.png"))
     if target != STANDARD and Path(target).suffix.lower() != ".png":
-        raise OutputFormatError(f"what explain shows is a PNG: name it so, not {target}")
+        raise OutputFormatError(f"the output is a PNG; give -o a name that ends in .png, not {target}")
     check_targets([Job(source, target)], as_json, [classifier, cond, model_file(model)])
     check_target(target, force)
     vector = None if cond is None else read_vector(cond)
@@ -99,11 +102,11 @@ def explain(
             if classifier is None
             else _judged(classifier, picture, label)
         )
-        shown = _map(found, show, picture.size)
+        heat = _map(found, show, picture.size)
     buffer = io.BytesIO()
-    (grey(shown) if plain else overlay(picture, shown)).save(buffer, format="PNG")
+    (grey(heat) if plain else overlay(picture, heat)).save(buffer, format="PNG")
     write_output(target, buffer.getvalue(), force)
-    facts, words = _told(found, quality)
+    facts, words = _summary(found, quality)
     if as_json:
         print_json({"input": source, "output": target, "show": show.value, "target": of.value, **facts})
         return
@@ -111,15 +114,15 @@ def explain(
 
 
 def _check(of: ExplainTarget, classifier: Path | None, label: int | None, show: Show, cond: Path | None) -> None:
-    """Raises UsageError for words that do not go together."""
+    """Raises UsageError for options that do not go together."""
     if (of is ExplainTarget.logit) != (classifier is not None):
         raise UsageError("--target logit and --classifier FILE go together")
     if of is ExplainTarget.rate and label is not None:
-        raise UsageError("--class is one of a classifier's: give --target logit --classifier FILE too")
+        raise UsageError("--class needs a classifier; give --target logit --classifier FILE too")
     if of is ExplainTarget.logit and show is Show.bits:
         raise UsageError("a classifier has no bits to show; take --show relevance or salience")
     if of is ExplainTarget.logit and cond is not None:
-        raise UsageError("a classifier is told nothing beside the picture; leave out --cond")
+        raise UsageError("a classifier takes no condition; leave out --cond")
 
 
 def _bits(codec: Codec, picture: Image.Image, quality: float, cond: Vector | None) -> Explained:
@@ -134,7 +137,7 @@ def _judged(path: Path, picture: Image.Image, label: int | None) -> Judged:
     return judge(open_classifier(path), picture, label)
 
 
-def _told(found: Explained | Judged, quality: float) -> tuple[dict[str, object], str]:
+def _summary(found: Explained | Judged, quality: float) -> tuple[dict[str, object], str]:
     """The result for programs, and in words."""
     from s2lic.eval.explain.bits import Explained
 
@@ -146,7 +149,7 @@ def _told(found: Explained | Judged, quality: float) -> tuple[dict[str, object],
 
 
 def _share(kept: float) -> str:
-    """What part was traced, where it is a part: of little, biases give more than there is, or take it away."""
+    """The share that was traced to pixels; biases can push it out of 0..1, and then it says nothing."""
     return f", {100 * kept:.0f} % traced to pixels" if 0 <= kept <= 1 else ""
 
 

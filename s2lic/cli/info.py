@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2lic.cli.batch import JobFacts, Outcome, RunOptions, each, finish, run
+from s2lic.cli.batch import JobFacts, JobOutcome, RunOptions, each, finish, run
 from s2lic.cli.jobs import Job, find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
 from s2lic.cli.reporting import one_line
@@ -20,7 +20,7 @@ def info(
 ) -> None:
     """Print the headers of files. With --quiet, only check that the files are complete."""
 
-    def print_facts(outcome: Outcome) -> None:
+    def print_facts(outcome: JobOutcome) -> None:
         if not quiet:
             show(outcome)
 
@@ -47,7 +47,7 @@ def look(job: Job) -> JobFacts:
     }
 
 
-def show(outcome: Outcome) -> None:
+def show(outcome: JobOutcome) -> None:
     """Prints the facts of one file, one per line."""
     for name, value in outcome.facts.items():
         say(f"{name.replace('_', ' '):<18}{one_line(str(value))}")

@@ -1,4 +1,4 @@
-"""Which file becomes which: inputs and folders to jobs, all named and checked before any work is done."""
+"""From inputs and folders to jobs, each with the name of its output, checked before any work begins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STANDARD = "-"
 
 @dataclass(frozen=True)
 class Job:
-    """One input and its output, by name; an output of None is no file."""
+    """The names of an input and of its output; None stands for no output file."""
 
     source: str
     target: str | None = None
@@ -25,7 +25,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Batch:
-    """The jobs of a run; `many` if the request was for a folder or for several inputs, whatever was found."""
+    """The jobs of a run; `many` if a folder or several inputs were given, whatever was found in them."""
 
     jobs: list[Job]
     many: bool
@@ -33,7 +33,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class InputFilter:
-    """Which files of a folder are inputs, and what they are called in a message."""
+    """Which files of a folder are inputs, and the name for them in messages."""
 
     what: str
     accept: Callable[[Path], bool]
@@ -41,9 +41,13 @@ class InputFilter:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where results go: to the file `output`, into the folder `outdir`, or beside the input.
+    """Where results go: to one file, into a folder, or next to the inputs.
 
-    `apart` is the ending of a name in `outdir`, `beside` that of a name beside the input.
+    Attributes:
+        output: The file, if one was named.
+        outdir: The folder, if one was named.
+        beside: The ending of a name next to its input.
+        apart: The ending of a name in `outdir`.
     """
 
     output: str | None
@@ -52,7 +56,7 @@ class Outputs:
     apart: str
 
     def name(self, source: str, within: Path) -> str:
-        """The output of a file that lies at `within` under the input it was found in."""
+        """The output of a file found at the relative path `within`."""
         if self.output is not None or source == STANDARD:
             return self.output or STANDARD
         if self.outdir is not None:
@@ -74,9 +78,18 @@ def plan(
     as_json: bool,
     read: Sequence[str | Path | None] = (),
 ) -> Batch:
-    """Jobs with outputs whose folders are there; `read` are files that are read beside the inputs.
+    """Jobs with outputs, whose folders are made.
 
-    Raises UsageError, InputMissingError or OutputUnwritableError.
+    Args:
+        sources: Files and folders.
+        outputs: Where results go.
+        wanted: Which files of folders are inputs.
+        recursive: Whether to look into the folders of folders.
+        as_json: Whether stdout is taken by JSON.
+        read: Other files that the command reads, which no output may overwrite.
+
+    Raises:
+        UsageError, InputMissingError, OutputUnwritableError.
     """
     _check_request(sources, outputs)
     found = _find(sources, wanted, recursive)
@@ -106,7 +119,7 @@ def _check_request(sources: Sequence[str], outputs: Outputs) -> None:
 
 
 def _find(sources: Sequence[str], wanted: InputFilter, recursive: bool) -> list[tuple[str, Path]]:
-    """Each file with its place under the input that it was found in."""
+    """Each file with its path relative to the input that it was found in."""
     if "" in sources:
         raise UsageError("an input's name is empty; give a file or a folder")
     if STANDARD in sources and len(sources) > 1:
@@ -126,7 +139,7 @@ def _expand(source: str, wanted: InputFilter, recursive: bool) -> Iterator[tuple
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Files in order of their names; hidden ones, and folders behind links, are left out."""
+    """Files in the order of their names, without hidden ones and without folders behind links."""
 
     def refuse(error: OSError) -> NoReturn:
         raise InputMissingError(
@@ -139,7 +152,7 @@ def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
 
 
 def check_targets(jobs: Sequence[Job], as_json: bool, read: Sequence[str | Path | None] = ()) -> None:
-    """Refuse outputs that would meet each other, an input, a file that is read beside it or the wrong end of a pipe.
+    """Refuse outputs that would overwrite each other, an input or another file that is read, or go to a terminal.
 
     Raises UsageError, OutputUnwritableError.
     """
@@ -161,18 +174,18 @@ def check_targets(jobs: Sequence[Job], as_json: bool, read: Sequence[str | Path 
 
 
 def places(names: Iterable[str | Path | None]) -> set[Path]:
-    """Where files lie, however they are named; None is none."""
+    """The real paths of files; None is left out."""
     return {_real(name) for name in names if name is not None}
 
 
 def check_apart(target: str | Path, inputs: set[Path]) -> None:
-    """Refuse an output that lies where an input does. Raises UsageError."""
+    """Refuse an output that is an input. Raises UsageError."""
     if _real(target) in inputs:
         raise UsageError(f"{target} is an input itself; give another output")
 
 
 def _real(name: str | Path) -> Path:
-    """Where it leads, past links and dots; a name that leads nowhere stays as it is."""
+    """The path without links and dots; a name that leads nowhere stays as it is."""
     return Path(os.path.realpath(name))
 
 

@@ -1,4 +1,4 @@
-"""From the words of the command line to a codec."""
+"""From the options of the command line to a codec."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_codec(
     done: ProgressCallback = no_progress,
     tune: str | None = None,
 ) -> Codec:
-    """The codec of that model, tune, tile and precision, else of the default ones. Raises DeviceMissingError."""
+    """A codec with these options, and the defaults for what is None. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
     options: dict[str, Any] = {"device": pick_device(device), "max_pixels": max_pixels, "jobs": jobs, "done": done}
@@ -45,10 +45,11 @@ def shared_codec(
     precision: str | None = None,
     tune: str | None = None,
 ) -> Callable[[ProgressCallback], Codec]:
-    """A codec that is opened when it is first asked for, and once, whatever thread asks.
+    """A function that opens the codec on its first call, once for all threads.
 
-    A broken file is then told before torch is loaded, and many files pay for loading once. Threads work on a file
-    each, and split torch's threads among them, or on the tiles of a single one, which whoever asked hears of.
+    A broken file is then refused before torch is loaded, and many files pay for loading once. With several files each
+    thread works on one, and torch's own threads are split among them. With a single file the threads work on its tiles,
+    and the callback hears of each.
     """
     lock, opened = threading.Lock(), list["Codec"]()
 

@@ -1,4 +1,4 @@
-"""The work on files in three stages, of which the middle one takes several files at once."""
+"""The work on files in three stages; the middle one takes several files at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from s2lic.cli.batch import JobFacts, Outcome, Work, attempt
+from s2lic.cli.batch import JobFacts, JobOutcome, Work, attempt
 from s2lic.cli.jobs import Job
 from s2lic.errors import S2licError
 from s2lic.progress import ProgressCallback
@@ -17,14 +17,14 @@ from s2lic.runtime import DeviceName
 if TYPE_CHECKING:
     from s2lic.codec import Codec
 
-# So many files are in hand at a time, and so many pixels; a single picture may have more. On a CPU only small ones
-# gain by company.
+# The most files and pixels that are coded together; a single picture may have more. On a CPU only small pictures gain
+# by it.
 FILES = 64
 PIXELS = {DeviceName.cpu: 2**16, DeviceName.cuda: 2**24, DeviceName.auto: 2**24}
 
 
 class Sized(Protocol):
-    """What is begun: it knows how many pixels it will take to code."""
+    """What `begin` gives: it knows its number of pixels."""
 
     @property
     def pixels(self) -> int: ...
@@ -36,10 +36,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Stages(Generic[Item, Result]):
-    """The three steps of a file: read, code, write.
+    """The three stages.
 
-    `begin` reads and checks, and gives facts if nothing is left to do; `code` takes what several files began with;
-    `end` writes one result, made in so many seconds.
+    Attributes:
+        begin: Reads and checks the input of a job. Gives facts instead if nothing is left to do.
+        code: Encodes or decodes what several jobs have begun with.
+        end: Writes one result, given the seconds that it took.
     """
 
     begin: Callable[[Job], Item | JobFacts]
@@ -47,13 +49,13 @@ class Stages(Generic[Item, Result]):
     end: Callable[[Job, Item, Result, float], JobFacts]
 
     def work(self, codec: Callable[[ProgressCallback], Codec], device: DeviceName) -> Work:
-        """The work on jobs; the codec is opened when the first file has begun well."""
+        """The work on jobs. The codec is opened once the first input has been read without an error."""
 
-        def work(jobs: Iterable[Job], done: ProgressCallback) -> Iterator[Outcome]:
-            opened, begun = partial(codec, done), list[tuple[Job, Item | Outcome]]()
+        def work(jobs: Iterable[Job], done: ProgressCallback) -> Iterator[JobOutcome]:
+            opened, begun = partial(codec, done), list[tuple[Job, Item | JobOutcome]]()
             for job in jobs:
                 item = self._begun(job)
-                if isinstance(item, Outcome) and not begun:
+                if isinstance(item, JobOutcome) and not begun:
                     yield item
                     continue
                 begun.append((job, item))
@@ -64,26 +66,26 @@ class Stages(Generic[Item, Result]):
 
         return work
 
-    def _begun(self, job: Job) -> Item | Outcome:
+    def _begun(self, job: Job) -> Item | JobOutcome:
         try:
             found = self.begin(job)
         except S2licError as error:
-            return Outcome(job, error=error)
-        return Outcome(job, found) if isinstance(found, dict) else found
+            return JobOutcome(job, error=error)
+        return JobOutcome(job, found) if isinstance(found, dict) else found
 
     @staticmethod
-    def _enough(begun: list[tuple[Job, Item | Outcome]], device: DeviceName) -> bool:
-        pixels = sum(item.pixels for _, item in begun if not isinstance(item, Outcome))
+    def _enough(begun: list[tuple[Job, Item | JobOutcome]], device: DeviceName) -> bool:
+        pixels = sum(item.pixels for _, item in begun if not isinstance(item, JobOutcome))
         return len(begun) >= FILES or pixels >= PIXELS[device]
 
-    def _ended(self, codec: Callable[[], Codec], begun: list[tuple[Job, Item | Outcome]]) -> Iterator[Outcome]:
-        items = [item for _, item in begun if not isinstance(item, Outcome)]
+    def _ended(self, codec: Callable[[], Codec], begun: list[tuple[Job, Item | JobOutcome]]) -> Iterator[JobOutcome]:
+        items = [item for _, item in begun if not isinstance(item, JobOutcome)]
         results = iter(self._coded(codec, items) if items else [])
         for job, item in begun:
-            yield item if isinstance(item, Outcome) else self._written(job, item, *next(results))
+            yield item if isinstance(item, JobOutcome) else self._written(job, item, *next(results))
 
     def _coded(self, codec: Callable[[], Codec], items: list[Item]) -> list[tuple[Result | S2licError, float]]:
-        """Where one of several fails each is coded alone, which tells them apart."""
+        """The results with their seconds. If one of several fails, each is coded alone, to find out which."""
         try:
             coder, start = codec(), time.perf_counter()
             results = self.code(coder, items)
@@ -92,7 +94,7 @@ class Stages(Generic[Item, Result]):
         seconds = (time.perf_counter() - start) / len(items)
         return [(result, seconds) for result in results]
 
-    def _written(self, job: Job, item: Item, result: Result | S2licError, seconds: float) -> Outcome:
+    def _written(self, job: Job, item: Item, result: Result | S2licError, seconds: float) -> JobOutcome:
         if isinstance(result, S2licError):
-            return Outcome(job, error=result)
+            return JobOutcome(job, error=result)
         return attempt(job, lambda: self.end(job, item, result, seconds))

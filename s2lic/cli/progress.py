@@ -1,4 +1,4 @@
-"""What someone at a terminal sees of long work: a line, and a bar as soon as the work tells how far it is."""
+"""Progress at a terminal: a line, and a bar once the work reports how far it is."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 def stderr_is_watched() -> bool:
-    """Whether someone is looking at a terminal."""
+    """Whether stderr is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager
 def progress(words: str, quiet: bool) -> Iterator[ProgressCallback]:
-    """Show the words while the work lasts, if someone is looking; a bar behind them once what is yielded hears."""
+    """Show the words while the work lasts, if stderr is a terminal. The callback turns them into a bar."""
     if quiet or not stderr_is_watched():
         yield no_progress
         return
-    shown = StatusLine(one_line(words))
+    status = StatusLine(one_line(words))
     try:
-        yield shown
+        yield status
     finally:
-        shown.wipe()
+        status.wipe()
 
 
 class StatusLine:
-    """A line on stderr that becomes a bar when it first hears how much of how much is done."""
+    """A line on stderr that becomes a bar at the first report of progress."""
 
     def __init__(self, words: str) -> None:
         self._words = words
@@ -50,7 +50,7 @@ class StatusLine:
         self._bar.update(self._bar.task_ids[0], completed=count, total=of)
 
     def wipe(self) -> None:
-        """Leave nothing of it on the terminal."""
+        """Remove it from the terminal."""
         if self._bar is None:
             typer.echo("\r\x1b[K", err=True, nl=False)
         else:

@@ -8,16 +8,15 @@ together, and now and then a symbol of a file is another one, or a pixel one lev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from s2lic.coding.decoder import Opened
-from s2lic.coding.encoder import Trials
-from s2lic.coding.networks import Networks
+from s2lic.coding.decoder import ParsedFile
+from s2lic.coding.encoder import Encoder, PreparedPicture
+from s2lic.coding.networks import Networks, pad, to_tensor
 from s2lic.entropy.latent_coder import LatentSize
 from s2lic.progress import ProgressCallback, no_progress
 from s2lic.transform.config import STRIDE
@@ -25,30 +24,31 @@ from s2lic.transform.config import STRIDE
 # So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**23
 
-Key = tuple[LatentSize | None, bytes]  # of the only stream, if it is one, and what else must be equal
+Key = tuple[LatentSize | None, bytes]  # the size of the only stream, if it is one, and what else must be equal
 
 
-def encode_all(networks: Networks, trials: Sequence[Trials], level: int) -> list[bytes]:
+def encode_all(encoder: Encoder, pictures: Sequence[PreparedPicture], quality_level: int) -> list[bytes]:
     """The files of pictures at a level 0..10000, in their order."""
     files: dict[int, bytes] = {}
-    for group in groups([(trial.size, b"") for trial in trials], _room(networks)):
-        found = [trials[index] for index in group]
-        files.update(zip(group, _encoded(networks, found, level), strict=True))
-    return [files[index] for index in range(len(trials))]
+    keys = [(picture.latent_size, b"") for picture in pictures]
+    for group in groups(keys, _room(encoder.networks)):
+        members = [pictures[index] for index in group]
+        files.update(zip(group, _encode_group(encoder, members, quality_level), strict=True))
+    return [files[index] for index in range(len(pictures))]
 
 
-def decode_all(opened: Sequence[Opened], jobs: int = 1, done: ProgressCallback = no_progress) -> list[Image.Image]:
+def decode_all(files: Sequence[ParsedFile], jobs: int = 1, done: ProgressCallback = no_progress) -> list[Image.Image]:
     """The pictures of files, in their order. Raises the error of the first group of equal sizes that has one."""
     pictures: dict[int, Image.Image] = {}
-    room = _room(opened[0].networks) if opened else 0
-    for group in groups([(file.size, _alike(file)) for file in opened], room):
-        found = [opened[index] for index in group]
-        pictures.update(zip(group, _decoded(found, jobs, done), strict=True))
-    return [pictures[index] for index in range(len(opened))]
+    room = _room(files[0].networks) if files else 0
+    for group in groups([(file.latent_size, _model_key(file)) for file in files], room):
+        members = [files[index] for index in group]
+        pictures.update(zip(group, _decode_group(members, jobs, done), strict=True))
+    return [pictures[index] for index in range(len(files))]
 
 
 def groups(keys: Sequence[Key], room: int) -> Iterator[list[int]]:
-    """Where equal keys stand, as many at a time as have `room` pixels together; what has no size stands alone."""
+    """The indices of equal keys, as many at a time as have `room` pixels together; a key without size stands alone."""
     found: dict[Key | int, list[int]] = {}
     for index, key in enumerate(keys):
         found.setdefault(index if key[0] is None else key, []).append(index)
@@ -58,10 +58,37 @@ def groups(keys: Sequence[Key], room: int) -> Iterator[list[int]]:
         yield from (indices[start : start + step] for start in range(0, len(indices), step))
 
 
-def _alike(file: Opened) -> bytes:
-    """What must be equal where files go through g_s together: the weights and, if it is told, the quality."""
+def _encode_group(encoder: Encoder, pictures: list[PreparedPicture], quality_level: int) -> list[bytes]:
+    if len(pictures) == 1 or pictures[0].rounds:
+        return [encoder.encode_at(picture, quality_level) for picture in pictures]
+    networks = encoder.networks
+    x = torch.cat([pad(to_tensor(picture.image)) for picture in pictures]).to(networks.device)
+    y = torch.cat([networks.analyse(part, quality_level) for part in _float32_batches(networks, x)])
+    streams, _ = networks.encode_latent(y, quality_level)
+    return [encoder.write(picture, quality_level, [own]) for picture, own in zip(pictures, streams, strict=True)]
+
+
+def _decode_group(files: list[ParsedFile], jobs: int, done: ProgressCallback) -> list[Image.Image]:
+    size, networks = files[0].latent_size, files[0].networks
+    if len(files) == 1 or size is None:
+        return [file.decode(jobs, done) for file in files]
+    level = files[0].header.quality
+    streams, levels = [file.streams[0] for file in files], torch.cat([file.levels for file in files])
+    y_hat = networks.weights.coder.decode(streams, levels, size)
+    pixels = torch.cat([networks.synthesise(part, level) for part in _float32_batches(networks, y_hat)])
+    return [_assemble(file, own) for file, own in zip(files, pixels, strict=True)]
+
+
+def _assemble(file: ParsedFile, pixels: Tensor) -> Image.Image:
+    """The picture of a file with one stream from its padded pixels, (3, H, W)."""
+    whole = file.layout.whole
+    return file.assemble([(whole, pixels[:, : whole.height, : whole.width])])
+
+
+def _model_key(file: ParsedFile) -> bytes:
+    """What must be equal for files to go through g_s together: the weights and the level it is conditioned on."""
     networks = file.networks
-    return networks.weights.model_id + networks.told(file.header.quality).to_bytes(2, "little")
+    return networks.weights.model_id + networks.condition_level(file.header.quality).to_bytes(2, "little")
 
 
 def _alone(networks: Networks) -> bool:
@@ -73,31 +100,6 @@ def _room(networks: Networks) -> int:
     return CPU_PIXELS if _alone(networks) else GPU_PIXELS
 
 
-def _encoded(networks: Networks, trials: list[Trials], level: int) -> list[bytes]:
-    if len(trials) == 1 or trials[0].effort:
-        return [trial.plain(level) for trial in trials]
-    y = _through(networks, partial(networks.analyse, level=level), [trial.x() for trial in trials])
-    coded, _ = networks.code(y, level)
-    return [trial.file(level, [stream]) for trial, stream in zip(trials, coded, strict=True)]
-
-
-def _decoded(files: list[Opened], jobs: int, done: ProgressCallback) -> list[Image.Image]:
-    size, networks = files[0].size, files[0].networks
-    if len(files) == 1 or size is None:
-        return [file.painted(jobs, done) for file in files]
-    coded, levels = [file.coded[0] for file in files], torch.cat([file.levels for file in files])
-    y_hat = networks.weights.coder.decode(coded, levels, size)
-    synthesise = partial(networks.synthesise, level=files[0].header.quality)
-    pixels = _through(networks, synthesise, list(y_hat.split(1)))
-    return [_painted(file, *parts) for file, *parts in zip(files, y_hat.split(1), pixels.split(1), strict=True)]
-
-
-def _painted(file: Opened, y_hat: Tensor, pixels: Tensor) -> Image.Image:
-    return file.picture(lambda _: y_hat, lambda _: pixels)
-
-
-def _through(networks: Networks, net: Callable[[Tensor], Tensor], inputs: list[Tensor]) -> Tensor:
-    """What a float32 network makes of inputs of equal size."""
-    if _alone(networks):
-        return torch.cat([net(x) for x in inputs])
-    return net(torch.cat(inputs))
+def _float32_batches(networks: Networks, inputs: Tensor) -> list[Tensor]:
+    """A batch in the parts that go through a float32 network at once."""
+    return list(inputs.split(1)) if _alone(networks) else [inputs]

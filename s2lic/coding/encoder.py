@@ -1,231 +1,156 @@
-"""One picture at one quality after another: as a file, measured, or only a sample of it."""
+"""The encoder: a picture becomes a file at one quality."""
 
 from __future__ import annotations
 
-import math
-import threading
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from s2lic.coding.networks import Networks, pad, to_image, to_tensor
-from s2lic.coding.rate_control import Kind, Trial
-from s2lic.coding.rate_estimate import Samples
-from s2lic.coding.roi import Roi, fineness, finer_steps
-from s2lic.coding.search import Scene, Search, View, beside_borders, worth
-from s2lic.coding.streams import gather, latent_size
-from s2lic.coding.tiling import windows
+from s2lic.coding.conditioning import condition_of
+from s2lic.coding.networks import Networks, pad, to_tensor
+from s2lic.coding.options import EncodeOptions
+from s2lic.coding.roi import Roi, finer_steps, roi_of, step_scale
+from s2lic.coding.search import LatentSearch, RDProblem, TileView, border_weight, distortion_weight
+from s2lic.coding.streams import latent_size, to_container
+from s2lic.coding.tiling import encoder_input
 from s2lic.container.boxes import pack
-from s2lic.container.tiles import HALO, Box, Cell, layout_of
-from s2lic.defaults import SIDE, rounds
-from s2lic.entropy.latent_coder import LatentSize, Rehearsal
-from s2lic.entropy.rounding import Aim
+from s2lic.container.tiles import Cell, Layout, layout_of
+from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
+from s2lic.entropy.latent_coder import LatentSize
+from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import Coded
+from s2lic.images.extras import split_extras
+from s2lic.images.load import ImageLike, as_image
 from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.runtime import worker_pool
 from s2lic.transform.config import STRIDE
 
-HEADER_BYTES = 35
-# By how much a search usually lowers what is aimed at: it spends fewer bits, and keeps less for them.
-LOWERED = {Kind.rate: 0.06, Kind.psnr: 0.17}
-# A search takes longer than all else, so that two have to do for a target. What one found serves other levels too, if
-# not as well: 100 above its own it costs 1 % more bits and error. Its symbols change faster with the level than others.
-SEARCHES, NEAR, STEEPER = 2, 30, 2.0
-# What g_a saw and gave, some 20 bytes a pixel, is kept from trial to trial for pictures of no more pixels than these.
-KEPT_PIXELS = 2**22
 
+@dataclass(frozen=True)
+class PreparedPicture:
+    """A picture that is ready to be coded.
 
-class Trials:
-    """With a `kind` of target more trials may follow: g_a, which does not see the quality, runs once if y can be kept.
-
-    Where a block of g_a is conditioned on the quality it runs at every level that is tried.
+    Attributes:
+        image: Its colour, RGB or L.
+        extras: The boxes of its alpha and metadata, by name.
+        layout: One stream or tiles.
+        rounds: Rounds of the search.
+        regions: The map of regions, unless it is neutral.
+        condition: What g_a is conditioned on, (1, numbers), or None.
     """
 
-    def __init__(
-        self,
-        networks: Networks,
-        picture: Image.Image,
-        extras: Mapping[str, bytes],
-        regions: Roi | None = None,
-        kind: Kind | None = None,
-        effort: int | None = 0,
-        beside: Tensor | None = None,
-        tile: int = SIDE,
-        jobs: int = 1,
-        done: ProgressCallback = no_progress,
-    ) -> None:
-        self._networks, self._picture, self._extras, self._beside = networks, picture, extras, beside
-        self._jobs, self._done = jobs, done
-        self._regions = None if regions is None or regions.neutral else regions
-        self._roi = b"" if self._regions is None else self._regions.pack()
-        self._fixed_bits = 8 * (len(self._roi) + sum(map(len, extras.values())) + HEADER_BYTES)
-        self._layout = layout_of(picture.width, picture.height, tile)
-        self.effort = rounds(effort, tiled=self.size is None)
-        self.keeps = kind is not None and picture.width * picture.height <= KEPT_PIXELS
-        self._kept: dict[Cell, tuple[int, View]] = {}
-        self._aims: dict[int, dict[Cell, Aim]] = {}
-        self._choosing = threading.Lock()  # several tiles are in hand at once
-        self._samples = Samples(networks, picture, self._regions, beside, kind or Kind.rate)
+    image: Image.Image
+    extras: Mapping[str, bytes]
+    layout: Layout
+    rounds: int = 0
+    regions: Roi | None = None
+    condition: Tensor | None = None
 
     @property
-    def size(self) -> LatentSize | None:
-        """That of y, if the picture is one stream."""
-        return latent_size(self._layout.whole) if self._layout.rows * self._layout.columns == 1 else None
+    def latent_size(self) -> LatentSize | None:
+        """The size of y, if the picture is one stream."""
+        return latent_size(self.layout.whole) if self.layout.rows * self.layout.columns == 1 else None
 
     @property
-    def most(self) -> int:
-        """How many files may be made for a target: most that follow a search cost little beside it."""
-        if not self.keeps:
-            return 2
-        return 5 if self.effort else 3
+    def roi_box(self) -> bytes:
+        """The content of the box of regions; empty without them."""
+        return b"" if self.regions is None else self.regions.pack()
 
-    def x(self) -> Tensor:
-        """The whole picture, (1, 3, H, W), as g_a takes it."""
-        return pad(to_tensor(self._picture).to(self._networks.device))
+    def finer_steps(self, cell: Cell) -> Tensor | None:
+        """How much finer y is coded in a tile, (1, h, w) integers n of 2^(n / 4), or None."""
+        return finer_steps(self.regions, [self.layout.tile(*cell)])
 
-    def plain(self, level: int) -> bytes:
-        """The file at a level 0..10000."""
-        cells = list(self._layout.cells())
-        with worker_pool(self._jobs, len(cells)) as pool:
-            coded = pool.map(lambda cell: self._code(cell, level)[0], cells)
-            return self.file(level, list(with_progress(coded, len(cells), self._done)))
 
-    def rate(self, level: int) -> Trial:
-        """The file, and the logarithm of its bits a pixel."""
-        data = self.plain(level)
-        return self._trial(data, math.log(8 * len(data) / self._pixels))
+@dataclass(frozen=True)
+class Encoder:
+    """Encodes pictures with one set of networks.
 
-    def psnr(self, level: int) -> Trial:
-        """The file, and the PSNR of what it will be decoded to."""
-        coded: dict[Cell, Coded] = {}
-        error = 0.0
+    Attributes:
+        networks: The networks.
+        max_pixels: The limit on pictures, or None.
+        tile: The side of the tiles of a large picture.
+        jobs: The number of tiles to work on at once.
+        done: Hears of each tile.
+    """
 
-        def latent(cell: Cell) -> Tensor:
-            coded[cell], y_hat = self._code(cell, level)
-            return y_hat.float()
+    networks: Networks
+    max_pixels: int | None = DEFAULT_MAX_PIXELS
+    tile: int = SIDE
+    jobs: int = 1
+    done: ProgressCallback = no_progress
 
-        synthesise = partial(self._networks.synthesise, level=level)
-        for window, pixels in windows(self._layout, self._layout.whole, latent, synthesise, self._jobs, self._done):
-            error += self._squared_error(window, pixels)
-        return self._trial(self.file(level, [coded[cell] for cell in self._layout.cells()]), self._decibels(error))
+    def encode(self, image: ImageLike, options: EncodeOptions) -> bytes:
+        """The file of a picture at the quality of the options. Raises as `prepare` does."""
+        return self.encode_at(self.prepare(image, options), options.quality_level)
 
-    def _trial(self, data: bytes, value: float) -> Trial:
-        steeper = STEEPER if len(self._aims) == SEARCHES and self._found_any() else 1.0
-        return Trial(data, value, line=len(self._aims), steeper=steeper)
+    def prepare(self, image: ImageLike, options: EncodeOptions) -> PreparedPicture:
+        """The picture and its options, ready to be coded.
 
-    def _found_any(self) -> bool:
-        """Whether the last search found more than g_a's own y anywhere."""
-        return any(aim.searched for aim in self._aims[next(reversed(self._aims))].values())
+        Raises:
+            ImageError: The picture cannot be read or coded, or is refused by `strict`.
+            ConditionError: The numbers are not what the model takes.
+        """
+        picture, extras = split_extras(as_image(image, self.max_pixels, options.strict), options.strip)
+        regions = None if options.roi is None else roi_of(as_image(options.roi, self.max_pixels), picture.size)
+        layout = layout_of(picture.width, picture.height, self.tile)
+        return PreparedPicture(
+            picture,
+            extras,
+            layout,
+            rounds=options.rounds(tiled=layout.rows * layout.columns > 1),
+            regions=None if regions is None or regions.neutral else regions,
+            condition=condition_of(self.networks, options.cond),
+        )
 
-    @property
-    def _pixels(self) -> int:
-        return self._layout.width * self._layout.height
+    def encode_at(self, picture: PreparedPicture, quality_level: int) -> bytes:
+        """The file of a prepared picture at a quality level 0..10000."""
+        streams = self.encode_tiles(picture, lambda cell: self._encode_tile(picture, cell, quality_level))
+        return self.write(picture, quality_level, streams)
 
-    def _decibels(self, error: float) -> float:
-        return decibels(error / (self._pixels * len(self._picture.getbands())))
+    def encode_tiles(self, picture: PreparedPicture, encode_tile: Callable[[Cell], Coded]) -> list[Coded]:
+        """The streams of all tiles in the order of the file, several of them made at once."""
+        cells = list(picture.layout.cells())
+        with worker_pool(self.jobs, len(cells)) as pool:
+            return list(with_progress(pool.map(encode_tile, cells), len(cells), self.done))
 
-    def sample_rate(self, level: int) -> float:
-        """About the logarithm of bits a pixel."""
-        bits = float(self._rehearsed(level).bits.sum()) if self._rehearses else self._samples.bits(level)
-        return math.log((self._fixed_bits + bits * math.exp(-self._lowered(Kind.rate))) / self._pixels)
+    def _encode_tile(self, picture: PreparedPicture, cell: Cell, quality_level: int) -> Coded:
+        view = self.analyse_tile(picture, cell, quality_level)
+        target = self.search_tile(picture, cell, view, quality_level) if picture.rounds else None
+        return self.encode_view(picture, cell, view, quality_level, target)[0]
 
-    def sample_psnr(self, level: int) -> float:
-        """About the PSNR."""
-        value = self._rehearsed_psnr(level) if self._rehearses else decibels(self._samples.error(level))
-        return value - self._lowered(Kind.psnr)
-
-    @property
-    def _rehearses(self) -> bool:
-        """Whether the whole is rehearsed, which takes little time beside a search; else blocks of it are coded."""
-        return self.effort > 0 and self.size is not None
-
-    def _lowered(self, kind: Kind) -> float:
-        return LOWERED[kind] if self.effort else 0.0
-
-    def _rehearsed_psnr(self, level: int) -> float:
-        whole, y_hat = self._layout.whole, self._rehearsed(level).y_hat
-        pixels = self._networks.synthesise(y_hat, level)[0, :, : whole.height, : whole.width]
-        return self._decibels(self._squared_error(whole, pixels))
-
-    def _code(self, cell: Cell, level: int) -> tuple[Coded, Tensor]:
-        view, tile = self._view(cell, level), self._layout.tile(*cell)
-        aim = self._aim(cell, view, level) if self.effort else None
-        (coded,), y_hat = self._networks.code(view.tile(), level, finer_steps(self._regions, [tile]), aim)
-        return coded, y_hat
-
-    def _aim(self, cell: Cell, view: View, level: int) -> Aim:
-        """What a search finds for the level, or what the last one found if that has to do."""
-        tile = self._layout.tile(*cell)
-        if not self.keeps:
-            return self._search(view, tile, level)
-        with self._choosing:
-            if self._wants_search(level):
-                self._aims.setdefault(level, {})
-            found = self._aims[next(reversed(self._aims))]
-        if cell not in found:
-            aim = self._search(view, tile, level)
-            with self._choosing:
-                found[cell] = aim
-        return found[cell]
-
-    def _wants_search(self, level: int) -> bool:
-        if not self._aims:
-            return True
-        far = all(abs(level - known) > NEAR for known in self._aims)
-        return far and len(self._aims) < SEARCHES and self._found_any()
-
-    def _rehearsed(self, level: int) -> Rehearsal:
-        """What the whole picture, one stream, would give without a search."""
-        y, finer = self._view((0, 0), level).tile(), finer_steps(self._regions, [self._layout.whole])
-        return self._networks.weights.coder.rehearse(y, self._levels(level), Aim(y), finer)
-
-    def _view(self, cell: Cell, level: int) -> View:
-        told = self._networks.told(level)
-        if cell in self._kept and self._kept[cell][0] == told:
-            return self._kept[cell][1]
-        view = self._looked(cell, told)
-        if self.keeps:
-            self._kept[cell] = told, view
-        return view
-
-    def _looked(self, cell: Cell, told: int) -> View:
-        """One tile with `HALO` pixels around it, and y of all that."""
-        tile = self._layout.tile(*cell)
-        seen = tile.grown(HALO, self._layout.whole)
-        x = to_tensor(self._picture.crop(seen.corners)).to(self._networks.device)
+    def analyse_tile(self, picture: PreparedPicture, cell: Cell, quality_level: int) -> TileView:
+        """A tile with its surroundings, and y of all that."""
+        tile, seen = picture.layout.tile(*cell), encoder_input(picture.layout, cell)
+        x = to_tensor(picture.image.crop(seen.corners)).to(self.networks.device)
         size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
         inside = slice(top, top + size.height), slice(left, left + size.width)
-        return View(x, self._networks.analyse(pad(x), told, self._beside), inside)
+        level = self.networks.condition_level(quality_level)
+        return TileView(x, self.networks.analyse(pad(x), level, picture.condition), inside)
 
-    def _levels(self, level: int) -> Tensor:
-        return torch.tensor([level], device=self._networks.device)
+    def search_tile(self, picture: PreparedPicture, cell: Cell, view: TileView, quality_level: int) -> QuantTarget:
+        """What the search finds for a tile."""
+        tile, seen = picture.layout.tile(*cell), encoder_input(picture.layout, cell)
+        levels = torch.tensor([quality_level], device=self.networks.device)
+        weight = distortion_weight(levels, step_scale(picture.regions, [seen]), view.x)
+        weight = weight * border_weight(tile, seen, picture.layout.whole).to(weight)
+        problem = RDProblem(view, partial(self.networks.synthesise_float, level=quality_level), weight)
+        coder = self.networks.weights.coder
+        return LatentSearch(problem, coder, levels, picture.finer_steps(cell)).run(picture.rounds)
 
-    def _search(self, view: View, tile: Box, level: int) -> Aim:
-        levels, whole = self._levels(level), self._layout.whole
-        seen = tile.grown(HALO, whole)
-        weight = worth(levels, fineness(self._regions, [seen]), view.x)
-        weight = weight * beside_borders(tile, seen, whole).to(weight)
-        scene = Scene(view, partial(self._networks.restore, level=level), weight)
-        finer = finer_steps(self._regions, [tile])
-        return Search(scene, self._networks.weights.coder, levels, finer).run(self.effort)
+    def encode_view(
+        self, picture: PreparedPicture, cell: Cell, view: TileView, quality_level: int, target: QuantTarget | None
+    ) -> tuple[Coded, Tensor]:
+        """The stream of a tile, and y_hat as a decoder will have it, (1, M, h, w) float64."""
+        finer = picture.finer_steps(cell)
+        (stream,), y_hat = self.networks.encode_latent(view.tile(), quality_level, finer, target)
+        return stream, y_hat
 
-    def file(self, level: int, coded: list[Coded]) -> bytes:
-        """The file of these streams, one a tile."""
-        grey = self._picture.mode == "L"
-        container = gather(self._layout, coded, self._networks.weights.model_id, level, grey)
-        return pack(replace(container, extras=self._extras, roi=self._roi))
-
-    def _squared_error(self, window: Box, pixels: Tensor) -> float:
-        back = np.asarray(to_image(pixels, self._picture.mode == "L"), np.float32)
-        original = np.asarray(self._picture.crop(window.corners), np.float32)
-        return float(np.square(back - original).sum(dtype=np.float64))
-
-
-def decibels(error: float) -> float:
-    """PSNR of a mean squared error; a perfect picture is given an error far below one level."""
-    return 10 * math.log10(255**2 / max(error, 1e-6))
+    def write(self, picture: PreparedPicture, quality_level: int, streams: list[Coded]) -> bytes:
+        """The file of these streams, one per tile."""
+        model_id, grey = self.networks.weights.model_id, picture.image.mode == "L"
+        container = to_container(picture.layout, streams, model_id, quality_level, grey)
+        return pack(replace(container, extras=picture.extras, roi=picture.roi_box))

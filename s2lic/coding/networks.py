@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.errors import UsageError
 from s2lic.runtime import multiplies_bf16
@@ -43,10 +43,16 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Networks:
-    """g_a, g_s and the entropy model of one set of weights, on a device.
+    """The networks of one set of weights. Quality levels are 0..10000.
 
-    `precision` is that of g_a and g_s, "float32" or "bf16"; "auto" is float32 but for g_s on a CPU that multiplies
-    bfloat16 itself. Symbols never depend on it. Levels are qualities of 0..10000. Raises UsageError for another.
+    Attributes:
+        weights: The weights.
+        device: Where to compute.
+        precision: Of g_a and g_s: "float32", "bf16", or "auto", which is float32 except for g_s on a CPU that has
+            instructions for bfloat16. Symbols never depend on it.
+
+    Raises:
+        UsageError: There is no such precision.
     """
 
     weights: Weights
@@ -58,39 +64,39 @@ class Networks:
             raise UsageError(f"no precision '{self.precision}'; there are {AUTO}, {', '.join(PRECISIONS)}")
 
     @torch.inference_mode()
-    def analyse(self, x: Tensor, level: int, beside: Tensor | None = None) -> Tensor:
+    def analyse(self, x: Tensor, level: int, condition: Tensor | None = None) -> Tensor:
         """g_a: (B, 3, H, W) in [0, 1], multiples of 16 -> y float32.
 
-        The level and what is known beside it, (1, numbers), are for conditioned blocks.
+        The level and the condition, (1, numbers), are for blocks that are conditioned on them.
         """
         with self._autocast(self._precision):
-            return self.weights.model.g_a(_fast_layout(x - 0.5), self._context(x, level, beside))  # type: ignore[no-any-return]
+            return self.weights.model.g_a(_fast_layout(x - 0.5), self._context(x, level, condition))  # type: ignore[no-any-return]
 
     @torch.inference_mode()
     def synthesise(self, y_hat: Tensor, level: int) -> Tensor:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
-        x_hat = self.restore(y_hat, level)
+        x_hat = self.synthesise_float(y_hat, level)
         return x_hat.clamp_(0, 1).mul_(255).round_().to(torch.uint8)
 
-    def restore(self, y_hat: Tensor, level: int) -> Tensor:
-        """g_s: y_hat -> x_hat (B, 3, H, W), not clipped, with its gradients."""
+    def synthesise_float(self, y_hat: Tensor, level: int) -> Tensor:
+        """g_s: y_hat -> x_hat (B, 3, H, W) float32, not clipped, with its gradients."""
         with self._autocast(self._quick if self.precision == AUTO else self._precision):
             return self.weights.model.g_s(_fast_layout(y_hat.float()), self._context(y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
-    def code(
-        self, y: Tensor, level: int, finer: Tensor | None = None, aim: Aim | None = None
+    def encode_latent(
+        self, y: Tensor, level: int, finer: Tensor | None = None, aim: QuantTarget | None = None
     ) -> tuple[list[Coded], Tensor]:
         """A stream for each y of a batch, and the y_hat of a decoder; see `LatentCoder.encode`."""
         levels = torch.full((len(y),), level, device=self.device)
         return self.weights.coder.encode(y, levels, finer, aim)
 
-    def told(self, level: int) -> int:
-        """What g_a and g_s are told of the level: equal for all of them, unless they are conditioned."""
+    def condition_level(self, level: int) -> int:
+        """The level that g_a and g_s are conditioned on; 0 at every level for a model without such blocks."""
         return level if self.weights.model.conditioned else 0
 
-    def _context(self, x: Tensor, level: int, beside: Tensor | None = None) -> Context:
-        told = None if beside is None else beside.expand(len(x), -1)
-        return self.weights.model.context(torch.full((len(x),), level, device=x.device), told)
+    def _context(self, x: Tensor, level: int, condition: Tensor | None = None) -> Context:
+        rows = None if condition is None else condition.expand(len(x), -1)
+        return self.weights.model.context(torch.full((len(x),), level, device=x.device), rows)
 
     @property
     def _precision(self) -> torch.dtype:

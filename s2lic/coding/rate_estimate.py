@@ -1,73 +1,78 @@
-"""What blocks of a picture, evenly spread, say about its bits and its error at a quality."""
+"""Estimates of rate and fidelity from blocks of a picture."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from s2lic.coding.encoder import PreparedPicture
 from s2lic.coding.networks import Networks, to_tensor
-from s2lic.coding.rate_control import Kind
-from s2lic.coding.roi import Roi, finer_steps
+from s2lic.coding.roi import finer_steps
 from s2lic.container.tiles import Box
 from s2lic.entropy.symbol_coder import Coded
 
-# Blocks of this side, spread evenly, take within a tenth of the bits that the whole picture does a pixel, and twice
-# its time.
+# Blocks of this side, spread evenly, take within a tenth of the bits per pixel of the whole picture, and twice its
+# time per pixel.
 BLOCK = 64
-# Errors differ more from block to block than bits do.
-SHARES = {Kind.rate: 1 / 10, Kind.psnr: 1 / 6}
 BLOCKS_MIN, BLOCKS_MAX = 6, 256
-RIM = 8
+RIM = 8  # of each block, not counted in the fidelity: its surroundings are missing
 STATE_BITS = 32  # what a stream of its own costs a block
 
 
-class Samples:
-    """Blocks of a picture, each coded as if it were a picture; enough of them for a kind of target."""
+class BlockEstimator:
+    """Estimates from blocks of a picture, each coded as if it were a picture.
 
-    def __init__(
-        self, networks: Networks, picture: Image.Image, regions: Roi | None, beside: Tensor | None, kind: Kind
-    ) -> None:
-        self._networks, self._picture, self._regions, self._beside = networks, picture, regions, beside
-        self._boxes = blocks(picture.width, picture.height, SHARES[kind])
-        self._seen: tuple[int, Tensor, Tensor] | None = None
+    Args:
+        networks: The networks.
+        picture: The picture.
+        share: The share of its pixels to code.
+    """
 
-    def bits(self, level: int) -> float:
+    def __init__(self, networks: Networks, picture: PreparedPicture, share: float) -> None:
+        self._networks, self._picture = networks, picture
+        self._boxes = blocks(picture.image.width, picture.image.height, share)
+        self._analysed: tuple[int, Tensor, Tensor] | None = None
+
+    def bits(self, quality_level: int) -> float:
         """About the bits of the whole picture's streams."""
-        coded, _ = self._coded(level)
-        bits = sum(8 * len(block.payload) - STATE_BITS for block in coded)
-        return bits * self._picture.width * self._picture.height / (len(coded) * BLOCK**2)
+        streams, _ = self._encode(quality_level)
+        bits, image = sum(8 * len(block.payload) - STATE_BITS for block in streams), self._picture.image
+        return bits * image.width * image.height / (len(streams) * BLOCK**2)
 
-    def error(self, level: int) -> float:
-        """About the mean squared error, in steps of 8 bits, by the middle of each block."""
-        _, y_hat = self._coded(level)
+    def fidelity(self, quality_level: int, measure: Callable[[Tensor, Tensor], float]) -> float:
+        """About the fidelity of the whole picture, from the middle of each block."""
+        _, y_hat = self._encode(quality_level)
         middle = slice(RIM, BLOCK - RIM)
-        back, x = self._networks.synthesise(y_hat, level), self._analysed(level)[0]
-        return float((back[:, :, middle, middle].float() - 255 * x[:, :, middle, middle]).square().mean())
+        decoded, x = self._networks.synthesise(y_hat, quality_level), self._analyse(quality_level)[0]
+        original = (255 * x).round().to(torch.uint8)
+        return measure(original[:, :, middle, middle], decoded[:, :, middle, middle])
 
-    def _coded(self, level: int) -> tuple[list[Coded], Tensor]:
-        return self._networks.code(self._analysed(level)[1], level, finer_steps(self._regions, self._boxes))
+    def _encode(self, quality_level: int) -> tuple[list[Coded], Tensor]:
+        finer = finer_steps(self._picture.regions, self._boxes)
+        return self._networks.encode_latent(self._analyse(quality_level)[1], quality_level, finer)
 
-    def _analysed(self, level: int) -> tuple[Tensor, Tensor]:
-        """The blocks and their y, made anew where g_a is told of another level."""
-        told = self._networks.told(level)
-        if self._seen is None or self._seen[0] != told:
-            x = torch.cat([_cut(self._picture, box) for box in self._boxes]).to(self._networks.device)
-            self._seen = told, x, self._networks.analyse(x, told, self._beside)
-        return self._seen[1:]
+    def _analyse(self, quality_level: int) -> tuple[Tensor, Tensor]:
+        """The blocks and their y, made anew if g_a is conditioned on another level."""
+        level = self._networks.condition_level(quality_level)
+        if self._analysed is None or self._analysed[0] != level:
+            x = torch.cat([_cut(self._picture.image, box) for box in self._boxes]).to(self._networks.device)
+            self._analysed = level, x, self._networks.analyse(x, level, self._picture.condition)
+        return self._analysed[1:]
 
 
-def _cut(picture: Image.Image, box: Box) -> Tensor:
-    """A block (1, 3, BLOCK, BLOCK), beyond the edge of the picture the edge again."""
-    x = to_tensor(picture.crop(box.grown(0, Box(0, 0, *picture.size)).corners))
+def _cut(image: Image.Image, box: Box) -> Tensor:
+    """A block (1, 3, BLOCK, BLOCK); beyond the edge of the picture the edge is repeated."""
+    x = to_tensor(image.crop(box.grown(0, Box(0, 0, *image.size)).corners))
     return F.pad(x, (0, BLOCK - x.shape[3], 0, BLOCK - x.shape[2]), mode="replicate")
 
 
 def blocks(width: int, height: int, share: float) -> list[Box]:
-    """About so much of the picture, evenly spread; a small picture repeats its edge."""
+    """Boxes over about a share of the picture, spread evenly; those of a small picture go beyond its edge."""
     wanted = min(max(width * height * share / BLOCK**2, BLOCKS_MIN), BLOCKS_MAX)
     columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // BLOCK, 1), BLOCKS_MAX)
     rows = min(max(round(wanted / columns), 1), max(height // BLOCK, 1))

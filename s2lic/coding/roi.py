@@ -1,4 +1,4 @@
-"""Regions of interest: how finely each cell of a picture is coded, and the box that says so."""
+"""Regions of interest: how finely each cell of a picture is coded, and the box that lists it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2lic.errors import RegionMapError
 from s2lic.transform.config import STRIDE
 
 LEVELS, NEUTRAL = 8, 4
-# How likely a level is that of the cell above: all but 7 / 8 of 2^-t, for t = 0 to 7. The first byte of the box.
+# The probability that a level is that of the cell above is 1 - 7/8 * 2^-t, t = 0 to 7; t is the first byte of the box.
 TRUSTS = 8
 
 Levels = NDArray[np.uint8]
@@ -41,20 +41,22 @@ class Roi:
         levels: NDArray[np.int64] = self.levels[rows[:, None], columns].astype(np.int64)
         return levels - NEUTRAL
 
-    def fineness(self, box: Box) -> NDArray[np.float64]:
-        """How many times as fine the steps of y are, for each place of y under a box of pixels, (h, w)."""
+    def step_scale(self, box: Box) -> NDArray[np.float64]:
+        """The factor by which steps are finer at each place of y under a box of pixels, (h, w)."""
         scale: NDArray[np.float64] = np.exp2(self.finer(box) / 4)
         return scale
 
     def pack(self) -> bytes:
-        """The content of the box, the shortest of all ways to write it."""
+        """The content of the box, in the shortest of all spellings."""
         return min((_coded(self.levels, trust) for trust in range(TRUSTS)), key=len)
 
 
 def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
-    """Means over the cells of a picture of `size`: black is level 0, mid-grey 4, white 7.
+    """The map of a picture from a grey mask, which is stretched to its size.
 
-    The mask is stretched to the picture.
+    Args:
+        mask: Its mean over a cell gives the level: black is 0, mid-grey 4, white 7.
+        size: Width and height of the picture.
     """
     grey = mask.convert("L")
     if grey.size != size:
@@ -64,14 +66,15 @@ def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
 
 
 def unpack_roi(box: bytes, size: tuple[int, int]) -> Roi:
-    """The map of a picture of `size`.
+    """The map of a picture of this width and height.
 
-    Raises RegionMapError, PayloadSizeError or TruncatedError for a box that `Roi.pack` does not give.
+    Raises:
+        RegionMapError, PayloadSizeError, TruncatedError: The box is not as `Roi.pack` writes it.
     """
     width, height = (-(-side // GRID) for side in size)
     trust = box[0]
     if trust >= TRUSTS:
-        raise RegionMapError(f"the map of regions is coded in no known way: {trust}")
+        raise RegionMapError(f"the map of regions has an unknown kind of coding: {trust}")
     reader, levels = SymbolReader(_tables(), box[1:], (), width * height), np.zeros((height, width), np.uint8)
     above = np.full(width, NEUTRAL)
     for row in levels:
@@ -115,8 +118,8 @@ def finer_steps(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
     return None if regions is None else torch.from_numpy(np.stack([regions.finer(box) for box in boxes]))
 
 
-def fineness(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
-    """The same as numbers, (B, h, w) float64."""
+def step_scale(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
+    """The factor 2^(n / 4) by which steps of y are finer, (B, h, w) float64, or None without regions."""
     if regions is None:
         return None
-    return torch.from_numpy(np.stack([regions.fineness(box) for box in boxes]))
+    return torch.from_numpy(np.stack([regions.step_scale(box) for box in boxes]))

@@ -1,4 +1,4 @@
-"""Between the streams of tiles and the parts of one file."""
+"""From the streams of tiles to the parts of one file, and back."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from s2lic.transform.config import STRIDE
 RGB, GREY = 0, 1
 
 
-def gather(layout: Layout, coded: list[Coded], model_id: bytes, level: int, grey: bool) -> Container:
-    """The parts of a file: one stream as it is, or the tiles' streams behind a list of them."""
+def to_container(layout: Layout, coded: list[Coded], model_id: bytes, quality_level: int, grey: bool) -> Container:
+    """The parts of a file: one stream as it is, or the streams of tiles with a list of their sizes."""
     tiled = layout != one_stream(layout.width, layout.height)
     header = Header(
         width=layout.width,
         height=layout.height,
         model_id=model_id,
-        quality=level,
+        quality=quality_level,
         arithmetic=EXACT_ARITHMETIC,
         tiling=TILED if tiled else ONE_STREAM,
         colour=GREY if grey else RGB,
@@ -40,7 +40,7 @@ def gather(layout: Layout, coded: list[Coded], model_id: bytes, level: int, grey
     return Container(header, b"".join(tile.payload for tile in coded), pack_exceptions(_shifted(coded)), tiles)
 
 
-def scatter(container: Container, row: EntropyRow) -> tuple[Layout, list[Coded]]:
+def from_container(container: Container, row: EntropyRow) -> tuple[Layout, list[Coded]]:
     """The layout and the stream of each tile, in the order of the file. Raises a CorruptError."""
     header = container.header
     if header.tiling == TILED:
@@ -59,8 +59,14 @@ def scatter(container: Container, row: EntropyRow) -> tuple[Layout, list[Coded]]
     ]
 
 
-def check_claims(entropy: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, layout: Layout) -> None:
-    """Raises PayloadSizeError if any tile's bytes are too few for its pixels; before memory is taken for them."""
+def check_payload_sizes(
+    entropy: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, layout: Layout
+) -> None:
+    """Check that no tile has too few bytes for its pixels, before memory is allocated for them.
+
+    Raises:
+        PayloadSizeError: A tile has too few.
+    """
     quality = entropy.quality(levels)
     for tile, stream in zip(layout.tiles(), coded, strict=True):
         (least,) = least_bits(entropy.row, tables, quality, latent_size(tile))
@@ -68,7 +74,7 @@ def check_claims(entropy: EntropyModel, tables: Tables, coded: list[Coded], leve
 
 
 def latent_size(tile: Box) -> LatentSize:
-    """That of y: the last column and row of a picture may be filled up."""
+    """The size of y. The last column and row of a picture may be padded."""
     return LatentSize(-(-tile.height // STRIDE), -(-tile.width // STRIDE))
 
 

@@ -1,58 +1,122 @@
-"""A walk over a picture's tiles: what each shares with those before it, and several in hand at once."""
+"""Tiles and their surroundings: what g_a and g_s look at beyond a tile, and decoding a picture window by window.
+
+A tile is coded by itself. To decode without seams, g_s also looks at `HALO` pixels of the tiles around. Tiles arrive
+row by row, and each one completes a window: the part of the picture whose surroundings have arrived.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from s2lic.container.tiles import HALO, Box, Cell, Layout
+from s2lic.coding.networks import to_image
+from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.runtime import worker_pool
 from s2lic.transform.config import STRIDE
 
-REACH = 2 * HALO // STRIDE
+# What g_a and g_s see beyond what is kept; further than this their blocks hardly look.
+HALO = 64
+# Lines of y that a tile shares with the windows of the next ones.
+SHARED = 2 * HALO // STRIDE
+
+Window = tuple[Box, Tensor]  # a part of a picture and its pixels, (3, H, W) uint8
 
 
-def windows(
+def encoder_input(layout: Layout, cell: Cell) -> Box:
+    """What g_a looks at for a tile."""
+    return layout.tile(*cell).grown(HALO, layout.whole)
+
+
+def window(layout: Layout, cell: Cell) -> Box:
+    """What can be decoded once this tile and those above and to the left have arrived, `HALO` around all of it."""
+    row, column = cell
+    tile = layout.tile(row, column)
+    return Box(
+        max(tile.left - HALO, 0),
+        max(tile.top - HALO, 0),
+        tile.right - (HALO if column < layout.columns - 1 else 0),
+        tile.bottom - (HALO if row < layout.rows - 1 else 0),
+    )
+
+
+def decoder_input(layout: Layout, cell: Cell) -> Box:
+    """What g_s looks at for a window: the tile, and of those before it as much as makes `HALO` on each side."""
+    tile = layout.tile(*cell)
+    return Box(max(tile.left - 2 * HALO, 0), max(tile.top - 2 * HALO, 0), tile.right, tile.bottom)
+
+
+def windows_over(layout: Layout, area: Box) -> tuple[range, range]:
+    """The rows and columns of tiles whose windows hold an area."""
+    rows = _indices(area.top, area.bottom, layout.tile_height, layout.rows)
+    return rows, _indices(area.left, area.right, layout.tile_width, layout.columns)
+
+
+def tiles_for(rows: range, columns: range) -> list[Cell]:
+    """The tiles that g_s looks at for the windows of these rows and columns."""
+    return list(product(range(max(rows.start - 1, 0), rows.stop), range(max(columns.start - 1, 0), columns.stop)))
+
+
+def _indices(start: int, stop: int, side: int, count: int) -> range:
+    first, last = (min((pixel + HALO) // side, count - 1) for pixel in (start, stop - 1))
+    return range(first, last + 1)
+
+
+def decode_windows(
     layout: Layout,
     area: Box,
     latent: Callable[[Cell], Tensor],
     synthesise: Callable[[Tensor], Tensor],
     jobs: int,
     done: ProgressCallback = no_progress,
-) -> Iterator[tuple[Box, Tensor]]:
-    """The windows that hold `area`, each with its pixels (3, H, W); `done` hears of each.
+) -> Iterator[Window]:
+    """The windows that hold an area, row by row.
 
-    `latent` gives y_hat (1, M, h, w) of a tile, `synthesise` the pixels (1, 3, 16h, 16w) of any y_hat.
+    Args:
+        layout: The tiles of the picture.
+        area: The part that is wanted.
+        latent: Gives y_hat of a tile, (1, M, h, w).
+        synthesise: Gives the pixels of any y_hat, (1, 3, 16h, 16w).
+        jobs: The number of tiles to work on at once.
+        done: Hears of each window.
     """
 
-    def paint(found: tuple[Cell, Tensor]) -> tuple[Box, Tensor]:
+    def decode(found: tuple[Cell, Tensor]) -> Window:
         cell, y_hat = found
-        window, seen = layout.window(*cell), layout.seen(*cell)
-        top, left = window.top - seen.top, window.left - seen.left
-        pixels = synthesise(y_hat)[0, :, top : top + window.height, left : left + window.width]
-        return window, pixels
+        box, seen = window(layout, cell), decoder_input(layout, cell)
+        top, left = box.top - seen.top, box.left - seen.left
+        return box, synthesise(y_hat)[0, :, top : top + box.height, left : left + box.width]
 
-    rows, columns = layout.windows_of(area)
-    cells = layout.needed(rows, columns)
+    rows, columns = windows_over(layout, area)
+    cells = tiles_for(rows, columns)
     with worker_pool(jobs, len(cells)) as pool:
         latents = pool.map(lambda cell: (cell, latent(cell)), cells)
-        wanted = (found for found in joined(latents) if found[0][0] in rows and found[0][1] in columns)
-        yield from with_progress(pool.map(paint, wanted), len(rows) * len(columns), done)
+        wanted = (found for found in join_latents(latents) if found[0][0] in rows and found[0][1] in columns)
+        yield from with_progress(pool.map(decode, wanted), len(rows) * len(columns), done)
 
 
-def joined(latents: Iterable[tuple[Cell, Tensor]]) -> Iterator[tuple[Cell, Tensor]]:
-    """Each tile's latent (B, M, h, w) with the last `REACH` lines of the tiles above it and to its left.
+def join_latents(latents: Iterable[tuple[Cell, Tensor]]) -> Iterator[tuple[Cell, Tensor]]:
+    """Each tile's latent (B, M, h, w) with the last `SHARED` lines of the tiles above it and to its left.
 
-    The tiles come row by row; of those that have gone by, only these lines are kept.
+    The tiles come row by row. Only these lines are kept of those that have gone by.
     """
     above: dict[int, Tensor] = {}
     left: tuple[Cell, Tensor] | None = None
     for (row, column), y in latents:
         wide = torch.cat([left[1], y], 3) if left is not None and left[0] == (row, column - 1) else y
         tall = torch.cat([above[column], wide], 2) if column in above else wide
-        left = (row, column), y[:, :, :, -REACH:].clone()
-        above[column] = wide[:, :, -REACH:].clone()
+        left = (row, column), y[:, :, :, -SHARED:].clone()
+        above[column] = wide[:, :, -SHARED:].clone()
         yield (row, column), tall
+
+
+def paste_windows(windows: Iterable[Window], area: Box, grey: bool) -> Image.Image:
+    """The picture of an area, L or RGB, from the windows that hold it."""
+    picture = Image.new("L" if grey else "RGB", (area.width, area.height))
+    for box, pixels in windows:
+        picture.paste(to_image(pixels, grey), (box.left - area.left, box.top - area.top))
+    return picture

@@ -1,4 +1,4 @@
-"""Tiles: how a large picture is cut, and the box that says so; no torch here."""
+"""The tiles of a large picture, and the box that lists them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from s2lic.container.varint import read_varint, write_varint
 from s2lic.defaults import SIDE, SIDE_MAX, SIDE_MIN
 from s2lic.errors import CropRangeError, OverrunError, TileListError
 
-# Windows of 8 at stride 8: a crop that starts on a multiple has the windows of the whole picture.
+# Attention has windows of 8 at stride 8: what starts on a multiple of 64 has the windows of the whole picture.
 GRID = 64
-# A stream is decoded as a whole, which takes far more memory a pixel than the picture does: as many as a tile may have.
+# The most pixels of one stream, which are those of the largest tile: decoding a stream takes far more memory per pixel
+# than the picture does.
 STREAM_PIXELS = SIDE_MAX**2
-# What g_a and g_s see beyond what is kept; further than this their blocks hardly look.
-HALO = 64
 _CRC_BYTES = 4
 
 Cell = tuple[int, int]  # row and column of a tile
@@ -24,7 +23,7 @@ Cell = tuple[int, int]  # row and column of a tile
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of pixels; right and bottom lie outside of it."""
+    """A rectangle of pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -44,7 +43,7 @@ class Box:
         return self.left, self.top, self.right, self.bottom
 
     def grown(self, by: int, within: Box) -> Box:
-        """Larger by so many pixels on each side, but not beyond another box."""
+        """Larger by a number of pixels on each side, but not beyond another box."""
         return Box(
             max(self.left - by, within.left),
             max(self.top - by, within.top),
@@ -75,47 +74,18 @@ class Layout:
         return -(-self.height // self.tile_height)
 
     def tile(self, row: int, column: int) -> Box:
-        """The pixels of one tile, cut off where the picture ends."""
+        """The pixels of one tile, which ends where the picture does."""
         left, top = column * self.tile_width, row * self.tile_height
         right, bottom = left + self.tile_width, top + self.tile_height
         return Box(left, top, min(right, self.width), min(bottom, self.height))
 
     def cells(self) -> Iterator[Cell]:
-        """Row by row from the top, each from the left: the order of the file."""
+        """Row by row: the order of the file."""
         return product(range(self.rows), range(self.columns))
 
     def tiles(self) -> Iterator[Box]:
         """In the order of the file."""
         return (self.tile(*cell) for cell in self.cells())
-
-    def window(self, row: int, column: int) -> Box:
-        """What can be painted once this tile and those above and to the left are there, `HALO` beside all of it."""
-        tile = self.tile(row, column)
-        return Box(
-            max(tile.left - HALO, 0),
-            max(tile.top - HALO, 0),
-            tile.right - (HALO if column < self.columns - 1 else 0),
-            tile.bottom - (HALO if row < self.rows - 1 else 0),
-        )
-
-    def seen(self, row: int, column: int) -> Box:
-        """What g_s looks at for that window: the tile and as much of those before it as makes `HALO` on each side."""
-        tile = self.tile(row, column)
-        return Box(max(tile.left - 2 * HALO, 0), max(tile.top - 2 * HALO, 0), tile.right, tile.bottom)
-
-    def needed(self, rows: range, columns: range) -> list[Cell]:
-        """The tiles that windows of these rows and columns look at."""
-        return list(product(range(max(rows.start - 1, 0), rows.stop), range(max(columns.start - 1, 0), columns.stop)))
-
-    def windows_of(self, area: Box) -> tuple[range, range]:
-        """The rows and columns whose windows hold an area."""
-        rows = _steps(area.top, area.bottom, self.tile_height, self.rows)
-        return rows, _steps(area.left, area.right, self.tile_width, self.columns)
-
-
-def _steps(start: int, stop: int, side: int, count: int) -> range:
-    first, last = (min((pixel + HALO) // side, count - 1) for pixel in (start, stop - 1))
-    return range(first, last + 1)
 
 
 def one_stream(width: int, height: int) -> Layout:
@@ -153,7 +123,7 @@ def _even(size: int, side: int) -> int:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the box says of one tile: the bytes of its payload, and the CRC-32 of its symbols."""
+    """One tile in the box: the number of bytes of its payload, and the CRC-32 of its symbols."""
 
     length: int
     symbol_crc32: int

@@ -19,7 +19,7 @@ from s2lic.entropy.hyperprior import Z_STRIDE
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.quality import Quality
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.entropy.tables import INT16, ROWS_AN_OCTAVE, SCALE_MIN, Tables
 from s2lic.errors import ArithmeticFaultError
@@ -110,7 +110,7 @@ class LatentCoder:
         y: Tensor,
         levels: Tensor,
         finer: Tensor | None = None,
-        aim: Aim | None = None,
+        aim: QuantTarget | None = None,
         writer: Callable[[Tables], SymbolWriter] = SymbolWriter,
     ) -> tuple[list[Coded], Tensor]:
         """Code y (B, M, h, w) at quality levels (B,); the y_hat of a decoder comes with it.
@@ -128,11 +128,11 @@ class LatentCoder:
             for own, symbols, rows in zip(writers, *parts, strict=True):
                 own.write_gaussian(symbols, rows)
 
-        y_hat = self._choose(z, aim or Aim(y), levels, finer, write)
+        y_hat = self._choose(z, aim or QuantTarget(y), levels, finer, write)
         return [own.finish() for own in writers], y_hat
 
     @torch.no_grad()
-    def rehearse(self, y: Tensor, levels: Tensor, aim: Aim, finer: Tensor | None = None) -> Rehearsal:
+    def rehearse(self, y: Tensor, levels: Tensor, aim: QuantTarget, finer: Tensor | None = None) -> Rehearsal:
         """What `encode` would give for y (1, M, h, w), without a coder: a search asks for it many times."""
         sent, scale = torch.empty_like(y.flatten(2)), _step_scale(finer, y)
         bits = torch.empty_like(sent)
@@ -151,7 +151,7 @@ class LatentCoder:
         return torch.round(z - self.exact.z_centre(levels) / Z_ONE)
 
     def _choose(
-        self, z: Tensor, aim: Aim, levels: Tensor, finer: Tensor | None, heard: Callable[[LatentHalf], None]
+        self, z: Tensor, aim: QuantTarget, levels: Tensor, finer: Tensor | None, heard: Callable[[LatentHalf], None]
     ) -> Tensor:
         """One walk in which the aim picks the symbols, half by half; y_hat."""
         gained = (aim.y * self.gains(levels)[0]).flatten(2)

@@ -20,7 +20,7 @@ def nearest(residual: Tensor, sigma: Tensor, first: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Deadzone:
+class RDOQ:
     """Of the nearest integer and the one beside it towards zero, that with the lower sum of bits and error.
 
     `weight`: (M,), the bits that an error of one step is worth in each channel of y. An encoder's choice:
@@ -39,7 +39,7 @@ class Deadzone:
 
 
 @dataclass(frozen=True)
-class Aim:
+class QuantTarget:
     """What an encoder wants y_hat to be near, (B, M, h, w), and how it rounds. z stays that of g_a's own y."""
 
     y: Tensor

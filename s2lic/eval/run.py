@@ -60,7 +60,9 @@ def check(request: EvalRequest) -> None:
         known_baseline(name, [selection.codec for selection in request.selections])
 
 
-def evaluate(paths: Sequence[Path], request: EvalRequest, words: str = "", done: ProgressCallback = no_progress) -> Evaluation:
+def evaluate(
+    paths: Sequence[Path], request: EvalRequest, words: str = "", done: ProgressCallback = no_progress
+) -> Evaluation:
     """Measures all pictures with all codecs, except samples that are already in the folder.
 
     `words` is the command line after its pictures. `done` gets the numbers of finished and of all samples.

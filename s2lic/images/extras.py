@@ -1,4 +1,4 @@
-"""The boxes beside the symbols: from a picture, and back into one."""
+"""The boxes of alpha and metadata: from a picture, and back into one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2lic.images.metadata import metadata_of, with_metadata
 
 
 def split_extras(picture: Image.Image, strip: bool = False) -> tuple[Image.Image, dict[str, bytes]]:
-    """The colour of a picture (RGB or L), and by name the boxes of all else; `strip` leaves metadata out."""
+    """The colour of a picture (RGB or L), and the boxes of the rest by name; `strip` leaves metadata out."""
     colour, alpha = split(picture)
     boxes = {} if strip else metadata_of(picture)
     if alpha is not None:
@@ -22,13 +22,16 @@ def split_extras(picture: Image.Image, strip: bool = False) -> tuple[Image.Image
 def alpha_of(
     boxes: Mapping[str, bytes], size: tuple[int, int], corners: tuple[int, int, int, int]
 ) -> Image.Image | None:
-    """The alpha channel of a picture of `size` between `corners` (left, top, right, bottom), if there is one.
+    """The alpha channel of a picture, if there is one. Raises AlphaError.
 
-    Raises AlphaError.
+    Args:
+        boxes: The boxes by name.
+        size: Width and height of the picture.
+        corners: The part that is wanted: left, top, right, bottom.
     """
     return unpack_alpha(boxes["alpha"], size, corners) if "alpha" in boxes else None
 
 
 def join_extras(colour: Image.Image, alpha: Image.Image | None, boxes: Mapping[str, bytes]) -> Image.Image:
-    """The picture as it was taken: alpha joined, metadata in its `info`."""
+    """The picture with its alpha, and its metadata in `info`."""
     return with_metadata(colour if alpha is None else join(colour, alpha), boxes)

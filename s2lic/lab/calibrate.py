@@ -10,8 +10,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from s2lic.coding.encoder import Trials
+from s2lic.coding.encoder import Encoder
 from s2lic.coding.networks import Networks
+from s2lic.coding.options import EncodeOptions
+from s2lic.coding.targets import PSNR
+from s2lic.coding.trial_encoder import TrialEncoder
 from s2lic.entropy.quality import quality_lambda
 from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.images.load import is_picture_name, open_image
@@ -34,7 +37,9 @@ class Calibration:
     after: float
 
 
-def calibrated(source: Path, folder: Path, level: int, done: ProgressCallback = no_progress) -> tuple[bytes, Calibration]:
+def calibrated(
+    source: Path, folder: Path, level: int, done: ProgressCallback = no_progress
+) -> tuple[bytes, Calibration]:
     """The weights file of a model in which the heads that lower the cost are calibrated, and the result of the search.
 
     Raises UsageError for a folder without pictures, BlockChoiceError for a model without softmax attention,
@@ -89,10 +94,10 @@ def calibrate(model: S2LIC, cost: Callable[[], float], done: ProgressCallback = 
 
 def rd_cost(networks: Networks, pictures: Iterable[Image.Image], level: int) -> float:
     """The mean of R + lambda MSE, from encoded files and decoded pictures, at a quality level 0 to 10000."""
-    found, lam = [], float(quality_lambda(torch.tensor(level)))
+    found, lam, encoder = [], float(quality_lambda(torch.tensor(level))), Encoder(networks)
     for picture in pictures:
-        trial = Trials(networks, picture, {}).psnr(level)
-        assert trial.value is not None
+        prepared = encoder.prepare(picture, EncodeOptions(strip=True, effort=0))
+        trial = TrialEncoder(encoder, prepared, PSNR).measure(level)
         bpp = 8 * len(trial.data) / (picture.width * picture.height)
         found.append(bpp + lam * 255**2 / 10 ** (trial.value / 10))
     return sum(found) / len(found)

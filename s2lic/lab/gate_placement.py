@@ -74,7 +74,9 @@ class PlacementSearch:
         return max(better, key=self.gain, default=self.empty)
 
 
-def search(slots: Slots, measure: Callable[[Slots], Placement], most: int, done: ProgressCallback = no_progress) -> PlacementSearch:
+def search(
+    slots: Slots, measure: Callable[[Slots], Placement], most: int, done: ProgressCallback = no_progress
+) -> PlacementSearch:
     """Tries all placements of one and two gates, then extends the best by one gate as long as it improves.
 
     Args:

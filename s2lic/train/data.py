@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from s2lic.coding.conditioning import checked, read_vector
+from s2lic.coding.conditioning import check_vector, read_vector
 from s2lic.errors import InputMissingError
 from s2lic.files import is_folder
 from s2lic.images.extras import split_extras
@@ -58,7 +58,7 @@ class Photos:
         if not pictures:
             raise InputMissingError(f"no picture has {least} pixels a side: give a smaller --crop")
         area = np.array([p.shape[0] * p.shape[1] for p in pictures], dtype=np.float64)
-        known = [checked(read_vector(file.with_suffix(".npy")), cond) for file, _ in read] if cond else None
+        known = [check_vector(read_vector(file.with_suffix(".npy")), cond) for file, _ in read] if cond else None
         return Photos(pictures, area / area.sum(), None if known is None else np.stack(known))
 
     @property

@@ -6,13 +6,14 @@ import copy
 from dataclasses import replace
 
 import torch
+from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
 
 from s2lic.codec import Codec
-from s2lic.coding.conditioning import Vector
+from s2lic.coding.conditioning import condition_of
 from s2lic.coding.networks import pad, to_tensor
-from s2lic.coding.search import worth
+from s2lic.coding.search import distortion_weight
 from s2lic.entropy.model import EntropyModel
 from s2lic.errors import BlockChoiceError
 from s2lic.images.extras import split_extras
@@ -27,14 +28,14 @@ RATE = 3e-2
 SIDE = 512
 
 
-def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Vector | None = None) -> Codec:
+def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: ArrayLike | None = None) -> Codec:
     """The codec with a g_a whose adapters took so many steps on one picture at a level 0..10000, if that is better.
 
     Its files are the codec's: same model id, same entropy model, same g_s. The loss is bits of y and lambda times the
     squared error; those of z hardly change. Raises BlockChoiceError for a model that no adapter can stand in.
     """
     picture, _ = split_extras(image, strip=True)
-    own, told = _with_adapters(codec.weights.model), codec.beside(cond)
+    own, told = _with_adapters(codec.weights.model), condition_of(codec.networks, cond)
     entropy, parts = copy.deepcopy(codec.weights.model.entropy), _parts(pad(to_tensor(picture).to(codec.device)))
     levels = torch.tensor([level], device=codec.device)
     learning = [p.requires_grad_() for name, p in own.g_a.named_parameters() if PART in f".{name}"]
@@ -83,5 +84,5 @@ def _loss(own: S2LIC, entropy: EntropyModel, x: Tensor, levels: Tensor, told: Te
         torch.manual_seed(seed)
         context = own.context(levels, told)
         rated = entropy(own.g_a(x - 0.5, context), levels)
-        error = (worth(levels, None, x) * (own.g_s(rated.y_hat, context) + 0.5 - x).square()).sum()
+        error = (distortion_weight(levels, None, x) * (own.g_s(rated.y_hat, context) + 0.5 - x).square()).sum()
     return rated.y_bits.sum() + error  # type: ignore[no-any-return]

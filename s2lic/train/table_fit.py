@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from s2lic.coding.networks import Networks
-from s2lic.coding.search import Scene, Search, View, worth
+from s2lic.coding.search import LatentSearch, RDProblem, TileView, distortion_weight
 from s2lic.defaults import EFFORT
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
@@ -99,9 +99,9 @@ def count_symbols(
 
 def _count(networks: Networks, x: Tensor, beside: Tensor | None, level: int, census: Census) -> None:
     weights, levels = networks.weights, torch.tensor([level], device=networks.device)
-    y = networks.analyse(x, networks.told(level), None if beside is None else beside.to(networks.device))
-    view = View(x, y, (slice(None), slice(None)))
-    scene = Scene(view, partial(networks.restore, level=level), worth(levels, None, x))
-    aim = Search(scene, weights.coder, levels, None).run(EFFORT)
+    y = networks.analyse(x, networks.condition_level(level), None if beside is None else beside.to(networks.device))
+    view = TileView(x, y, (slice(None), slice(None)))
+    problem = RDProblem(view, partial(networks.synthesise_float, level=level), distortion_weight(levels, None, x))
+    aim = LatentSearch(problem, weights.coder, levels, None).run(EFFORT)
     writer = partial(CountingWriter, census=census)
     weights.coder.encode(y, levels, aim=aim, writer=writer)

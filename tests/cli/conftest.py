@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from s2lic.cli import main
+from s2lic.coding.options import DecodeOptions, EncodeOptions
 from s2lic.container.boxes import Container, Header, pack, unpack
 from s2lic.progress import ProgressCallback, no_progress
 
@@ -32,24 +33,20 @@ class FakeCodec:
     ) -> None:
         self.model, self.device, self.max_pixels, self.jobs, self.done = model, device, max_pixels, jobs, done
 
-    def encode(
-        self,
-        image: Image.Image,
-        quality: float = 50.0,
-        target_bpp: float | None = None,
-        roi: Image.Image | None = None,
-        effort: int = 3,
-    ) -> bytes:
+    def encode(self, image: Image.Image, quality: float = 50.0, effort: int | None = 3) -> bytes:
         buffer = io.BytesIO()
         image.save(buffer, format="JPEG", quality=int(quality), comment=f"effort {effort}")
         header = Header(*image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0)
         return pack(Container(header, buffer.getvalue()))
 
-    def encode_many(self, images: list[Image.Image], quality: float, effort: int = 3) -> list[bytes]:
-        return [self.encode(image, quality, effort=effort) for image in images]
+    def encode_with(self, image: Image.Image, options: EncodeOptions) -> bytes:
+        return self.encode(image, options.quality_level / 100, effort=options.effort)
 
-    def decode_many(self, files: list[bytes]) -> list[Image.Image]:
-        return [self.decode(data) for data in files]
+    def encode_many_with(self, images: list[Image.Image], options: EncodeOptions) -> list[bytes]:
+        return [self.encode_with(image, options) for image in images]
+
+    def decode_many_with(self, files: list[bytes], options: DecodeOptions) -> list[Image.Image]:
+        return [self.decode(data, options.crop) for data in files]
 
     def decode(self, data: bytes, crop: tuple[int, int, int, int] | None = None) -> Image.Image:
         image = Image.open(io.BytesIO(unpack(data).payload))

@@ -11,6 +11,7 @@ from PIL import Image
 from s2lic.codec import Codec
 from s2lic.coding import batch
 from s2lic.coding.batch import groups
+from s2lic.coding.options import DecodeOptions, EncodeOptions
 from s2lic.entropy.latent_coder import LatentCoder, LatentSize
 from s2lic.errors import QualityRangeError, TruncatedError
 from tests.files import PROFILE
@@ -39,6 +40,21 @@ def test_the_pictures_are_those_of_one_by_one() -> None:
     for together, alone in zip(codec().decode_many(files), map(codec().decode, files), strict=True):
         assert (together.mode, together.size, together.info) == (alone.mode, alone.size, alone.info)
         assert together.tobytes() == alone.tobytes()
+
+
+def test_crops_of_a_group_are_those_of_one_by_one() -> None:
+    options = DecodeOptions(crop=(3, 5, 20, 30), strip=True)
+    files = [codec().encode(image, 40, effort=0) for image in album()[1:]]
+    for together, data in zip(codec().decode_many_with(files, options), files, strict=True):
+        assert together.tobytes() == codec().decode_with(data, options).tobytes()
+        assert together.tobytes() == codec().decode(data).crop((3, 5, 23, 35)).tobytes()
+        assert together.info == {}
+
+
+def test_a_map_or_a_target_holds_for_each_of_many_pictures() -> None:
+    images = album()[1:3]
+    for options in (EncodeOptions(roi=Image.new("L", (2, 2), 255), effort=0), EncodeOptions(target_bpp=0.4, effort=0)):
+        assert codec().encode_many_with(images, options) == [codec().encode_with(image, options) for image in images]
 
 
 def test_tiles_stand_alone_beside_the_others() -> None:

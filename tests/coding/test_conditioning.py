@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from s2lic.coding.conditioning import checked, read_vector
+from s2lic.coding.conditioning import check_vector, read_vector
 from s2lic.errors import ConditionError, InputMissingError
 
 
@@ -17,7 +17,7 @@ def test_a_row_of_numbers_is_read_as_float32(tmp_path: Path, kind: str) -> None:
     np.save(tmp_path / "a.npy", np.arange(5).astype(kind))
     found = read_vector(tmp_path / "a.npy")
     assert found.dtype == np.float32
-    assert checked(found, 5).tolist() == [0, 1, 2, 3, 4]
+    assert check_vector(found, 5).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_no_file_is_an_error_that_says_so(tmp_path: Path) -> None:
@@ -41,13 +41,13 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [[[1.0, 2.0]], 3.0, ["a"], [True], [1.0, np.nan], [np.inf]])
 def test_what_is_no_row_of_finite_numbers_is_refused(value: ArrayLike) -> None:
     with pytest.raises(ConditionError, match="a row of finite numbers"):
-        checked(value, None)
+        check_vector(value, None)
 
 
 def test_another_number_of_them_is_refused_and_none_at_all_is_another_error() -> None:
     with pytest.raises(ConditionError, match="2 numbers were given, but this model is told 3 numbers"):
-        checked([1, 2], 3)
+        check_vector([1, 2], 3)
     with pytest.raises(ConditionError, match="2 numbers were given, but this model is told nothing"):
-        checked([1, 2], 0)
+        check_vector([1, 2], 0)
     with pytest.raises(ConditionError, match="is told 3 numbers of a picture: give them with --cond"):
-        checked(None, 3)
+        check_vector(None, 3)

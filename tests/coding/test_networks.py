@@ -37,7 +37,7 @@ def test_what_a_search_restores_is_in_the_precision_that_was_asked_for(
     model = nets.weights.model
     with torch.no_grad():
         exact = model.g_s(y_hat, model.context(torch.tensor([5000]))) + 0.5
-        apart = (nets.restore(y_hat, 5000) - exact).abs().max()
+        apart = (nets.synthesise_float(y_hat, 5000) - exact).abs().max()
     assert (apart > 1e-4) == reduced
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import pytest
 
 from s2lic.codec import Codec
-from s2lic.coding.encoder import Trials
-from s2lic.coding.rate_control import Kind, Target, Trial, meet, target_of
-from s2lic.coding.search import Search
+from s2lic.coding.options import EncodeOptions
+from s2lic.coding.rate_control import RateTrial, solve
+from s2lic.coding.search import LatentSearch
+from s2lic.coding.targets import PSNR, RATE, TARGETS, Target
+from s2lic.coding.trial_encoder import TrialEncoder
 from s2lic.container.boxes import unpack
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.rounding import QuantTarget
 from s2lic.errors import TargetRangeError, UsageError
+from tests.coding.trials import trials
 from tests.frozen import MODEL, picture
 
 SIZE = (400, 320)
@@ -36,8 +41,7 @@ def test_a_size_is_met_within_one_percent(quality: float) -> None:
 
 def test_a_psnr_is_met_within_a_twentieth_of_a_decibel() -> None:
     image = picture("portrait", size=SIZE)
-    wanted = Trials(codec().networks, image, {}).psnr(5500).value
-    assert wanted is not None
+    wanted = trials(codec(), image, PSNR).measure(5500).value
     back = codec().decode(codec().encode(image, target_psnr=wanted, effort=0))
     error = np.mean((np.asarray(back, float) - np.asarray(image, float)) ** 2)
     assert abs(10 * math.log10(255**2 / error) - wanted) <= 0.05
@@ -45,13 +49,13 @@ def test_a_psnr_is_met_within_a_twentieth_of_a_decibel() -> None:
 
 @pytest.mark.parametrize("target", [{"target_bpp": 0.3}, {"target_psnr": 27.2}])
 def test_a_target_takes_two_searches_at_most(target: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
-    image, runs, search = picture("portrait", size=SIZE), list[int](), Search.run
+    image, runs, search = picture("portrait", size=SIZE), list[int](), LatentSearch.run
 
-    def counted(self: Search, rounds: int) -> Aim:
+    def counted(self: LatentSearch, rounds: int) -> QuantTarget:
         runs.append(rounds)
         return search(self, rounds)
 
-    monkeypatch.setattr(Search, "run", counted)
+    monkeypatch.setattr(LatentSearch, "run", counted)
     data = codec().encode(image, effort=2, **target)  # type: ignore[arg-type]
     error = np.mean((np.asarray(codec().decode(data), float) - np.asarray(image, float)) ** 2)
     measured = {"target_bpp": 8 * len(data) / math.prod(SIZE), "target_psnr": 10 * math.log10(255**2 / error)}
@@ -73,19 +77,19 @@ def test_a_target_is_met_in_searched_tiles_too(target: dict[str, float]) -> None
 
 @pytest.mark.parametrize("effort", [0, 1])
 def test_what_is_kept_beside_the_pixels_counts_for_the_first_guess(effort: int) -> None:
-    image = picture("portrait", size=SIZE)
+    prepared = codec().encoder.prepare(picture("portrait", size=SIZE), EncodeOptions(effort=effort))
     alone, laden = (
-        Trials(codec().networks, image, extras, kind=Kind.rate, effort=effort)
+        TrialEncoder(codec().encoder, dataclasses.replace(prepared, extras=extras), RATE)
         for extras in ({}, {"icc_profile": bytes(6000)})
     )
-    bits = [math.exp(trials.sample_rate(5000)) * math.prod(SIZE) for trials in (alone, laden)]
+    bits = [math.exp(trial.estimate(5000)) * math.prod(SIZE) for trial in (alone, laden)]
     assert bits[1] - bits[0] == pytest.approx(8 * 6000)
 
 
 @pytest.mark.parametrize(
     ("targets", "told"),
     [
-        ({"target_bpp": 1e-4}, r"quality 0 gives 0\.\d+ bits a pixel, the least; aim at that or more"),
+        ({"target_bpp": 1e-4}, r"quality 0 gives 0\.\d+ bits per pixel, the least; aim at that or more"),
         ({"target_size": 10**7}, r"quality 100 gives \d+ bytes, the most; aim at that or less"),
         ({"target_psnr": 90.0}, r"quality 100 gives \d+\.\d+ dB, the most; aim at that or less"),
     ],
@@ -119,7 +123,29 @@ def test_the_size_that_is_told_can_be_had() -> None:
 
 
 def test_a_size_in_bytes_is_a_rate() -> None:
-    assert target_of(None, 1000, None, (80, 50)) == Target(Kind.rate, math.log(2), 0.007, 4000)
+    target = EncodeOptions(target_size=1000).target(4000)
+    assert target == Target(TARGETS["target_size"], math.log(2), 4000)
+    assert target.kind is RATE
+
+
+@dataclasses.dataclass(frozen=True)
+class FormulaTrials:
+    """Values by a formula instead of files; a file is its level in digits."""
+
+    estimate: Callable[[int], float]
+    measure: Callable[[int], RateTrial]
+    searches: bool = False
+    keeps: bool = True
+
+    def encode(self, quality_level: int) -> bytes:
+        return b"%d" % quality_level
+
+
+def goal_of(name: str, goal: float, tolerance: float | None = None) -> Target:
+    option = TARGETS[name]
+    if tolerance is not None:
+        option = dataclasses.replace(option, kind=dataclasses.replace(option.kind, tolerance=tolerance))
+    return Target(option, goal, 1)
 
 
 @pytest.mark.parametrize("offset", [-0.3, 0.0, 0.2])
@@ -129,11 +155,11 @@ def test_few_trials_of_the_whole_are_enough_where_the_sample_is_off(offset: floa
     def sample(level: int) -> float:
         return -2 + 2.4e-4 * level - 3e-9 * level**2
 
-    def whole(level: int) -> Trial:
+    def whole(level: int) -> RateTrial:
         tried.append(level)
-        return Trial(str(level).encode(), sample(level) + offset)
+        return RateTrial(str(level).encode(), sample(level) + offset)
 
-    data = meet(Target(Kind.rate, -1.1, 0.007), sample, whole, None, 3)
+    data = solve(goal_of("target_bpp", -1.1), FormulaTrials(sample, whole))
     assert abs(sample(int(data)) + offset + 1.1) <= 0.007
     assert len(tried) <= 3
 
@@ -144,14 +170,14 @@ def test_a_goal_is_refused_only_by_what_the_end_of_the_scale_was_measured_to_giv
     def sample(level: int) -> float:
         return 30.6 + 1.2e-3 * level  # rises more slowly than the whole, which by that would end at 41.73
 
-    def whole(level: int) -> Trial:
+    def whole(level: int) -> RateTrial:
         made.append(level)
-        return Trial(b"%d" % level, 24.99 + 1.7e-3 * level)
+        return RateTrial(b"%d" % level, 24.99 + 1.7e-3 * level)
 
-    assert meet(Target(Kind.psnr, 41.97, 0.03), sample, whole, lambda _: b"plain", 1) == b"10000"
+    assert solve(goal_of("target_psnr", 41.97), FormulaTrials(sample, whole)) == b"10000"
     assert made == [9475, 10_000]
     with pytest.raises(TargetRangeError, match=r"quality 100 gives 41\.99 dB"):
-        meet(Target(Kind.psnr, 42.1, 0.03), sample, whole, lambda _: b"plain", 1)
+        solve(goal_of("target_psnr", 42.1), FormulaTrials(sample, whole))
 
 
 def test_files_of_another_line_nearby_say_nothing_of_the_slope() -> None:
@@ -160,13 +186,13 @@ def test_files_of_another_line_nearby_say_nothing_of_the_slope() -> None:
     def sample(level: int) -> float:
         return 2e-4 * level - 2
 
-    def whole(level: int) -> Trial:
+    def whole(level: int) -> RateTrial:
         tried.append(level)
         line = min(len(tried), 2)
         offset = -0.1 if line == 1 else 0.2
-        return Trial(b"%d" % level, sample(level) + offset, line)
+        return RateTrial(b"%d" % level, sample(level) + offset, line)
 
-    meet(Target(Kind.rate, -1.0, 0.001), sample, whole, None, 3)
+    solve(goal_of("target_bpp", -1.0, tolerance=0.001), FormulaTrials(sample, whole))
     assert tried == [5000, 5500, 4000]  # by the slope of the sample, from the last file each time
 
 
@@ -179,10 +205,10 @@ def test_a_psnr_takes_two_samples_and_one_trial_of_the_whole(goal: float, offset
         tried.append("sample")
         return 28.5 + 1.25e-3 * level - 1.5e-8 * level**2
 
-    def whole(level: int) -> Trial:
+    def whole(level: int) -> RateTrial:
         tried.append("whole")
-        return Trial(str(level).encode(), sample(level) + offset)
+        return RateTrial(str(level).encode(), sample(level) + offset)
 
-    data = meet(Target(Kind.psnr, goal, 0.03), sample, whole, lambda level: str(level).encode(), 1)
+    data = solve(goal_of("target_psnr", goal), FormulaTrials(sample, whole))
     assert tried == ["sample", "sample", "whole", "sample"]  # the last is within the whole
     assert abs(sample(int(data)) + offset - goal) <= 0.05

@@ -9,12 +9,20 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from s2lic.coding.networks import Networks
-from s2lic.coding.rate_control import Kind
-from s2lic.coding.rate_estimate import BLOCK, BLOCKS_MAX, Samples, blocks
+from s2lic.coding.options import EncodeOptions
+from s2lic.coding.rate_estimate import BLOCK, BLOCKS_MAX, BlockEstimator, blocks
+from s2lic.coding.targets import PSNR, RATE
+from s2lic.coding.trial_encoder import psnr
 from s2lic.container.boxes import unpack
 from tests.frozen import codec, picture
+
+
+def estimator(image: Image.Image, share: float) -> BlockEstimator:
+    prepared = codec().encoder.prepare(image, EncodeOptions(effort=0))
+    return BlockEstimator(codec().networks, prepared, share)
 
 
 @given(st.integers(1, 20_000), st.integers(1, 20_000), st.floats(0.01, 1))
@@ -34,7 +42,7 @@ def test_blocks_of_a_small_picture_go_on_as_its_edge_does(
     seen: list[torch.Tensor] = []
     monkeypatch.setattr(Networks, "analyse", lambda _, x, *__: seen.append(x) or x)
     image = picture("portrait", size=size)
-    Samples(codec().networks, image, None, None, Kind.rate)._analysed(0)
+    estimator(image, RATE.share)._analyse(0)
     pixels = np.asarray(image).transpose(2, 0, 1) / 255
     for block, box in zip(seen[0].numpy(), blocks(*size, 1 / 10), strict=True):
         rows, columns = (np.arange(a, a + BLOCK).clip(max=b - 1) for a, b in ((box.top, size[1]), (box.left, size[0])))
@@ -44,9 +52,9 @@ def test_blocks_of_a_small_picture_go_on_as_its_edge_does(
 @pytest.mark.parametrize("level", [2000, 8000])
 def test_blocks_tell_bits_and_error_of_the_whole(level: int) -> None:
     image = picture("portrait", size=(512, 384))
-    samples = Samples(codec().networks, image, None, None, Kind.psnr)
+    samples = estimator(image, PSNR.share)
     data = codec().encode(image, level / 100, effort=0)
     back = np.asarray(codec().decode(data), float)
-    error = np.square(back - np.asarray(image, float)).mean()
+    expected = 10 * math.log10(255**2 / np.square(back - np.asarray(image, float)).mean())
     assert math.log(samples.bits(level) / (8 * len(unpack(data).payload))) == pytest.approx(0, abs=0.2)
-    assert math.log(samples.error(level) / error) == pytest.approx(0, abs=0.2)
+    assert samples.fidelity(level, psnr) == pytest.approx(expected, abs=0.2 * 10 / math.log(10))

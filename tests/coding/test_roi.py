@@ -13,13 +13,14 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from s2lic.codec import Codec
-from s2lic.coding.encoder import Trials
 from s2lic.coding.networks import to_tensor
 from s2lic.coding.roi import NEUTRAL, Roi, finer_steps, roi_of, unpack_roi
+from s2lic.coding.targets import PSNR
 from s2lic.container import boxes
 from s2lic.container.boxes import unpack
 from s2lic.container.tiles import Box, layout_of
 from s2lic.errors import BitstreamError, PayloadSizeError, RegionMapError, TruncatedError, UnsupportedFeatureError
+from tests.coding.trials import trials
 from tests.frozen import MODEL, codec, picture
 
 SIZE = (400, 320)
@@ -56,7 +57,7 @@ def test_at_equal_size_the_region_gains_and_the_rest_pays() -> None:
 
 def test_the_psnr_that_is_aimed_at_is_that_with_the_map() -> None:
     image = picture("portrait", size=SIZE)
-    trial = Trials(codec().networks, image, {}, roi_of(mask(), SIZE)).psnr(5500)
+    trial = trials(codec(), image, PSNR, roi=mask()).measure(5500)
     assert trial.value == pytest.approx(psnr(trial.data, image, (0, 0, *SIZE)), abs=1e-4)
     assert trial.data == codec().encode(image, 55, roi=mask(), effort=0)
 
@@ -67,7 +68,7 @@ def test_every_level_costs_more_than_the_one_below_and_the_last_leaves_less_erro
     sizes, errors = [], []
     for level in range(8):
         finer = finer_steps(Roi(np.full((1, 1), level, np.uint8)), [Box(0, 0, 64, 64)])
-        (coded,), y_hat = networks.code(y, 7000, finer)
+        (coded,), y_hat = networks.encode_latent(y, 7000, finer)
         sizes.append(len(coded.payload))
         errors.append(float((y_hat - y).square().mean()))
     assert all(low < high for low, high in pairwise(sizes))
@@ -121,10 +122,10 @@ def test_a_level_is_the_mean_of_its_cell_and_a_cell_cut_by_the_edge_counts_what_
 def test_a_tile_sees_the_cells_of_the_whole() -> None:
     layout = layout_of(620, 500, 256)
     roi = Roi(np.random.default_rng(0).integers(0, 8, (8, 10)).astype(np.uint8))
-    whole = roi.fineness(layout.whole)
+    whole = roi.step_scale(layout.whole)
     assert whole.shape == (32, 39)
     for tile in layout.tiles():
-        part = roi.fineness(tile)
+        part = roi.step_scale(tile)
         top, left = tile.top // 16, tile.left // 16
         assert np.array_equal(part, whole[top : top + part.shape[0], left : left + part.shape[1]])
     assert whole[5, 9] == 2 ** ((int(roi.levels[1, 2]) - NEUTRAL) / 4)

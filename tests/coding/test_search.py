@@ -13,10 +13,11 @@ from torch import Tensor
 
 import s2lic.pillow_plugin
 from s2lic.codec import Codec
-from s2lic.coding.search import EXTRA, REACH, Scene, Search, View, beside_borders, worth
-from s2lic.container.tiles import HALO, Layout
+from s2lic.coding.search import EXTRA, REACH, LatentSearch, RDProblem, TileView, border_weight, distortion_weight
+from s2lic.coding.tiling import encoder_input
+from s2lic.container.tiles import Layout
 from s2lic.entropy.quality import quality_lambda
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.rounding import QuantTarget
 from s2lic.errors import UsageError
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL, codec, picture
@@ -61,7 +62,7 @@ def test_searching_twice_gives_the_same_file() -> None:
     assert codec().encode_many([image, image], 30, effort=2) == 2 * [codec().encode(image, 30, effort=2)]
 
 
-def linear_scene(weights: Weights, scale: Tensor) -> tuple[Scene, Tensor]:
+def linear_problem(weights: Weights, scale: Tensor) -> tuple[RDProblem, Tensor]:
     """g_s as an orthonormal transform, each channel times a scale, and a y that it decodes to x exactly."""
     basis, _ = torch.linalg.qr(torch.randn(768, CHANNELS, generator=torch.Generator().manual_seed(3)))
     kernel = (basis.T * scale[:, None]).reshape(CHANNELS, 3, 16, 16)
@@ -71,38 +72,38 @@ def linear_scene(weights: Weights, scale: Tensor) -> tuple[Scene, Tensor]:
         return F.conv_transpose2d(y_hat, kernel, stride=16)
 
     inside = slice(0, 8), slice(0, 8)
-    return Scene(View(synthesise(y), y, inside), synthesise, torch.full((1, 1, 1, 1), 5.0)), y
+    return RDProblem(TileView(synthesise(y), y, inside), synthesise, torch.full((1, 1, 1, 1), 5.0)), y
 
 
 def test_the_curvature_of_an_orthonormal_transform_is_exact() -> None:
     weights, scale = load(MODEL), torch.linspace(0.5, 2, CHANNELS)
-    scene, y = linear_scene(weights, scale)
-    search = Search(scene, weights.coder, LEVELS, None)
-    y_hat = weights.coder.rehearse(y, LEVELS, Aim(y)).y_hat.requires_grad_()
-    found = search._curvature(y_hat, scene.show(y_hat))
+    problem, y = linear_problem(weights, scale)
+    search = LatentSearch(problem, weights.coder, LEVELS, None)
+    y_hat = weights.coder.rehearse(y, LEVELS, QuantTarget(y)).y_hat.requires_grad_()
+    found = search._curvature(y_hat, problem.decode(y_hat))
     expected = 2 * 5.0 * (scale * search.inverse.flatten()) ** 2
     assert torch.allclose(found.flatten(), expected, rtol=1e-4)
 
 
 def test_the_pull_is_the_derivative_of_the_error() -> None:
-    scene, y = linear_scene(load(MODEL), torch.ones(CHANNELS))
-    x_hat = (scene.show(y) + 0.1).requires_grad_()
-    (expected,) = torch.autograd.grad(scene.error(x_hat), x_hat)
-    assert torch.allclose(scene.pull(x_hat), expected)
+    problem, y = linear_problem(load(MODEL), torch.ones(CHANNELS))
+    x_hat = (problem.decode(y) + 0.1).requires_grad_()
+    (expected,) = torch.autograd.grad(problem.distortion(x_hat), x_hat)
+    assert torch.allclose(problem.gradient(x_hat), expected)
 
 
 def test_no_round_gives_the_y_of_g_a_itself() -> None:
     weights = load(MODEL)
-    scene, y = linear_scene(weights, torch.ones(CHANNELS))
-    aim = Search(scene, weights.coder, LEVELS, None).run(0)
+    problem, y = linear_problem(weights, torch.ones(CHANNELS))
+    aim = LatentSearch(problem, weights.coder, LEVELS, None).run(0)
     assert torch.equal(aim.y, y)
 
 
 def test_an_error_is_worth_lambda_255_squared_a_pixel_and_more_where_steps_are_finer() -> None:
     x, lam = torch.zeros(1, 3, 20, 30), float(quality_lambda(LEVELS))
-    assert worth(LEVELS, None, x).item() == pytest.approx(lam * 255**2 / 3)
-    fineness = torch.tensor([[[1.0, 2.0], [1.0, 1.0]]])
-    found = worth(LEVELS, fineness, x)
+    assert distortion_weight(LEVELS, None, x).item() == pytest.approx(lam * 255**2 / 3)
+    step_scale = torch.tensor([[[1.0, 2.0], [1.0, 1.0]]])
+    found = distortion_weight(LEVELS, step_scale, x)
     assert found.shape == (1, 1, 20, 30)
     assert (found[0, 0, 15, 15] * 4).item() == pytest.approx(found[0, 0, 15, 16].item())
 
@@ -129,8 +130,8 @@ LAYOUT = Layout(300, 256, 192, 256)
 def test_pixels_on_both_sides_of_a_border_are_worth_more_and_all_others_one() -> None:
     for cell in LAYOUT.cells():
         tile = LAYOUT.tile(*cell)
-        seen = tile.grown(HALO, LAYOUT.whole)
-        found = beside_borders(tile, seen, LAYOUT.whole)
+        seen = encoder_input(LAYOUT, cell)
+        found = border_weight(tile, seen, LAYOUT.whole)
         at = torch.arange(seen.left, seen.right)
         expected = 1 + EXTRA * ((at >= 192 - REACH) & (at < 192 + REACH))
         assert torch.allclose(found, expected.expand(1, 1, seen.height, seen.width).float())
@@ -138,4 +139,4 @@ def test_pixels_on_both_sides_of_a_border_are_worth_more_and_all_others_one() ->
 
 def test_a_picture_in_one_stream_has_no_borders() -> None:
     whole = LAYOUT.whole
-    assert (beside_borders(whole, whole, whole) == 1).all()
+    assert (border_weight(whole, whole, whole) == 1).all()

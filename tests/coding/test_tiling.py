@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import product
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
-from s2lic.coding.tiling import joined, windows
-from s2lic.container.tiles import Box, Cell, Layout
+from s2lic.coding.tiling import HALO, decode_windows, decoder_input, join_latents, tiles_for, window, windows_over
+from s2lic.container.tiles import GRID, Box, Cell, Layout
+from s2lic.defaults import SIDE_MIN
 from s2lic.runtime import WorkerPool, worker_pool
 
 LAYOUT = Layout(1000, 700, 320, 256)
@@ -30,10 +35,10 @@ def whole() -> Tensor:
 
 
 def test_tiles_are_joined_to_what_the_whole_latent_has_there(whole: Tensor) -> None:
-    found = dict(joined((cell, latent_of(LAYOUT, cell, whole)) for cell in LAYOUT.cells()))
+    found = dict(join_latents((cell, latent_of(LAYOUT, cell, whole)) for cell in LAYOUT.cells()))
     assert list(found) == list(LAYOUT.cells())
     for cell, y in found.items():
-        assert torch.equal(y, cut(whole, LAYOUT.seen(*cell)))
+        assert torch.equal(y, cut(whole, decoder_input(LAYOUT, cell)))
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -41,7 +46,7 @@ def test_tiles_are_joined_to_what_the_whole_latent_has_there(whole: Tensor) -> N
 def test_windows_hold_the_pixels_of_the_whole(whole: Tensor, area: Box, jobs: int) -> None:
     picture = upsampled(whole)[0]
     painted = torch.full((2, LAYOUT.height, LAYOUT.width), -1.0)
-    for box, pixels in windows(LAYOUT, area, lambda cell: latent_of(LAYOUT, cell, whole), upsampled, jobs):
+    for box, pixels in decode_windows(LAYOUT, area, lambda cell: latent_of(LAYOUT, cell, whole), upsampled, jobs):
         painted[:, box.top : box.bottom, box.left : box.right] = pixels
     part = slice(area.top, area.bottom), slice(area.left, area.right)
     assert torch.equal(painted[:, part[0], part[1]], picture[:, part[0], part[1]])
@@ -80,3 +85,65 @@ def test_one_item_needs_no_threads() -> None:
 def test_an_error_in_a_thread_reaches_the_caller() -> None:
     with pytest.raises(ZeroDivisionError), worker_pool(2, 5) as pool:
         list(pool.map(lambda number: 1 // number, [1, 1, 0, 1, 1]))
+
+
+sides = st.integers(SIDE_MIN // GRID, 8).map(lambda steps: steps * GRID)
+layouts = st.builds(Layout, st.integers(1, 1500), st.integers(1, 1500), sides, sides)
+
+
+def inside(inner: Box, outer: Box) -> bool:
+    return inner.grown(0, outer) == inner
+
+
+def times_covered(layout: Layout, boxes: list[Box]) -> set[int]:
+    canvas = np.zeros((layout.height, layout.width), int)
+    for box in boxes:
+        assert box.width > 0
+        assert box.height > 0
+        assert inside(box, layout.whole)
+        canvas[box.top : box.bottom, box.left : box.right] += 1
+    return set(np.unique(canvas).tolist())
+
+
+@settings(max_examples=30, deadline=None)
+@given(layouts)
+def test_windows_cover_every_pixel_once(layout: Layout) -> None:
+    assert times_covered(layout, [window(layout, cell) for cell in layout.cells()]) == {1}
+
+
+@settings(deadline=None)
+@given(layouts)
+def test_a_window_is_seen_with_its_halo_on_the_grid_of_the_picture(layout: Layout) -> None:
+    for cell in layout.cells():
+        seen = decoder_input(layout, cell)
+        assert inside(window(layout, cell).grown(HALO, layout.whole), seen)
+        assert seen.left % GRID == seen.top % GRID == 0
+
+
+@settings(deadline=None)
+@given(layouts, st.data())
+def test_a_crop_needs_the_tiles_it_touches_and_some_of_their_neighbours(layout: Layout, data: st.DataObject) -> None:
+    left = data.draw(st.integers(0, layout.width - 1))
+    top = data.draw(st.integers(0, layout.height - 1))
+    right = data.draw(st.integers(left + 1, layout.width))
+    bottom = data.draw(st.integers(top + 1, layout.height))
+    area = Box(left, top, right, bottom)
+    rows, columns = windows_over(layout, area)
+    found = [window(layout, cell) for cell in product(rows, columns)]
+    assert min(box.left for box in found) <= left
+    assert max(box.right for box in found) >= right
+    assert min(box.top for box in found) <= top
+    assert max(box.bottom for box in found) >= bottom
+    touched = [cell for cell in layout.cells() if meets(layout.tile(*cell), area)]
+    for row, column in tiles_for(rows, columns):
+        assert any(abs(row - r) <= 1 and abs(column - c) <= 1 for r, c in touched)
+
+
+def meets(a: Box, b: Box) -> bool:
+    return a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
+
+
+def test_a_crop_within_a_tile_needs_four() -> None:
+    layout = Layout(4000, 4000, 1024, 1024)
+    rows, columns = windows_over(layout, Box(2100, 1100, 2400, 1500))
+    assert tiles_for(rows, columns) == [(0, 1), (0, 2), (1, 1), (1, 2)]

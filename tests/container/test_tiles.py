@@ -1,8 +1,6 @@
-"""How pictures are cut: every pixel once, every window with its halo, and a box that cannot lie."""
+"""How pictures are cut: every pixel once, and a box that cannot lie."""
 
 from __future__ import annotations
-
-from itertools import product
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 from s2lic.container.boxes import Limits
 from s2lic.container.tiles import (
     GRID,
-    HALO,
     STREAM_PIXELS,
     Box,
     Entry,
@@ -50,50 +47,6 @@ def times_covered(layout: Layout, boxes: list[Box]) -> set[int]:
 @given(layouts)
 def test_tiles_cover_every_pixel_once(layout: Layout) -> None:
     assert times_covered(layout, list(layout.tiles())) == {1}
-
-
-@settings(max_examples=30, deadline=None)
-@given(layouts)
-def test_windows_cover_every_pixel_once(layout: Layout) -> None:
-    assert times_covered(layout, [layout.window(*cell) for cell in layout.cells()]) == {1}
-
-
-@settings(deadline=None)
-@given(layouts)
-def test_a_window_is_seen_with_its_halo_on_the_grid_of_the_picture(layout: Layout) -> None:
-    for cell in layout.cells():
-        seen = layout.seen(*cell)
-        assert inside(layout.window(*cell).grown(HALO, layout.whole), seen)
-        assert seen.left % GRID == seen.top % GRID == 0
-
-
-@settings(deadline=None)
-@given(layouts, st.data())
-def test_a_crop_needs_the_tiles_it_touches_and_some_of_their_neighbours(layout: Layout, data: st.DataObject) -> None:
-    left = data.draw(st.integers(0, layout.width - 1))
-    top = data.draw(st.integers(0, layout.height - 1))
-    right = data.draw(st.integers(left + 1, layout.width))
-    bottom = data.draw(st.integers(top + 1, layout.height))
-    area = Box(left, top, right, bottom)
-    rows, columns = layout.windows_of(area)
-    found = [layout.window(*cell) for cell in product(rows, columns)]
-    assert min(box.left for box in found) <= left
-    assert max(box.right for box in found) >= right
-    assert min(box.top for box in found) <= top
-    assert max(box.bottom for box in found) >= bottom
-    touched = [cell for cell in layout.cells() if meets(layout.tile(*cell), area)]
-    for row, column in layout.needed(rows, columns):
-        assert any(abs(row - r) <= 1 and abs(column - c) <= 1 for r, c in touched)
-
-
-def meets(a: Box, b: Box) -> bool:
-    return a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
-
-
-def test_a_crop_within_a_tile_needs_four() -> None:
-    layout = Layout(4000, 4000, 1024, 1024)
-    rows, columns = layout.windows_of(Box(2100, 1100, 2400, 1500))
-    assert layout.needed(rows, columns) == [(0, 1), (0, 2), (1, 1), (1, 2)]
 
 
 @given(st.integers(1, 20000), st.integers(1, 20000), st.sampled_from([256, 512, 1024, 5000]))

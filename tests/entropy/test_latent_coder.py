@@ -12,7 +12,7 @@ from torch import Tensor
 
 from s2lic.container.header import STATE_BYTES
 from s2lic.entropy.latent_coder import LatentSize, least_bits
-from s2lic.entropy.rounding import Aim, Deadzone
+from s2lic.entropy.rounding import RDOQ, QuantTarget
 from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.errors import ArithmeticFaultError, PayloadSizeError
 from s2lic.weights.store import Weights, load
@@ -50,16 +50,16 @@ def test_the_decoder_finds_the_latent_that_the_encoder_sees(
 
 def test_a_symbol_leaves_half_a_step_at_most_before_the_correction(weights: Weights) -> None:
     y = latent(weights, 6, 7, 1)
-    sent, gain = weights.coder.rehearse(y, LEVELS[:1], Aim(y)).sent, weights.coder.gains(LEVELS[:1])[0]
+    sent, gain = weights.coder.rehearse(y, LEVELS[:1], QuantTarget(y)).sent, weights.coder.gains(LEVELS[:1])[0]
     assert (sent - y * gain).abs().max() <= 0.5 + 1e-4
-    zeroed = weights.coder.rehearse(y, LEVELS[:1], Aim(y, Deadzone(torch.zeros(y.shape[1])))).sent - y * gain
+    zeroed = weights.coder.rehearse(y, LEVELS[:1], QuantTarget(y, RDOQ(torch.zeros(y.shape[1])))).sent - y * gain
     assert 0.5 < zeroed.abs().max() <= 1.5 + 1e-4
 
 
 @pytest.mark.parametrize("finer", [False, True])
 def test_a_rehearsal_gives_what_coding_gives_and_about_its_bits(weights: Weights, finer: bool) -> None:
     y = latent(weights, 12, 20, 1) / 3
-    aim = Aim(y + 0.3, Deadzone(torch.full((y.shape[1],), 4.0)))
+    aim = QuantTarget(y + 0.3, RDOQ(torch.full((y.shape[1],), 4.0)))
     steps = torch.randint(-4, 4, (1, 12, 20), generator=torch.Generator().manual_seed(1)) if finer else None
     (coded,), y_hat = weights.coder.encode(y, LEVELS[:1], steps, aim)
     found = weights.coder.rehearse(y, LEVELS[:1], aim, steps)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from s2lic.entropy.rounding import Deadzone, nearest
+from s2lic.entropy.rounding import RDOQ, nearest
 
 
 def cost(symbol: int, residual: float, sigma: float, weight: float) -> float:
@@ -21,7 +21,7 @@ def cost(symbol: int, residual: float, sigma: float, weight: float) -> float:
 @pytest.mark.parametrize("sigma", [0.2, 1.0, 6.0])
 def test_it_takes_the_cheaper_of_the_nearest_and_the_one_towards_zero(weight: float, sigma: float) -> None:
     residual = torch.linspace(-4.3, 4.3, 173, dtype=torch.float64)[None, :, None]
-    found = Deadzone(torch.tensor([9.0, weight]))(residual, torch.full_like(residual, sigma), 1)
+    found = RDOQ(torch.tensor([9.0, weight]))(residual, torch.full_like(residual, sigma), 1)
     for value, symbol in zip(residual.flatten().tolist(), found.flatten().tolist(), strict=True):
         near = round(value)
         lower = near - (near > 0) + (near < 0)
@@ -33,10 +33,10 @@ def test_it_takes_the_cheaper_of_the_nearest_and_the_one_towards_zero(weight: fl
 def test_it_is_the_nearest_where_error_is_worth_everything() -> None:
     residual = torch.linspace(-3.2, 3.2, 50)[None, :, None]
     sigma = torch.ones_like(residual)
-    assert torch.equal(Deadzone(torch.tensor([1e9]))(residual, sigma, 0), nearest(residual, sigma, 0))
+    assert torch.equal(RDOQ(torch.tensor([1e9]))(residual, sigma, 0), nearest(residual, sigma, 0))
     assert torch.equal(nearest(residual, sigma, 0), torch.round(residual))
 
 
 def test_each_channel_has_its_own_weight() -> None:
     residual, sigma = torch.full((1, 1, 2), 0.6), torch.full((1, 1, 2), 0.2)
-    assert Deadzone(torch.tensor([0.0, 0.0, 1e9]))(residual, sigma, 1).tolist() == [[[0.0, 1.0]]]
+    assert RDOQ(torch.tensor([0.0, 0.0, 1e9]))(residual, sigma, 1).tolist() == [[[0.0, 1.0]]]

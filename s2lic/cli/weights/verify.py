@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import JobFacts, Outcome, RunOptions, each, finish, run
+from s2lic.cli.batch import JobFacts, JobOutcome, RunOptions, each, finish, run
 from s2lic.cli.jobs import InputFilter, Job, find_inputs
 from s2lic.cli.options import Json, Quiet, Recursive, Verbose
 from s2lic.cli.reporting import one_line
@@ -32,7 +32,7 @@ def verify(
 
     batch = find_inputs(sources or [str(row.path) for row in rows()], WEIGHTS, recursive)
 
-    def show(outcome: Outcome) -> None:
+    def show(outcome: JobOutcome) -> None:
         if not quiet:
             typer.echo(line(outcome.job.source, outcome.facts))
 

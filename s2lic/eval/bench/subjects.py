@@ -42,26 +42,26 @@ def ours(effort: int | None, picture: Image.Image, case: BenchCase, model: str |
     """Our codec, with shipped weights or those of a file, on the device and with the batch size of the case."""
     import torch
 
-    import s2lic.codec as home
-    from s2lic.coding import encoder
-    from s2lic.coding.search import Search
+    from s2lic.codec import Codec
+    from s2lic.coding import decoder, encoder
+    from s2lic.coding.search import LatentSearch
     from s2lic.entropy.model import EntropyModel
     from s2lic.entropy.symbol_coder import SymbolReader, SymbolWriter
     from s2lic.transform.transforms import Analysis, Synthesis
 
     torch.set_num_threads(case.threads)
-    codec = home.Codec(model or DEFAULT_MODEL, case.device)
+    codec = Codec(model or DEFAULT_MODEL, case.device)
     clock = _after_cuda if case.device == "cuda" else time.perf_counter
     stations = (
         TimedFunction("transform", Analysis, "forward"),
         TimedFunction("transform", Synthesis, "forward"),
         TimedFunction("entropy nets", EntropyModel, "hyper_analysis"),
         TimedFunction("entropy nets", EntropyModel, "reconstruct"),
-        TimedFunction("search", Search, "run"),
+        TimedFunction("search", LatentSearch, "run"),
         *(TimedFunction("rANS", SymbolWriter, name) for name in ("__init__", "write_rows", "write_gaussian", "finish")),
         *(TimedFunction("rANS", SymbolReader, name) for name in ("__init__", "read_rows", "read_gaussian", "finish")),
         TimedFunction("container", encoder, "pack"),
-        TimedFunction("container", home, "unpack"),
+        TimedFunction("container", decoder, "unpack"),
     )
     if case.batch > 1:
         encode = partial(codec.encode_many, [picture] * case.batch, QUALITY, effort=effort)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from s2lic.defaults import check_effort
+from s2lic.coding.options import EncodeOptions
 from s2lic.errors import UsageError
 from s2lic.eval.codecs.base import CodecRow, Coder, Scale
 
@@ -23,13 +24,13 @@ class OurCoder(Coder):
         from s2lic.codec import Codec
 
         self.codec = Codec(device=device) if model is None else Codec(model, device=device)
-        self.effort, weights = check_effort(effort), self.codec.weights
+        self.options, weights = EncodeOptions(effort=effort), self.codec.weights
         named = f"{weights.model.row.name}, weights {weights.model_id.hex()}"
         how = f"effort {'as usual' if effort is None else effort}, {device}, precision {self.codec.networks.precision}"
         self.identity = f"s2lic {__version__}, code {code_hash(PACKAGE)}, {named}, {how}"
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        return self.codec.encode(image, quality, effort=self.effort)
+        return self.codec.encode_with(image, replace(self.options, quality=quality))
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         return self.codec.decode(data)

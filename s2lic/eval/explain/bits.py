@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.codec import Codec
+from s2lic.coding.conditioning import condition_of
 from s2lic.coding.networks import pad, to_tensor
 from s2lic.defaults import SIDE
-from s2lic.entropy.rounding import Aim
+from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.tables import Tables
 from s2lic.errors import ImageSizeError
 from s2lic.eval.explain.lrp import Rules, relevance
@@ -62,7 +63,7 @@ def explain(
     if width * height > PIXELS_MAX:
         raise ImageSizeError(f"{width} x {height} pixels are too many to explain; scale or crop to {PIXELS_MAX} pixels")
     net, rules = codec.weights.model.requires_grad_(False), Rules(epsilon)
-    context = net.context(torch.tensor([level], device=codec.device), codec.beside(condition))
+    context = net.context(torch.tensor([level], device=codec.device), condition_of(codec.networks, condition))
     x = pad(to_tensor(picture).to(codec.device)) - 0.5
     with torch.no_grad():
         y = net.g_a(x, context)
@@ -79,7 +80,7 @@ def element_bits(codec: Codec, y: Tensor, level: int) -> tuple[Tensor, Tensor]:
     coder, levels = codec.weights.coder, torch.tensor([level], device=y.device)
     z, anchor = coder.z_symbols(y, levels)[0], int(coder.model.quality(levels).nearest)
     z_bits = [_row_bits(coder.tables, anchor * len(z) + channel, symbols) for channel, symbols in enumerate(z)]
-    return coder.rehearse(y, levels, Aim(y)).bits, torch.stack(z_bits)[None].to(y)
+    return coder.rehearse(y, levels, QuantTarget(y)).bits, torch.stack(z_bits)[None].to(y)
 
 
 def _row_bits(tables: Tables, row: int, symbols: Tensor) -> Tensor:
