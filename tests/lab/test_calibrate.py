@@ -9,11 +9,11 @@ import torch
 
 from s2lic.codec import Codec
 from s2lic.errors import BlockChoiceError, UsageError
-from s2lic.lab.calibrate import calibrate, calibrated, heads_of, rd_cost, wrapped, written
+from s2lic.lab.calibrate import calibrate, calibrated, heads_of, rd_cost, wrapped
 from s2lic.model import build
 from s2lic.transform.blocks.act import Act
 from s2lic.weights import manifest
-from s2lic.weights.store import load, load_shipped
+from s2lic.weights.store import export, load, load_shipped, made_of
 from tests.frozen import MODEL, codec, picture
 
 
@@ -54,7 +54,7 @@ def test_a_search_is_never_worse_than_none_and_its_file_codes(start: Codec, tmp_
     image, path = picture("portrait", size=(64, 48)), tmp_path / "act.safetensors"
     found = calibrate(start.weights.model, lambda: rd_cost(start.networks, [image], 5000))
     assert found.after <= found.before
-    path.write_bytes(written(start.weights.model, start.weights.tables))
+    path.write_bytes(export(start.weights.model, made_of(start.weights)))
     again = load(path).model.state_dict()
     assert all(
         torch.equal(v.half(), again[k].half()) for k, v in start.weights.model.state_dict().items() if "chosen" in k
