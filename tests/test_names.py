@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "s2lic"
-# Still shared: a stream of symbols in entropy/, a file to decode in cli/decode.py, a picture of the demo.
+# Still shared: a stream of symbols in entropy/symbol_coder.py, and a file to decode in cli/decode.py.
 SHARED = {"Coded"}
 
 

@@ -12,9 +12,11 @@ from s2lic.cli.weights.place import check_weights
 from s2lic.cli.weights.verify import tell_written
 from s2lic.files import check_input, is_folder
 
-Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A training's last.pt, or a folder of parts.")]
-Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures; may be given again.")]
-Crop = Annotated[int, typer.Option("--crop", min=64, help="The side in pixels of what is cut from them.")]
+Checkpoint = Annotated[
+    Path, typer.Argument(metavar="CHECKPOINT", help="The last.pt of a training, or a folder of its parts.")
+]
+Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures. Repeatable.")]
+Crop = Annotated[int, typer.Option("--crop", min=64, help="Side of the crops in pixels.")]
 Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file, NAME.safetensors.")]
 
 
@@ -27,9 +29,9 @@ def export(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the averaged weights of a training as a weights file, and check it.
+    """Write the averaged weights of a training as a weights file, and verify it.
 
-    Pictures (--data) set the grids of the exact networks; an adapted codec needs none.
+    Pictures (--data) set the number grids of the integer networks. An adapted codec needs none.
     """
     if not is_folder(checkpoint):
         check_input(checkpoint)

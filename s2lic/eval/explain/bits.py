@@ -76,7 +76,7 @@ def explain(
 
 @torch.no_grad()
 def element_bits(codec: Codec, y: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """What each symbol costs: of y (1, M, h, w) under its Gaussian, and of z by its row of the tables."""
+    """Bits of each symbol: of y (1, M, h, w) by its Gaussian, of z by the tables."""
     coder, levels = codec.weights.coder, torch.tensor([level], device=y.device)
     z, anchor = coder.z_symbols(y, levels)[0], int(coder.model.quality(levels).nearest)
     z_bits = [_row_bits(coder.tables, anchor * len(z) + channel, symbols) for channel, symbols in enumerate(z)]
