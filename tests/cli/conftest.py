@@ -16,6 +16,7 @@ from PIL import Image
 from s2lic.cli import main
 from s2lic.coding.options import DecodeOptions, EncodeOptions
 from s2lic.container.boxes import Container, Header, pack, unpack
+from s2lic.container.header import EXACT_ARITHMETIC
 from s2lic.progress import ProgressCallback, no_progress
 
 
@@ -36,7 +37,7 @@ class FakeCodec:
     def encode(self, image: Image.Image, quality: float = 50.0, effort: int | None = 3) -> bytes:
         buffer = io.BytesIO()
         image.save(buffer, format="JPEG", quality=int(quality), comment=f"effort {effort}")
-        header = Header(*image.size, bytes(8), round(100 * quality), 1, 0, int(image.mode == "L"), 0)
+        header = Header(*image.size, bytes(8), round(100 * quality), EXACT_ARITHMETIC, 0, int(image.mode == "L"), 0)
         return pack(Container(header, buffer.getvalue()))
 
     def encode_with(self, image: Image.Image, options: EncodeOptions) -> bytes:

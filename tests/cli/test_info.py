@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from s2lic.container.boxes import Container, Header, pack
+from s2lic.container.header import EXACT_ARITHMETIC
 
 from .conftest import Result
 
 Run = Callable[..., Result]
 
-HEADER = Header(2**20, 2**20, b"\x01" * 8, 7550, 1, 0, 1, 77)
+HEADER = Header(2**20, 2**20, b"\x01" * 8, 7550, EXACT_ARITHMETIC, 0, 1, 77)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_the_header_is_printed_however_large_the_picture(run: Run, coded: Path) 
         "height            1048576",
         "model id          0101010101010101",
         "quality           75.5",
-        "arithmetic        float64",
+        "arithmetic        exact",
         "tiling            one stream",
         "colour            grey",
         "symbol crc32      77",

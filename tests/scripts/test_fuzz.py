@@ -13,6 +13,7 @@ from PIL import Image
 
 from s2lic.codec import Codec
 from s2lic.container.boxes import Container, Header, pack
+from s2lic.container.header import EXACT_ARITHMETIC
 from s2lic.container.varint import write_varint
 from s2lic.errors import ArithmeticFaultError, BitstreamError, ImageError, UsageError, WeightsError
 from s2lic.images.load import open_image
@@ -31,7 +32,16 @@ decoder = cache(Decoder)
 @st.composite
 def headers(draw: st.DrawFn) -> Header:
     model_id = codec().weights.model_id
-    return Header(draw(sides), draw(sides), model_id, draw(st.integers(0, 10_000)), 1, 0, draw(st.integers(0, 1)), 0)
+    return Header(
+        draw(sides),
+        draw(sides),
+        model_id,
+        draw(st.integers(0, 10_000)),
+        EXACT_ARITHMETIC,
+        0,
+        draw(st.integers(0, 1)),
+        0,
+    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -54,7 +54,7 @@ def told(path: Path) -> Codec:
         if ".gates." in name:
             torch.nn.init.normal_(value, std=0.1)
     tables = {k: v for k, v in stored.items() if k.startswith(MADE_PREFIXES)}
-    path.write_bytes(export(model, (), 0, tables))
+    path.write_bytes(export(model, tables))
     return Codec(path, precision="float32")
 
 
