@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 from pathlib import Path
 from typing import IO
 
@@ -36,7 +37,7 @@ def read_bytes(path: str | Path, max_pixels: int | None = None) -> bytes:
     Raises InputMissingError, and InputTooLongError.
     """
     try:
-        if Path(path).is_char_device():
+        if Path(path).is_char_device() or Path(path).is_block_device():
             raise InputMissingError(f"cannot read {path}: it is a device; name a file or a pipe")
         if Path(path).is_fifo():
             with Path(path).open("rb") as pipe:
@@ -79,6 +80,15 @@ def begins_with(path: Path, magic: bytes) -> bool:
             return file.read(len(magic)) == magic
     except OSError:
         return False
+
+
+def is_special(path: Path) -> bool:
+    """Whether it is there and neither a file nor a folder: a pipe, a socket, a device, or a link to one."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def is_folder(path: str | Path) -> bool:

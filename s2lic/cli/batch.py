@@ -70,6 +70,8 @@ def run(
     batch: Batch, work: Work, show: Callable[[JobOutcome], None], options: RunOptions, verb: str
 ) -> list[JobOutcome]:
     """Do every job and print its outcome. JSON is one object for one input, else a list."""
+    for note in batch.notes:
+        print_note(f"s2lic: note: {note}", options.quiet)
     outcomes = []
     with progress(verb, quiet=options.quiet or len(batch.jobs) == 1) as done:
         for outcome in with_progress(_outcomes(batch, work, options, verb), len(batch.jobs), done):

@@ -107,14 +107,15 @@ def encode(
     verbose: Verbose = False,
 ) -> None:
     """Encode pictures."""
-    from s2lic.images.load import is_picture_name
+    from s2lic.images.names import is_picture_name, unreadable_pictures
 
     options = {"quality": quality, "effort": effort, "strip": strip, "strict": strict}
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
     request = encode_request(roi, cond, adapt, max_pixels, **options, **targets)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     others = (map_file(roi), cond, model_file(model))
-    batch = plan(sources, outputs, InputFilter("pictures", is_picture_name), recursive, as_json, others)
+    wanted = InputFilter("pictures", is_picture_name, unreadable_pictures)
+    batch = plan(sources, outputs, wanted, recursive, as_json, others)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile, tune=tune and tune.value)
 
     stages = Encoding(request.options, max_pixels, force, skip_existing, quiet)

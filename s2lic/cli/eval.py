@@ -171,7 +171,7 @@ def _of(first: str, text: str) -> tuple[str, str]:
 def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
     """Raises UsageError, InputMissingError, KodakChecksumError."""
     from s2lic.eval.kodak import find_kodak
-    from s2lic.images.load import is_picture_name
+    from s2lic.images.names import is_picture_name
 
     wanted, found = InputFilter("pictures", is_picture_name), []
     for source in sources:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from s2lic.errors import InputMissingError, OutputUnwritableError, UsageError
-from s2lic.files import is_folder, make_folder
+from s2lic.files import is_folder, is_special, make_folder
 
 STANDARD = "-"
+
+Found = tuple[str, Path]  # a file, and its place under the input that it was found in
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,26 @@ class Job:
 
 @dataclass(frozen=True)
 class Batch:
-    """The jobs of a run; `many` if a folder or several inputs were given, whatever was found in them."""
+    """The jobs of a run; `many` if the request was for a folder or for several inputs, whatever was found.
+
+    `notes` say which files of the folders were left out, where the user might have expected them.
+    """
 
     jobs: list[Job]
     many: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class InputFilter:
-    """Which files of a folder are inputs, and the name for them in messages."""
+    """Which files of a folder are inputs, and what they are called in a message.
+
+    `unreadable` describes those of the other files that the user may have expected to be inputs too.
+    """
 
     what: str
     accept: Callable[[Path], bool]
+    unreadable: Callable[[Iterable[Path]], str] = lambda _: ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,8 @@ class Outputs:
 
 def find_inputs(sources: Sequence[str], wanted: InputFilter, recursive: bool) -> Batch:
     """Jobs without outputs. Raises UsageError or InputMissingError."""
-    found = _find(sources, wanted, recursive)
-    return Batch([Job(source) for source, _ in found], _many(sources))
+    found, notes = _find(sources, wanted, recursive)
+    return Batch([Job(source) for source, _ in found], _many(sources), notes)
 
 
 def plan(
@@ -92,13 +102,13 @@ def plan(
         UsageError, InputMissingError, OutputUnwritableError.
     """
     _check_request(sources, outputs)
-    found = _find(sources, wanted, recursive)
+    found, notes = _find(sources, wanted, recursive)
     jobs = [Job(source, outputs.name(source, within)) for source, within in found]
     check_targets(jobs, as_json, read)
     if outputs.outdir is not None:
         for folder in {Path(job.target or "").parent for job in jobs}:
             make_folder(folder)
-    return Batch(jobs, _many(sources))
+    return Batch(jobs, _many(sources), notes)
 
 
 def _many(sources: Sequence[str]) -> bool:
@@ -118,24 +128,39 @@ def _check_request(sources: Sequence[str], outputs: Outputs) -> None:
         raise UsageError("stdin has no name to give to a file in --outdir; give -o FILE")
 
 
-def _find(sources: Sequence[str], wanted: InputFilter, recursive: bool) -> list[tuple[str, Path]]:
-    """Each file with its path relative to the input that it was found in."""
+def _find(sources: Sequence[str], wanted: InputFilter, recursive: bool) -> tuple[list[Found], tuple[str, ...]]:
+    """The files, and a note for each folder that has others which the user may have expected."""
     if "" in sources:
         raise UsageError("an input's name is empty; give a file or a folder")
     if STANDARD in sources and len(sources) > 1:
         raise UsageError("- is stdin and stands alone; name a file of that name ./-")
-    return [pair for source in sources for pair in _expand(source, wanted, recursive)]
+    found: list[Found] = []
+    notes: list[str] = []
+    for source in sources:
+        if is_folder(source):
+            inside, note = _in_folder(source, wanted, recursive)
+            found += inside
+            notes += [f"{source}: left out: {note}"] if note else []
+        else:
+            found.append((source, Path(Path(source).name)))
+    return found, tuple(notes)
 
 
-def _expand(source: str, wanted: InputFilter, recursive: bool) -> Iterator[tuple[str, Path]]:
-    if not is_folder(source):
-        yield source, Path(Path(source).name)
-        return
-    found = [path for path in _walk(Path(source), recursive) if wanted.accept(path)]
-    if not found:
+def _in_folder(source: str, wanted: InputFilter, recursive: bool) -> tuple[list[Found], str]:
+    """The inputs in a folder, and which other files were left out. Raises UsageError if there are no inputs."""
+    accepted, others = list[Path](), list[Path]()
+    for path in _walk(Path(source), recursive):
+        # A pipe or a device would keep its reader waiting; it is read only if it is named.
+        (accepted if wanted.accept(path) and not is_special(path) else others).append(path)
+    left_out = [wanted.unreadable(others)]
+    left_out += [f"{path} (not a regular file)" for path in others if wanted.accept(path)]
+    note = "; ".join(text for text in left_out if text)
+    if not accepted:
         deeper = "" if recursive else "; --recursive looks into its folders too"
-        raise UsageError(f"there are no {wanted.what} in the folder {source}{deeper}")
-    yield from ((str(path), path.relative_to(source)) for path in found)
+        raise UsageError(
+            f"there are no {wanted.what} in the folder {source}{f'; left out: {note}' if note else ''}{deeper}"
+        )
+    return [(str(path), path.relative_to(source)) for path in accepted], note
 
 
 def _walk(folder: Path, recursive: bool) -> Iterator[Path]:

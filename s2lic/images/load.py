@@ -101,11 +101,6 @@ def check_size(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS) 
         )
 
 
-def is_picture_name(path: Path) -> bool:
-    """Whether the extension is that of a format Pillow reads."""
-    return Image.registered_extensions().get(path.suffix.lower()) in Image.OPEN
-
-
 def _first_upright(image: Image.Image) -> Picture:
     frames = getattr(image, "n_frames", 1)
     picture = _in_coded_form(image)

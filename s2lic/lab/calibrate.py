@@ -17,7 +17,8 @@ from s2lic.coding.targets import PSNR
 from s2lic.coding.trial_encoder import TrialEncoder
 from s2lic.entropy.quality import quality_lambda
 from s2lic.errors import BlockChoiceError, UsageError
-from s2lic.images.load import is_picture_name, open_image
+from s2lic.images.load import open_image
+from s2lic.images.names import is_picture_name
 from s2lic.model import S2LIC, build, variant
 from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.transform.blocks.act import Act
@@ -45,7 +46,7 @@ def calibrated(
     Raises UsageError for a folder without pictures, BlockChoiceError for a model without softmax attention,
     InputMissingError, WeightsError.
     """
-    names = [path for path in sorted(folder.rglob("*")) if is_picture_name(path)]
+    names = [path for path in sorted(folder.rglob("*")) if is_picture_name(path) and path.is_file()]
     if not names:
         raise UsageError(f"there are no pictures in the folder {folder}; give --data another")
     pictures = [open_image(path).convert("RGB") for path in names]

@@ -117,7 +117,7 @@ def _draw_cut(picture: int, size: tuple[int, int], crop: int, rng: np.random.Gen
 def _files(folder: Path) -> list[Path]:
     if not is_folder(folder):
         raise InputMissingError(f"there is no folder {folder}; check the name")
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not found:
         raise InputMissingError(f"no pictures under {folder}; there are to be {', '.join(sorted(SUFFIXES))}")
     return found
