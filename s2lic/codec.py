@@ -21,6 +21,7 @@ from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
 from s2lic.errors import DeviceMissingError, UsageError
 from s2lic.images.load import ImageLike
 from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import check_forked
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
 
@@ -125,6 +126,7 @@ class Codec:
 
     def encode_with(self, image: ImageLike, options: EncodeOptions) -> bytes:
         """The file of a picture, as `encode` makes it."""
+        check_forked(self.device.type)
         if options.targets:
             return encode_to_target(self.encoder, image, options)
         return self.encoder.encode(image, options)
@@ -147,6 +149,7 @@ class Codec:
 
     def encode_many_with(self, images: Iterable[ImageLike], options: EncodeOptions) -> list[bytes]:
         """The files of pictures in their order, as `encode` makes them with these options."""
+        check_forked(self.device.type)
         if options.is_individual:
             return [self.encode_with(image, options) for image in images]
         encoder = self.encoder
@@ -183,6 +186,7 @@ class Codec:
         Raises:
             BitstreamError, CropRangeError, or UsageError for what is not bytes.
         """
+        check_forked(self.device.type)
         return parse(data, self.max_pixels, self._networks_of, options)
 
     def _networks_of(self, model_id: bytes) -> Networks:
@@ -209,6 +213,7 @@ def _checked(device: str, tile: int, jobs: int) -> torch.device:
         raise UsageError(f"tile and jobs are numbers from 1 up, not {tile} and {jobs}")
     try:
         found = torch.device(device)
+        check_forked(found.type)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it is there
         raise DeviceMissingError(f"there is no device '{device}' here; leave it out for the CPU") from error

@@ -59,6 +59,10 @@ class DeviceMissingError(UsageError):
     """The requested device is not available."""
 
 
+class ForkedDeviceError(UsageError):
+    """A forked process was asked to use the GPU that its parent used before."""
+
+
 class ExtraMissingError(UsageError):
     """A package is missing that an optional extra of s2lic installs."""
 

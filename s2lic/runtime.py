@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from itertools import islice
 from threading import Lock, Thread
 from typing import TypeVar
 
-from s2lic.errors import DeviceMissingError
+from s2lic.errors import DeviceMissingError, ForkedDeviceError
 
 _LOCK = Lock()
 
@@ -124,3 +125,30 @@ def pick_device(name: DeviceName) -> str:
     if name is DeviceName.cuda:
         raise DeviceMissingError("there is no CUDA device here; leave --device out for the CPU")
     return "cpu"
+
+
+def _after_fork() -> None:
+    """Make torch usable in a forked child.
+
+    Only the thread that forks lives on in the child. The pool of OpenMP does not: the next operation that shares its
+    work would wait for it for ever. With one thread torch asks no pool.
+    """
+    global _LOCK  # noqa: PLW0603 another thread may have held it, and will not release it here
+    _LOCK = Lock()
+    if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "set_num_threads"):
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def check_forked(device_type: str) -> None:
+    """Refuse a GPU that a parent process began to use. Raises ForkedDeviceError."""
+    import torch
+
+    if device_type == "cuda" and torch.cuda._is_in_bad_fork():  # noqa: SLF001 there is no public question
+        raise ForkedDeviceError(
+            "a forked process cannot use the GPU of its parent; start workers by 'spawn' (multiprocessing."
+            "get_context('spawn')), or open the codec first in the child"
+        )
