@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-import struct
 from collections.abc import Mapping
 
 from PIL import ExifTags, Image
+
+from s2lic.images.exif import INCH, NO_UNIT, Resolution, resolution_of, turned_exif, with_resolution
+from s2lic.images.profile import fitted
 
 NAMES = ("icc_profile", "exif", "xmp")
 EXIF_MARK = b"Exif\0\0"  # JPEG writes it before the block, other formats do not
@@ -22,8 +24,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# A whole number may be spelled in any of these types of TIFF 6.0.
-_WHOLE = {3: "H", 4: "I", 8: "h", 9: "i"}
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>))[0-9]""")
 # The tags of a TIFF file that tell of the picture, not of how the file stores it.
 _TELLING = (
@@ -38,8 +38,17 @@ _TELLING = (
 
 
 def metadata_of(image: Image.Image) -> dict[str, bytes]:
-    """What `image` brings of `NAMES`, without those that are empty; the Exif block without its mark."""
-    found = {"icc_profile": image.info.get("icc_profile"), "exif": _exif_of(image), "xmp": _xmp_of(image)}
+    """What `image` brings of `NAMES`, without those that are empty; the Exif block without its mark.
+
+    A profile of other pixels than those of the image is adapted or left out. A resolution that the file holds apart
+    from Exif stands in the block.
+    """
+    profile = image.info.get("icc_profile")
+    found = {
+        "icc_profile": fitted(profile, image.mode) if profile else None,
+        "exif": _with_resolution(image, _exif_of(image)),
+        "xmp": _xmp_of(image),
+    }
     return {name: content for name, content in found.items() if content}
 
 
@@ -49,42 +58,65 @@ def with_metadata(image: Image.Image, metadata: Mapping[str, bytes]) -> Image.Im
     image.info = {name: metadata[name] for name in NAMES if name in metadata}
     if "exif" in metadata:
         image.info["exif"] = EXIF_MARK + metadata["exif"]
+        resolution = resolution_of(metadata["exif"])
+        if resolution is not None and resolution.unit == INCH:
+            image.info["dpi"] = (resolution.x, resolution.y)
     return image
 
 
 def upright(image: Image.Image) -> Image.Image:
     """The picture as its Exif says it is to be looked at, with metadata that no longer ask for turning it.
 
-    Only the orientation's value changes, to 1; every other byte of Exif and XMP stays. One that is spelled so that it
+    Exif and XMP change only where they depend on how the picture stands. An orientation that is spelled so that it
     cannot be set is left to the viewer, and the picture as it stands.
     """
-    metadata, turn = metadata_of(image), _TURNS.get(_orientation(image))
-    told = _reset(metadata)
-    if turn is None or _orientation(with_metadata(Image.new("L", (1, 1)), told)) in _TURNS:
+    metadata, orientation = metadata_of(image), _orientation(image)
+    turn = _TURNS.get(orientation)
+    if turn is None:
+        return with_metadata(image, metadata)
+    told = _reset(metadata, orientation, image.size)
+    if _orientation(with_metadata(Image.new("L", (1, 1)), told)) in _TURNS:
         return with_metadata(image, metadata)
     return with_metadata(image.transpose(turn), told)
 
 
-def tiff_tags(metadata: Mapping[str, bytes]) -> Image.Exif:
-    """Exif and XMP as tags of a TIFF file."""
-    found = Image.Exif()
-    found.load(metadata.get("exif", b""))
-    tags = _telling(found)
-    if (orientation := found.get(ExifTags.Base.Orientation)) is not None:
-        tags[ExifTags.Base.Orientation] = orientation
-    if "xmp" in metadata:
-        tags[ExifTags.Base.XMLPacket] = metadata["xmp"]
-    return tags
-
-
-def _reset(metadata: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Metadata with orientation 1 where they have one."""
+def _reset(metadata: Mapping[str, bytes], orientation: int, size: tuple[int, int]) -> dict[str, bytes]:
+    """Metadata of the picture once it is turned upright."""
     told = dict(metadata)
     if "exif" in told:
-        told["exif"] = _turned_exif(told["exif"])
+        told["exif"] = turned_exif(told["exif"], orientation, size)
     if "xmp" in told:
         told["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", told["xmp"])
     return told
+
+
+def _with_resolution(image: Image.Image, block: bytes | None) -> bytes | None:
+    """The block, with the resolution that stands elsewhere in the file.
+
+    72 pixels an inch is what Exif takes for "unknown", and needs no word.
+    """
+    found = _resolution_beside_exif(image)
+    if found is None or found.is_near(Resolution(72, 72)) or found.is_near(resolution_of(block or b"")):
+        return block
+    return with_resolution(block, found)
+
+
+def _resolution_beside_exif(image: Image.Image) -> Resolution | None:
+    info = image.info
+    pair, unit = info.get("dpi"), INCH
+    if "jfif_density" in info and info.get("jfif_unit") == 0:
+        pair, unit = info["jfif_density"], NO_UNIT
+    elif image.format == "JPEG" and "jfif_density" not in info:
+        return None  # Pillow has it from Exif
+    elif pair is None and ("aspect" in info or "resolution" in info):
+        pair, unit = info.get("aspect", info.get("resolution")), NO_UNIT
+    try:
+        x, y = (float(value) for value in pair or ())
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not (0 < x < 2**31 and 0 < y < 2**31) or (x, y) == (1, 1) or (unit == NO_UNIT and x == y):
+        return None
+    return Resolution(x, y, unit)
 
 
 def _exif_of(image: Image.Image) -> bytes | None:
@@ -119,23 +151,3 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 on a broken block Pillow lets any kind through, and no viewer turns the picture
         return 1
-
-
-def _turned_exif(block: bytes) -> bytes:
-    """The block with orientation 1 in its first directory; what is no Exif stays as it is."""
-    order = {b"II": "<", b"MM": ">"}.get(block[:2])
-    changed = bytearray(block)
-    if order is not None:
-        with contextlib.suppress(struct.error):  # what lies behind the end of a block cut off, no viewer sees
-            for at in _entries(block, order):
-                tag, kind, count = struct.unpack_from(f"{order}HHI", block, at)
-                if tag == ExifTags.Base.Orientation and kind in _WHOLE and count == 1:
-                    struct.pack_into(f"{order}{_WHOLE[kind]}", changed, at + 8, 1)
-    return bytes(changed)
-
-
-def _entries(block: bytes, order: str) -> range:
-    """Where the entries of the first directory begin."""
-    (first,) = struct.unpack_from(f"{order}I", block, 4)
-    (count,) = struct.unpack_from(f"{order}H", block, first)
-    return range(first + 2, first + 2 + 12 * count, 12)

@@ -12,7 +12,9 @@ from PIL import Image, ImageColor
 from PIL.PngImagePlugin import PngInfo
 
 from s2lic.errors import BackgroundMissingError, OutputFormatError, UnknownColourError
-from s2lic.images.metadata import EXIF_MARK, metadata_of, tiff_tags, upright
+from s2lic.images.exif import INCH, resolution_of, with_resolution
+from s2lic.images.metadata import EXIF_MARK, metadata_of, upright
+from s2lic.images.tiff import encode_tiff, shared_entries
 
 Metadata = Mapping[str, bytes]
 
@@ -26,11 +28,6 @@ def _in_png(metadata: Metadata) -> dict[str, Any]:
 
 def _in_jpeg(metadata: Metadata) -> dict[str, Any]:
     return {**metadata, "exif": EXIF_MARK + metadata["exif"]} if "exif" in metadata else dict(metadata)
-
-
-def _in_tiff(metadata: Metadata) -> dict[str, Any]:
-    profile = {"icc_profile": metadata["icc_profile"]} if "icc_profile" in metadata else {}
-    return {**profile, "exif": tiff_tags(metadata)}
 
 
 class _Block(Image.Exif):
@@ -56,29 +53,41 @@ def _in_avif(metadata: Metadata) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Format:
-    """Pillow's name of a format, how to save in it, whether it holds alpha, and how it takes metadata if it does."""
+    """Pillow's name of a format and how to save in it.
+
+    `alpha`: whether it holds alpha. `grey`: whether grey stays grey in it. `dpi`: whether it has a resolution apart from
+    Exif. `metadata`: how it takes metadata, if it does, each of no more bytes than `limits` says. `write`: what saves in
+    it instead of Pillow.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     alpha: bool = True
+    grey: bool = True
+    dpi: bool = False
     metadata: Callable[[Metadata], dict[str, Any]] | None = dict
+    limits: Mapping[str, int] = field(default_factory=dict)
+    write: Callable[[Image.Image, Metadata], bytes] | None = None
 
+
+# What fits in one marker of JPEG behind the words that it begins with, or in 255 of them.
+_MARKERS = {"exif": 65_527, "xmp": 65_504, "icc_profile": 255 * 65_519}
 
 # Lossless where the format can be, else at a quality that hides nothing of ours.
-_JPEG = Format("JPEG", {"quality": 95, "subsampling": 0}, alpha=False, metadata=_in_jpeg)
+_JPEG = Format("JPEG", {"quality": 95, "subsampling": 0}, False, dpi=True, metadata=_in_jpeg, limits=_MARKERS)
 _PPM = Format("PPM", alpha=False, metadata=None)
-_TIFF = Format("TIFF", {"compression": "tiff_deflate"}, metadata=_in_tiff)
+_TIFF = Format("TIFF", write=encode_tiff)
 FORMATS = {
-    ".png": Format("PNG", metadata=_in_png),
-    ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}, metadata=_in_avif),
-    ".bmp": Format("BMP", alpha=False, metadata=None),
+    ".png": Format("PNG", dpi=True, metadata=_in_png),
+    ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}, grey=False, metadata=_in_avif),
+    ".bmp": Format("BMP", {"dpi": (0, 0)}, alpha=False, dpi=True, metadata=None),  # Pillow would say 96
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".pgm": _PPM,
     ".ppm": _PPM,
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".webp": Format("WEBP", {"lossless": True}),
+    ".webp": Format("WEBP", {"lossless": True}, grey=False),
 }
 
 
@@ -113,7 +122,12 @@ def check_alpha(extension: str, background: str | None) -> None:
 
 def left_out(image: Image.Image, extension: str) -> list[str]:
     """The names of the picture's metadata that the format has no place for."""
-    return [] if FORMATS[extension].metadata else list(metadata_of(image))
+    row, found = FORMATS[extension], metadata_of(image)
+    carried = _carried(row, found)
+    if row.dpi and (resolution := resolution_of(found.get("exif", b""))) is not None:
+        if found["exif"] == with_resolution(None, resolution):  # which the format holds otherwise
+            found.pop("exif")
+    return [name for name in found if name not in carried]
 
 
 def encode_image(image: Image.Image, extension: str = ".png", background: str | None = None) -> bytes:
@@ -127,23 +141,57 @@ def encode_image(image: Image.Image, extension: str = ".png", background: str | 
         image = image if background is None else _on_background(image, colour_of(background))
     if row.metadata is None:
         image = upright(image)
-    buffer = io.BytesIO()
+    if not row.grey and image.mode in ("L", "LA"):
+        image = _in_mode("RGB" if image.mode == "L" else "RGBA", image)
+    found = metadata_of(image)
     try:
-        carried = row.metadata(metadata_of(image)) if row.metadata else {}
-        image.save(buffer, format=row.name, **row.options, **carried)
+        return _written(image, row, found)
     except Exception as error:  # on a broken block of Exif Pillow lets any kind through
         raise OutputFormatError(
             f"Pillow cannot save {image.width} x {image.height} pixels as {row.name}: {error}; "
             "name another format, or leave the metadata out (--strip)"
         ) from error
+
+
+def _written(image: Image.Image, row: Format, found: Metadata) -> bytes:
+    carried = _carried(row, found)
+    if row.write is not None:
+        return row.write(image, carried)
+    buffer = io.BytesIO()
+    words: dict[str, Any] = {"icc_profile": None}  # else Pillow takes one from `info`, whether it fits or not
+    words |= row.metadata(carried) if row.metadata else {}
+    image.save(buffer, format=row.name, **{**row.options, **words, **(_dpi(found) if row.dpi else {})})
     return buffer.getvalue()
+
+
+def _carried(row: Format, found: Metadata) -> dict[str, bytes]:
+    """The metadata that fit in the format."""
+    if row.metadata is None:
+        return {}
+    fit = {name: content for name, content in found.items() if len(content) <= row.limits.get(name, len(content))}
+    if row.write is encode_tiff and "exif" in fit and shared_entries(fit["exif"]) is None:
+        fit.pop("exif")
+    return fit
+
+
+def _dpi(found: Metadata) -> dict[str, Any]:
+    """The resolution as Pillow takes it, if it has a unit and fits in 16 bits, as JPEG holds it."""
+    resolution = resolution_of(found.get("exif", b""))
+    if resolution is None or resolution.unit != INCH or not 0.5 < min(resolution.x, resolution.y):
+        return {}
+    return {} if max(resolution.x, resolution.y) > 65_535 else {"dpi": (resolution.x, resolution.y)}
+
+
+def _in_mode(mode: str, image: Image.Image) -> Image.Image:
+    """The picture in another mode, with all that came with it."""
+    changed = image.convert(mode)
+    changed.info = dict(image.info)
+    return changed
 
 
 def _on_background(image: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
     """Grey stays grey on a grey background."""
     canvas = Image.new("RGBA", image.size, colour)
     canvas.alpha_composite(image.convert("RGBA"))
-    grey = image.mode == "LA" and len(set(colour)) == 1
-    flat = canvas.convert("L" if grey else "RGB")
-    flat.info = dict(image.info)
-    return flat
+    canvas.info = image.info
+    return _in_mode("L" if image.mode == "LA" and len(set(colour)) == 1 else "RGB", canvas)

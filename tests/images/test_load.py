@@ -11,6 +11,7 @@ from PIL import Image
 
 from s2lic import errors
 from s2lic.images.load import as_image, open_image, read_image
+from tests.files import PROFILE
 
 GRADIENT = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
 RGB = Image.fromarray(GRADIENT)
@@ -90,8 +91,8 @@ def test_a_change_without_loss_is_neither(mode: str) -> None:
 
 
 def test_metadata_are_left_out_on_request() -> None:
-    data = png(RGB, icc_profile=b"profile")
-    assert read_image(data).image.info == {"icc_profile": b"profile"}
+    data = png(RGB, icc_profile=PROFILE)
+    assert read_image(data).image.info == {"icc_profile": PROFILE}
     assert read_image(data, strip=True).image.info == {}
 
 
