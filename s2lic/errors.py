@@ -99,6 +99,10 @@ class LossyConversionError(ImageError):
     """The picture needs a lossy conversion before encoding, and `strict` forbids it."""
 
 
+class PreviewOnlyError(ImageError):
+    """The file holds only a preview of its picture, as raw files of cameras do for other programs."""
+
+
 class ImageSizeError(ImageError):
     """The picture has no pixels, or more pixels than the limit."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -22,6 +25,7 @@ from s2lic.cli.reporting import reporting
 from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 from s2lic.cli.weights import COMMANDS as WEIGHTS
+from s2lic.errors import ConversionWarning
 from s2lic.runtime import keep_freed_memory
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
@@ -35,9 +39,25 @@ GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 if it went well, 1 for a codec or file error, 2 for usage."""
+    _reserve_standard_streams()
+    _quieten_libraries()
     keep_freed_memory()
     with unwinding():
         application()(args=arguments)
+
+
+def _reserve_standard_streams() -> None:
+    """Open what the caller closed of stdin, stdout and stderr, or a file would take its number and get its words."""
+    with contextlib.suppress(OSError):
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+            os.set_inheritable(number, True)
+        os.close(number)
+
+
+def _quieten_libraries() -> None:
+    """Silence what Pillow says of odd files, and the warnings that the commands print as notes."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    warnings.filterwarnings("ignore", category=ConversionWarning)
 
 
 def application() -> typer.Typer:

@@ -40,6 +40,8 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
 
 def tell(error: S2licError, verbose: bool, source: str | None = None) -> None:
     """One line on stderr, behind the traceback if that is wanted; `source` says which of many inputs it is about."""
+    if sys.stderr is None:  # closed; `print` would take stdout instead
+        return
     if verbose:
         traceback.print_exception(error)
     where = f"{source}: " if source is not None and not mentions(str(error), source) else ""

@@ -93,12 +93,12 @@ def is_whole_file(path: str) -> bool:
 
 def is_whole_picture(path: str, header: Header) -> bool:
     """Whether Pillow finds a picture of the header's size and no damage in it."""
-    from PIL import Image
+    from s2lic.images.openers import open_picture
 
     if not Path(path).is_file():
         return False
     try:
-        with Image.open(path) as image:
+        with open_picture(Path(path).read_bytes()) as image:
             size = image.size
             image.verify()
     except Exception:  # noqa: BLE001 on broken files Pillow lets any kind through

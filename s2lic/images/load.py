@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,14 @@ from s2lic.errors import (
 )
 from s2lic.files import read_bytes, read_open
 from s2lic.images.metadata import metadata_of, upright, with_metadata
-from s2lic.images.modes import CUT, NOT_RGB, Note, coded_form, to_eight_bits
+from s2lic.images.modes import BY_PROFILE, CUT, Note, coded_form, to_eight_bits
+from s2lic.images.openers import open_picture, remedy_for
+from s2lic.images.pages import to_main_page
+from s2lic.images.declared import INSPECTED, Declared, read_declared
 
+_ALL_HIDDEN = Note(
+    "its alpha is 0 everywhere: the colours that it hides are not kept; remove the alpha channel to keep them", lossy=True
+)
 _LIFT = "Raise max_pixels (--max-pixels), and in Python PIL.Image.MAX_IMAGE_PIXELS too, if memory allows"
 
 Source = str | Path | bytes | IO[bytes]
@@ -49,15 +54,15 @@ def read_image(
     """
     name, data = _contents(source, max_pixels)
     try:
-        with _open(data) as image:
+        with open_picture(data) as image:
             check_size(image, max_pixels)
-            picture = _first_upright(image)
+            picture = _first_upright(image, data, max_pixels)
     except S2licError:
         raise
     except Image.DecompressionBombError as error:
         raise ImageSizeError(f"{name} has more pixels than Pillow opens: {error} {_LIFT}") from error
     except UnidentifiedImageError as error:
-        raise NotAnImageError(f"{name} is not a picture that Pillow can read; give it a PNG, JPEG, WebP...") from error
+        raise NotAnImageError(f"{name} is not a picture that Pillow can read; {remedy_for(data)}") from error
     except Exception as error:  # on broken files Pillow lets any kind through
         raise NotAnImageError(f"{name} is not a picture that Pillow can read: {error}") from error
     if strict:
@@ -101,27 +106,64 @@ def check_size(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS) 
         )
 
 
-def _first_upright(image: Image.Image) -> Picture:
-    frames = getattr(image, "n_frames", 1)
+def _first_upright(image: Image.Image, data: bytes, max_pixels: int | None) -> Picture:
+    frames = _frames(image, data)
+    if image.format == "TIFF":
+        to_main_page(image, data)
+        check_size(image, max_pixels)
+    declared = read_declared(data, image)
+    image.info |= {name: content for name, content in declared.info.items() if content}
     picture = _in_coded_form(image)
-    notes = (Note(f"only the first of {frames} pictures is taken", lossy=True),) if frames > 1 else ()
-    return Picture(upright(picture.image), notes + picture.notes)
+    notes = (Note(_of_several(image, frames), lossy=True),) if frames > 1 else ()
+    return Picture(upright(picture.image), (*notes, *picture.notes, *declared.notes))
+
+
+def _frames(image: Image.Image, data: bytes) -> int:
+    """How many pictures there are, as far as that can be read; counted apart, as a broken one spoils what follows."""
+    if not hasattr(type(image), "n_frames"):
+        return getattr(image, "n_frames", 1)
+    try:
+        with open_picture(data) as again:
+            return int(again.n_frames)  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 on broken files Pillow lets any kind through
+        return 1
+
+
+def _of_several(image: Image.Image, frames: int) -> str:
+    if image.format == "PSD":
+        return f"its {frames} layers became one picture"
+    return f"only the first of {frames} pictures is taken"
 
 
 def _in_coded_form(image: Image.Image) -> Picture:
     coded, notes = coded_form(image)
+    metadata = metadata_of(image)
+    profile = image.info.get("icc_profile")
+    if image.mode in BY_PROFILE:
+        metadata.pop("icc_profile", None)  # it tells of colours that are no longer there
+    elif profile and "icc_profile" not in metadata:
+        notes += (Note("its ICC profile is not one for these pixels and is left out", lossy=True),)
     if coded is not image:
-        metadata = metadata_of(image)
-        if image.mode in NOT_RGB:
-            metadata.pop("icc_profile", None)  # it tells of colours that are no longer there
         with_metadata(coded, metadata)
+    if _hides_all(coded):
+        notes += (_ALL_HIDDEN,)
     return Picture(coded, notes)
+
+
+def _hides_all(image: Image.Image) -> bool:
+    """Whether no pixel shows though there is more than one colour: many programs write alpha 0 where they use none."""
+    if image.mode not in ("LA", "RGBA") or image.getchannel("A").getextrema() != (0, 0):
+        return False
+    return any(band.getextrema()[0] != band.getextrema()[1] for band in image.split()[:-1])
 
 
 def _loaded(image: Image.Image) -> Picture:
     """A picture that the caller opened. Raises NotAnImageError if its file turns out to be broken now."""
     try:
-        return _in_coded_form(image)
+        declared = _declared_by(image)
+        image.info |= {name: content for name, content in declared.info.items() if content}
+        picture = _in_coded_form(image)
+        return Picture(picture.image, (*picture.notes, *declared.notes))
     except S2licError:
         raise
     except Exception as error:  # on broken files Pillow lets any kind through
@@ -151,11 +193,16 @@ def _contents(source: Source, max_pixels: int | None) -> tuple[str, bytes]:
     return name, read_open(source, name, max_pixels)
 
 
-def _open(data: bytes) -> Image.Image:
-    """Pillow's warning of many pixels is not wanted: `check_size` holds the limit."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(data))
+def _declared_by(image: Image.Image) -> Declared:
+    """What the file of a picture says that the caller opened; once loaded, its bytes are gone."""
+    file = getattr(image, "fp", None)
+    if file is None or image.format not in INSPECTED or not getattr(image, "tile", None):
+        return Declared()
+    at = file.tell()
+    file.seek(0)
+    data = file.read()
+    file.seek(at)
+    return read_declared(data, image)
 
 
 def _from_array(array: npt.NDArray[Any]) -> Picture:

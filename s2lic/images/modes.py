@@ -14,7 +14,11 @@ from PIL import Image, ImageCms
 from s2lic.errors import UnsupportedModeError
 
 CODED = ("RGB", "L", "RGBA", "LA")
-NOT_RGB = ("CMYK", "LAB", "YCbCr", "HSV")
+GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+BY_PROFILE = ("CMYK", "LAB")  # their colours become those of sRGB
+
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO = 0
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ def coded_form(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
 
     8-bit samples stay what they are; more bits are rounded to 8. Colour other than RGB becomes sRGB.
     """
+    _check_samples(image)
     notes = [CUT] if (deep := _is_deep(image)) else []
     image.load()
     if image.has_transparency_data and image.mode in _OPENED_UP:
@@ -52,7 +57,31 @@ def coded_form(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
     return image, (*notes, note)
 
 
-CUT = Note("16-bit samples are cut to 8 bits", lossy=True)
+def cut_to_eight(bits: int) -> Note:
+    """What is lost of samples of so many bits."""
+    return Note(f"{bits}-bit samples are cut to 8 bits", lossy=True)
+
+
+CUT = cut_to_eight(16)
+
+
+def _check_samples(image: Image.Image) -> None:
+    """Refuse samples whose black and white Pillow does not hand on. Raises UnsupportedModeError."""
+    tags = getattr(image, "tag_v2", {})
+    if 2 in np.atleast_1d(tags.get(_SAMPLE_FORMAT, 1)) and _bits(image) < 32:
+        raise UnsupportedModeError("signed samples have no black or white that is agreed on; make them unsigned")
+    if image.format == "FITS" and image.mode != "L":
+        raise UnsupportedModeError("FITS files of more than 8 bits say nothing of black and white; convert to TIFF or PNG")
+
+
+def _bits(image: Image.Image) -> int:
+    """Those of a sample of a TIFF, 16 of another deep picture."""
+    return int(np.max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 16)))
+
+
+def _is_negative(image: Image.Image) -> bool:
+    """Whether a TIFF holds white as 0, which Pillow minds up to 8 bits only."""
+    return bool(getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -103,7 +132,9 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Converted:
-    return Image.fromarray(to_eight_bits(_samples(image))), CUT
+    bits = min(_bits(image), 16)  # those of 32 bits are held to the range of 16
+    levels = to_eight_bits(_samples(image), 2**bits - 1)
+    return Image.fromarray(255 - levels if _is_negative(image) else levels), cut_to_eight(bits)
 
 
 def _samples(image: Image.Image) -> npt.NDArray[np.int32]:
@@ -115,9 +146,9 @@ def _samples(image: Image.Image) -> npt.NDArray[np.int32]:
     return samples
 
 
-def to_eight_bits(samples: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """The nearest level of 0..255 for each of 0..65535."""
-    return ((samples.astype(np.int32) + 128) // 257).astype(np.uint8)
+def to_eight_bits(samples: npt.NDArray[Any], top: int = 65535) -> npt.NDArray[np.uint8]:
+    """The nearest level of 0..255 for each of 0..top."""
+    return ((samples.astype(np.int64) * 255 + top // 2) // top).astype(np.uint8)
 
 
 def _from_float(image: Image.Image) -> Converted:
@@ -127,7 +158,8 @@ def _from_float(image: Image.Image) -> Converted:
         raise UnsupportedModeError("floating-point samples lie outside 0..255; scale them to 0..1 or 0..255")
     scale = 255 if high <= 1 else 1
     text = f"floating-point samples of 0..{'1' if scale == 255 else '255'} are rounded to 8 bits"
-    return Image.fromarray(np.rint(samples * scale).astype(np.uint8)), Note(text, lossy=True)
+    levels = np.rint(samples * scale).astype(np.uint8)
+    return Image.fromarray(255 - levels if _is_negative(image) else levels), Note(text, lossy=True)
 
 
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N", "I")

@@ -1,0 +1,167 @@
+"""What a file says of its picture and Pillow does not hand on: depth, colours, a gain map, words."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from s2lic.images.chunks import read_chunks
+from s2lic.images.isobmff import read_boxes
+from s2lic.images.modes import GREY, Note, cut_to_eight
+from s2lic.images.profile import CICP_GAMMAS, CICP_PRIMARIES, SRGB, Primaries, is_srgb, made
+
+# What programs note of themselves in a PNG, which nobody misses.
+_IDLE_WORDS = ("Software", "date:create", "date:modify", "date:timestamp")
+_CURVES = {16: "PQ (HDR)", 18: "HLG (HDR)"}
+
+
+@dataclass
+class Declared:
+    """`bits` of the deepest sample, as far as Pillow does not tell; `info` to be added to that of the picture."""
+
+    bits: int = 8
+    info: dict[str, Any] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+    def describe(self, words: str, primaries: Primaries, gamma: float | None, grey: bool) -> None:
+        """Turn a description of colours into a profile, or note that it cannot be kept; sRGB needs no word."""
+        primaries = SRGB if grey else primaries
+        if is_srgb(primaries, gamma):
+            return
+        try:
+            self.info["icc_profile"] = made(words, primaries, gamma, grey)
+        except ValueError:
+            self.lose(f"{words}: colours that make no sense are taken for sRGB")
+        else:
+            self.notes.append(Note(f"{words} became an ICC profile"))
+
+    def describe_by_number(self, words: str, primaries: int, curve: int, grey: bool) -> None:
+        """The same of numbers of ITU-T H.273."""
+        if curve in CICP_GAMMAS and (grey or primaries in CICP_PRIMARIES):
+            self.describe(words, CICP_PRIMARIES.get(primaries, SRGB), CICP_GAMMAS[curve], grey)
+        else:
+            what = _CURVES.get(curve, f"primaries {primaries} and curve {curve}")
+            self.lose(f"{words}: {what} cannot be kept, the samples stay as they are")
+
+    def lose(self, text: str) -> None:
+        self.notes.append(Note(text, lossy=True))
+
+    def leave_out(self, words: list[str]) -> None:
+        if words:
+            self.notes.append(Note(f"{', '.join(words)}: left out; only ICC profile, Exif and XMP are kept"))
+
+
+def read_declared(data: bytes, image: Image.Image) -> Declared:
+    """What the bytes of a picture say that Pillow opened, and did not load yet."""
+    found = Declared()
+    if reader := _READERS.get(image.format or ""):
+        reader(found, data, image)
+    words = ["comment"] if image.info.get("comment") else []
+    iptc = 1028 in image.info.get("photoshop", {}) or 33723 in getattr(image, "tag_v2", {})
+    found.leave_out(words + ["IPTC"] * iptc)
+    sizes = image.info.get("sizes")
+    if image.format in ("ICO", "ICNS", "CUR") and (count := len(list(sizes or ()))) > 1:
+        found.lose(f"only the largest of {count} pictures is taken")
+    if found.bits > 8 and image.mode not in GREY:  # deep grey is noted where it is cut
+        found.notes.append(cut_to_eight(found.bits))
+    return found
+
+
+def _from_png(found: Declared, data: bytes, image: Image.Image) -> None:
+    chunks, grey = read_chunks(data), image.mode in GREY
+    small, text = chunks.small, chunks.text
+    found.info |= {"icc_profile": chunks.profile, "exif": chunks.exif, "xmp": chunks.xmp}
+    found.info |= {word: text.pop(word) for word in list(text) if word.startswith("Raw profile type ")}
+    found.leave_out([f"text ({', '.join(words)})"] if (words := [w for w in text if w not in _IDLE_WORDS]) else [])
+    if chunks.damaged:
+        found.lose(f"damaged {', '.join(chunks.damaged)}: left out")
+    if b"cICP" in small:
+        primaries, curve, _, full = small[b"cICP"]
+        found.describe_by_number("cICP", primaries, curve, grey)
+        if not full:
+            found.lose("cICP: samples of narrow range are taken for full range")
+    elif chunks.profile is None and b"sRGB" not in small and small.keys() & {b"gAMA", b"cHRM"}:
+        names = [name.decode() for name in (b"gAMA", b"cHRM") if name in small]
+        power = struct.unpack(">I", small.get(b"gAMA", b"\0\0\0\0"))[0]
+        white, red, green, blue = _points(small.get(b"cHRM"))
+        gamma = 100_000 / power if power else 0.0 if b"gAMA" in small else None
+        found.describe(" and ".join(names), (red, green, blue, white), gamma, grey)
+
+
+def _points(content: bytes | None) -> list[tuple[float, float]]:
+    """White, red, green and blue of cHRM, else of sRGB."""
+    if content is None:
+        return [SRGB[3], *SRGB[:3]]
+    values = [number / 100_000 for number in struct.unpack(">8I", content)]
+    return list(zip(values[::2], values[1::2], strict=True))
+
+
+def _from_boxes(found: Declared, data: bytes, image: Image.Image) -> None:
+    """AVIF, HEIC and JPEG 2000."""
+    boxes = read_boxes(data)
+    found.bits = boxes.bits
+    found.info |= {name: content for name, content in boxes.metadata.items() if name not in image.info}
+    if boxes.gain_map:
+        found.lose("its gain map (HDR) is left out")
+    if boxes.profile:
+        found.info["icc_profile"] = boxes.profile
+    elif boxes.nclx:
+        found.describe_by_number("nclx", *boxes.nclx, grey=image.mode in GREY)
+    elif boxes.colours not in (None, 12, 16, 17, 18):  # CMYK, sRGB, grey and sYCC
+        found.lose(f"colour space {boxes.colours} of JPEG 2000 is taken for sRGB")
+
+
+def _from_qoi(found: Declared, data: bytes, image: Image.Image) -> None:
+    if data[13] == 1:
+        found.describe("QOI linear", SRGB, 1.0, grey=False)
+
+
+def _from_bmp(found: Declared, data: bytes, image: Image.Image) -> None:
+    """Version 4 and 5 of the header, which name a colour space."""
+    size, kind = struct.unpack_from("<I", data, 14)[0], data[70:74][::-1]
+    if size < 108 or len(data) < 122:
+        return
+    if kind == b"MBED" and size >= 124 and len(data) >= 138:
+        at, length = struct.unpack_from("<II", data, 14 + 112)
+        found.info["icc_profile"] = data[14 + at : 14 + at + length]
+    elif kind == b"LINK":
+        found.lose("its ICC profile lies in another file and is left out")
+    elif kind == bytes(4) and any(data[74:122]):
+        corners = [[n / 2**30 for n in struct.unpack_from("<3I", data, 74 + 12 * corner)] for corner in range(3)]
+        gammas = [n / 2**16 for n in struct.unpack_from("<3I", data, 110)]
+        white = [sum(column) for column in zip(*corners, strict=True)]
+        points = [(x / (x + y + z), y / (x + y + z)) if x + y + z else (0.0, 0.0) for x, y, z in (*corners, white)]
+        found.describe("the colours of the BMP", (points[0], points[1], points[2], points[3]), gammas[1] or 2.2, False)
+
+
+def _from_tiff(found: Declared, data: bytes, image: Image.Image) -> None:
+    tags: Mapping[int, Any] = image.tag_v2  # type: ignore[attr-defined]
+    grey = image.mode in GREY
+    unused = tags.get(338, ())
+    if 0 in (unused if isinstance(unused, tuple) else (unused,)):
+        found.lose("a further channel, of which the file does not say what it is, is left out")
+    if "icc_profile" in image.info:
+        return
+    if 301 in tags and image.mode in (*GREY, "RGB"):
+        found.lose("its transfer function is left out")
+    if 319 in tags and not grey:
+        points = [float(value) for value in (*tags[319], *tags.get(318, SRGB[3]))]
+        red, green, blue, white = zip(points[::2], points[1::2], strict=True)
+        found.describe("PrimaryChromaticities", (red, green, blue, white), None, grey)
+
+
+_READERS: dict[str, Callable[[Declared, bytes, Image.Image], None]] = {
+    "PNG": _from_png,
+    "AVIF": _from_boxes,
+    "HEIF": _from_boxes,
+    "JPEG2000": _from_boxes,
+    "QOI": _from_qoi,
+    "BMP": _from_bmp,
+    "DIB": lambda found, data, image: _from_bmp(found, bytes(14) + data, image),
+    "TIFF": _from_tiff,
+}
+INSPECTED = tuple(_READERS)
