@@ -14,7 +14,8 @@ from s2lic.images.isobmff import read_boxes
 from s2lic.images.modes import GREY, Note, cut_to_eight
 from s2lic.images.profile import CICP_GAMMAS, CICP_PRIMARIES, SRGB, Primaries, is_srgb, made
 
-# What programs note of themselves in a PNG, which nobody misses.
+# What programs note of themselves, which nobody misses.
+_IDLE_COMMENTS = (b"Created by", b"Created with", b"CREATOR:")
 _IDLE_WORDS = ("Software", "date:create", "date:modify", "date:timestamp")
 _CURVES = {16: "PQ (HDR)", 18: "HLG (HDR)"}
 
@@ -60,7 +61,9 @@ def read_declared(data: bytes, image: Image.Image) -> Declared:
     found = Declared()
     if reader := _READERS.get(image.format or ""):
         reader(found, data, image)
-    words = ["comment"] if image.info.get("comment") else []
+    comment = image.info.get("comment") or b""
+    comment = comment if isinstance(comment, bytes) else str(comment).encode()
+    words = ["comment"] if comment and not comment.startswith(_IDLE_COMMENTS) else []
     iptc = 1028 in image.info.get("photoshop", {}) or 33723 in getattr(image, "tag_v2", {})
     found.leave_out(words + ["IPTC"] * iptc)
     sizes = image.info.get("sizes")
@@ -78,7 +81,8 @@ def _from_png(found: Declared, data: bytes, image: Image.Image) -> None:
     found.info |= {word: text.pop(word) for word in list(text) if word.startswith("Raw profile type ")}
     found.leave_out([f"text ({', '.join(words)})"] if (words := [w for w in text if w not in _IDLE_WORDS]) else [])
     if chunks.damaged:
-        found.lose(f"damaged {', '.join(chunks.damaged)}: left out")
+        lossy = not {*chunks.damaged} <= {"tEXt", "zTXt", "iTXt", "tIME"}
+        found.notes.append(Note(f"damaged {', '.join(chunks.damaged)}: left out", lossy))
     if b"cICP" in small:
         primaries, curve, _, full = small[b"cICP"]
         found.describe_by_number("cICP", primaries, curve, grey)

@@ -214,5 +214,6 @@ def _from_array(array: npt.NDArray[Any]) -> Picture:
     if array.size == 0:
         raise ImageSizeError(f"an array of shape {array.shape} has no pixels")
     if array.dtype == np.uint16:
-        return Picture(Image.fromarray(to_eight_bits(array)), (CUT,))
-    return Picture(Image.fromarray(array))
+        picture = _in_coded_form(Image.fromarray(to_eight_bits(array)))
+        return Picture(picture.image, (CUT, *picture.notes))
+    return _in_coded_form(Image.fromarray(array))
