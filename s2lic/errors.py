@@ -39,6 +39,10 @@ class OutputPlaceError(UsageError):
     """The output path is a folder, or its parent folder does not exist."""
 
 
+class FolderGoneError(UsageError):
+    """A path is relative and the current folder was removed."""
+
+
 class InputMissingError(UsageError):
     """An input file or folder does not exist or cannot be opened."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
+import re
 import stat
 from pathlib import Path
 from typing import IO
 
 from s2lic.errors import (
+    FolderGoneError,
     InputMissingError,
     InputTooLongError,
     OutputExistsError,
@@ -20,6 +23,9 @@ from s2lic.errors import (
 # What a stream may have: four floats a pixel, more than which hardly a format stores, and metadata beside them.
 BYTES_A_PIXEL, BYTES_BESIDE = 16, 2**26
 CHUNK = 2**20
+# What a path of an open file becomes on Linux and elsewhere, and how many links a path may have.
+_DESCRIPTOR = re.compile(r"(?:/proc/(?P<process>\d+)(?:/task/\d+)?|/dev)/fd/(?P<number>\d+)")
+_LINKS = 40
 _NAME, _ROOM, _RIGHTS = "check the name", "free some space, or name another place", "check the permissions"
 _MENDS = {
     errno.ENOSPC: _ROOM,
@@ -112,10 +118,14 @@ def make_folder(path: Path) -> None:
 def check_output(path: str | Path, force: bool = False) -> None:
     """Refuse early what `write_atomically` would refuse after the work is done.
 
-    Raises OutputExistsError, OutputPlaceError, or OutputUnwritableError if the system does not tell.
+    Raises OutputExistsError, OutputPlaceError, FolderGoneError, or OutputUnwritableError if the system does not tell.
     """
     target = Path(path)
     try:
+        if (number := descriptor_of(path)) is not None:
+            os.fstat(number)
+            return
+        _target_of(path)
         if target.is_dir():
             raise OutputPlaceError(f"cannot write {target}: it is a folder; name a file in it")
         if target.is_file() and not force:
@@ -129,18 +139,50 @@ def check_output(path: str | Path, force: bool = False) -> None:
 def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None:
     """Write to a temporary file in the same folder, then rename it.
 
-    Raises OutputExistsError unless `force`, OutputPlaceError and OutputUnwritableError.
+    What is no file, as a pipe or an open file by its number (/dev/stdout, /dev/fd/3), is written to as it is.
+    Raises OutputExistsError unless `force`, OutputPlaceError, FolderGoneError and OutputUnwritableError.
     """
     check_output(path, force)
-    # A link keeps pointing where it did: the file behind it is what is replaced.
-    target = Path(path).resolve()
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # renaming over /dev/null or a pipe would destroy it
+        if (number := descriptor_of(path)) is not None:
+            with os.fdopen(os.dup(number), "wb") as file:
+                file.write(data)
+        elif is_special(Path(path)):
+            Path(path).write_bytes(data)  # renaming over /dev/null or a pipe would destroy it
         else:
-            _replace(target, data)
+            _replace(_target_of(path), data)
     except OSError as error:
         raise OutputUnwritableError(_no_write(path, error)) from error
+
+
+def descriptor_of(path: str | Path) -> int | None:
+    """The number of the open file that a path stands for, as /dev/stdout or what a shell makes of >(command)."""
+    name = os.fspath(path)
+    with contextlib.suppress(OSError):
+        for _ in range(_LINKS):
+            folder = os.path.realpath(os.path.dirname(name))
+            name = os.path.join(folder, os.path.basename(name))
+            if found := _DESCRIPTOR.fullmatch(name):
+                own = found["process"] in (None, str(os.getpid()))
+                return int(found["number"]) if own else None
+            name = os.path.join(folder, os.readlink(name))
+    return None
+
+
+def real_path(path: str | Path) -> Path:
+    """Where a path leads, past links and dots; one that leads nowhere stays as it is. Raises FolderGoneError."""
+    try:
+        return Path(os.path.realpath(path))
+    except FileNotFoundError as error:  # `path` is relative, and there is nothing to which
+        raise FolderGoneError(f"cannot find {path}: the current folder was removed; change to another") from error
+
+
+def _target_of(path: str | Path) -> Path:
+    """The file to replace: a link keeps pointing where it did. Raises OSError for links in a circle."""
+    target = real_path(path)
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
 
 
 def _no_read(path: str | Path, error: OSError) -> str:
@@ -153,12 +195,25 @@ def _no_write(path: str | Path, error: OSError) -> str:
 
 def _replace(target: Path, data: bytes) -> None:
     partial = target.with_name(f".{os.urandom(8).hex()}.part")
+    before = target.stat() if target.exists() else None
+    # A file keeps its rights when it is replaced, and nobody may read it before; a new one heeds the user's umask.
+    rights = 0o666 if before is None else 0o600
     try:
-        # Mode x never opens what another program put there, and heeds the user's umask.
-        with partial.open("xb") as file:
+        # Mode x never opens what another program put there.
+        with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, rights)) as file:
+            if before is not None:
+                _give_rights(file.fileno(), before)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _give_rights(number: int, before: os.stat_result) -> None:
+    if not hasattr(os, "fchmod"):
+        return
+    with contextlib.suppress(PermissionError):  # only root gives files away
+        os.fchown(number, before.st_uid, before.st_gid)
+    os.fchmod(number, stat.S_IMODE(before.st_mode))

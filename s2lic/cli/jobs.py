@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from s2lic.errors import InputMissingError, OutputUnwritableError, UsageError
-from s2lic.files import is_folder, is_special, make_folder
+from s2lic.files import descriptor_of, is_folder, is_special, make_folder, real_path
 
 STANDARD = "-"
+STDOUT = 1
 
 Found = tuple[str, Path]  # a file, and its place under the input that it was found in
 
@@ -68,7 +69,7 @@ class Outputs:
     def name(self, source: str, within: Path) -> str:
         """The output of a file found at the relative path `within`."""
         if self.output is not None or source == STANDARD:
-            return self.output or STANDARD
+            return STANDARD if self.output is None or descriptor_of(self.output) == STDOUT else self.output
         if self.outdir is not None:
             return str(self.outdir / within.with_name(within.stem + self.apart))
         return str(Path(source).with_name(Path(source).stem + self.beside))
@@ -187,7 +188,7 @@ def check_targets(jobs: Sequence[Job], as_json: bool, read: Sequence[str | Path 
         if job.target == STANDARD:
             _check_stdout(as_json)
             continue
-        target = _real(job.target or "")
+        target = real_path(job.target or "")
         check_apart(job.target or "", inputs)
         if taken.get(target) == job.source:
             raise UsageError(f"{job.source} is named twice; name it once")
@@ -200,18 +201,13 @@ def check_targets(jobs: Sequence[Job], as_json: bool, read: Sequence[str | Path 
 
 def places(names: Iterable[str | Path | None]) -> set[Path]:
     """The real paths of files; None is left out."""
-    return {_real(name) for name in names if name is not None}
+    return {real_path(name) for name in names if name is not None}
 
 
 def check_apart(target: str | Path, inputs: set[Path]) -> None:
     """Refuse an output that is an input. Raises UsageError."""
-    if _real(target) in inputs:
+    if real_path(target) in inputs:
         raise UsageError(f"{target} is an input itself; give another output")
-
-
-def _real(name: str | Path) -> Path:
-    """The path without links and dots; a name that leads nowhere stays as it is."""
-    return Path(os.path.realpath(name))
 
 
 def _check_stdout(as_json: bool) -> None:
