@@ -251,5 +251,9 @@ class ConversionWarning(UserWarning):
     """The picture lost information before encoding: sample depth, colours or frames."""
 
 
+class TargetWarning(UserWarning):
+    """A target lies beyond what the scale of qualities gives, and its end is within it: that file is given."""
+
+
 class PureCoderWarning(UserWarning):
     """The compiled range coder is not installed. The slow pure-Python coder is used instead."""

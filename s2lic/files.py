@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import math
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ from s2lic.errors import (
     OutputExistsError,
     OutputPlaceError,
     OutputUnwritableError,
+    UsageError,
 )
 
 # What a stream may have: four floats a pixel, more than which hardly a format stores, and metadata beside them.
@@ -54,11 +56,13 @@ def read_bytes(path: str | Path, max_pixels: int | None = None) -> bytes:
 
 
 def read_open(file: IO[bytes], name: str, max_pixels: int | None) -> bytes:
-    """The rest of an open file, no more than a picture of so many pixels can have. Raises InputTooLongError."""
-    if max_pixels is None:
-        return file.read()
-    data, most = io.BytesIO(), BYTES_A_PIXEL * max_pixels + BYTES_BESIDE
-    while chunk := file.read(CHUNK):
+    """The rest of an open file, no more than a picture of so many pixels can have.
+
+    Raises InputTooLongError, InputMissingError, and UsageError for a file of text.
+    """
+    data = io.BytesIO()
+    most = math.inf if max_pixels is None else BYTES_A_PIXEL * max_pixels + BYTES_BESIDE
+    while chunk := _next(file, name):
         data.write(chunk)
         if data.tell() > most:
             raise InputTooLongError(
@@ -66,6 +70,18 @@ def read_open(file: IO[bytes], name: str, max_pixels: int | None) -> bytes:
                 "file, or raise max_pixels (--max-pixels)"
             )
     return data.getvalue()
+
+
+def _next(file: IO[bytes], name: str) -> bytes:
+    try:
+        chunk: object = file.read(CHUNK)
+    except (OSError, ValueError) as error:  # ValueError: it is closed, or a text of another encoding
+        raise InputMissingError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}; give a file that is open for reading bytes") from error
+    if chunk is None:
+        raise InputMissingError(f"cannot read {name}: it has no bytes yet; make it blocking")
+    if not isinstance(chunk, (bytes, bytearray, memoryview)):
+        raise UsageError(f"{name} is open as text; open it for bytes, with mode 'rb'")
+    return bytes(chunk)
 
 
 def check_input(path: str | Path) -> None:

@@ -25,7 +25,7 @@ from s2lic.cli.reporting import reporting
 from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
 from s2lic.cli.weights import COMMANDS as WEIGHTS
-from s2lic.errors import ConversionWarning
+from s2lic.errors import ConversionWarning, TargetWarning
 from s2lic.runtime import keep_freed_memory
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
@@ -57,7 +57,8 @@ def _reserve_standard_streams() -> None:
 def _quieten_libraries() -> None:
     """Silence what Pillow says of odd files, and the warnings that the commands print as notes."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    warnings.filterwarnings("ignore", category=ConversionWarning)
+    for category in (ConversionWarning, TargetWarning):
+        warnings.filterwarnings("ignore", category=category)
 
 
 def application() -> typer.Typer:

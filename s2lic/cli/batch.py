@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import typer
 
 from s2lic.cli.jobs import Batch, Job
-from s2lic.cli.progress import progress
+from s2lic.cli.progress import progress, stderr_is_watched
 from s2lic.cli.reporting import one_line, tell
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import S2licError
 from s2lic.progress import ProgressCallback, no_progress, with_progress
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_WIDEST = 1000  # columns, more than any table of totals takes
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
 JobFacts = dict[str, object]
@@ -121,8 +126,11 @@ def print_summary(outcomes: Sequence[JobOutcome], seconds: float) -> None:
     """Print counts, pixels, bytes and time; then each failure with its cause."""
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
-    console.print(_totals(outcomes, seconds))
+    console = Console(stderr=True, highlight=False, force_terminal=None if stderr_is_watched() else False)
+    cells = [(name, _shown(value)) for name, value in {**totals(outcomes), "seconds": seconds}.items()]
+    wide = _in_columns(cells)
+    fits = console.measure(wide, options=console.options.update(width=_WIDEST)).minimum <= console.width
+    console.print(wide if fits else _in_rows(cells))
     failed = [outcome for outcome in outcomes if outcome.error]
     if failed:
         console.print(_failures(failed))
@@ -138,14 +146,29 @@ def totals(outcomes: Sequence[JobOutcome]) -> JobFacts:
     return {**counts, "megapixels": pixels / 1e6, "bytes": size, **bpp}
 
 
-def _totals(outcomes: Sequence[JobOutcome], seconds: float) -> object:
+def _shown(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _in_columns(cells: Sequence[tuple[str, str]]) -> Table:
     from rich.table import Table
 
     table = Table()
-    cells = {**totals(outcomes), "seconds": seconds}
-    for name in cells:
-        table.add_column(name, justify="right")
-    table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in cells.values()))
+    for name, _ in cells:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row(*(value for _, value in cells))
+    return table
+
+
+def _in_rows(cells: Sequence[tuple[str, str]]) -> Table:
+    """The same for a narrow terminal: a number that does not fit goes on in the next line."""
+    from rich.table import Table
+
+    table = Table(show_header=False, padding=0)
+    table.add_column(no_wrap=False, overflow="fold")
+    table.add_column(justify="right", overflow="fold")
+    for cell in cells:
+        table.add_row(*cell)
     return table
 
 

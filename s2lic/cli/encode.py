@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -40,8 +41,13 @@ Quality = Annotated[
     float | None,
     typer.Option("-q", "--quality", min=0, max=100, help="Higher is better and takes more bytes. [default: 50]"),
 ]
-TargetBpp = Annotated[float | None, typer.Option("--target-bpp", help="Bits per pixel to meet, instead of a quality.")]
-TargetSize = Annotated[int | None, typer.Option("--target-size", help="Bytes to meet, instead of a quality.")]
+TargetBpp = Annotated[
+    float | None,
+    typer.Option("--target-bpp", help="Bits per pixel to meet, exceeded by 1 % at most, instead of a quality."),
+]
+TargetSize = Annotated[
+    int | None, typer.Option("--target-size", help="Bytes to meet, exceeded by 1 % at most, instead of a quality.")
+]
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
 Effort = Annotated[
     int | None,
@@ -149,9 +155,13 @@ class Encoding:
 
     def end(self, job: Job, picture: InputPicture, data: bytes, seconds: float) -> JobFacts:
         write_output(job.target or STANDARD, data, self.force or self.skip_existing)
+        quality, most = read_header(data).quality / 100, self.options.bytes_for(picture.pixels)
+        if quality == 100 and most is not None and len(data) < 0.99 * most:
+            picture.notes.append("the target is more than quality 100 takes, which is the most")
+            print_note(f"s2lic: note: {job.source}: {picture.notes[-1]}", self.quiet)
         size = {"width": picture.image.width, "height": picture.image.height, "bytes": len(data)}
         facts = {**size, "bpp": 8 * len(data) / picture.pixels, "seconds": seconds, "notes": picture.notes}
-        return {"quality": read_header(data).quality / 100, **facts}
+        return {"quality": quality, **facts}
 
 
 def _line(facts: JobFacts) -> str:

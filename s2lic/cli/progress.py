@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+# Terminals that print what they get, as in Emacs and in logs.
+_PLAIN = ("dumb", "unknown", "")
+
+
 def stderr_is_watched() -> bool:
-    """Whether stderr is a terminal."""
-    return sys.stderr is not None and sys.stderr.isatty()
+    """Whether someone is looking at a terminal that can erase a line."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in _PLAIN
 
 
 @contextmanager

@@ -82,6 +82,12 @@ class EncodeOptions:
         option = TARGETS[name]
         return Target(option, option.to_goal(value, pixels), pixels)
 
+    def bytes_for(self, pixels: int) -> float | None:
+        """How many bytes a file of so many pixels may have, if the target is a size or a rate."""
+        if self.target_size is not None:
+            return self.target_size
+        return None if self.target_bpp is None else self.target_bpp * pixels / 8
+
     def rounds(self, tiled: bool) -> int:
         """The rounds of the search for a picture in tiles or in one stream."""
         if self.effort is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from s2lic.coding.targets import Target
 from s2lic.entropy.quality import QUALITY_MAX
-from s2lic.errors import TargetRangeError
+from s2lic.errors import TargetRangeError, TargetWarning
 
 START = QUALITY_MAX // 2
 # Estimates see little of the picture: between levels closer than this the slope of their line may be wrong.
@@ -93,17 +94,19 @@ def first_guess(target: Target, estimate: Callable[[int], float]) -> tuple[int, 
 def solve(target: Target, trials: Trials) -> bytes:
     """The file that comes nearest to the target.
 
+    A rate is an upper bound and a fidelity is a lower bound. Where an end of the quality scale is within a bound that
+    lies beyond it, the file of that end is returned, with a TargetWarning.
+
     Raises:
-        TargetRangeError: The goal lies beyond the ends of the quality scale.
+        TargetRangeError: No quality is within the goal.
     """
     level, slope = first_guess(target, trials.estimate)
     made: dict[int, RateTrial] = {}
     for _ in range(_files_to_measure(target, trials)):
         at, trial = level, trials.measure(level)
         made[at] = trial
-        if abs(trial.value - target.goal) <= target.kind.tolerance:
+        if abs(trial.value - target.goal) <= target.kind.tolerance or _ends_within(target, at, trial.value):
             return trial.data
-        _check_reach(target, at, trial.value)
         curve = LevelCurve(target.kind.slope)
         # Over a long way the distance between two curves matters little.
         known = (other for other in made if made[other].line == trial.line or abs(other - at) >= APART)
@@ -113,7 +116,8 @@ def solve(target: Target, trials: Trials) -> bytes:
             break
     if level in (0, QUALITY_MAX) and level not in made:  # a goal is refused only by what the end was measured to give
         made[level] = trials.measure(level)
-        _check_reach(target, level, made[level].value)
+        if _ends_within(target, level, made[level].value):
+            return made[level].data
     if _last_is_unmeasured(target, trials) and level not in made:
         return trials.encode(level)
     return min(made.values(), key=lambda trial: abs(trial.value - target.goal)).data
@@ -136,11 +140,16 @@ def _files_to_measure(target: Target, trials: Trials) -> int:
     return 5 if trials.searches else 3
 
 
-def _check_reach(target: Target, level: int, value: float) -> None:
+def _ends_within(target: Target, level: int, value: float) -> bool:
+    """Whether an end of the scale is within a goal that lies beyond it. Raises TargetRangeError where it is not."""
     margin = 2 * target.kind.tolerance
     below = level == 0 and target.goal < value - margin
     above = level == QUALITY_MAX and target.goal > value + margin
-    if below or above:
-        side, quality, advice = ("least", "0", "more") if below else ("most", "100", "less")
-        found = f"quality {quality} gives {target.show(value)}, the {side}"
+    if not (below or above):
+        return False
+    side, quality, advice = ("least", "0", "more") if below else ("most", "100", "less")
+    found = f"quality {quality} gives {target.show(value)}, the {side}"
+    if below != target.kind.needs_decoding:
         raise TargetRangeError(f"the target is out of reach: {found}; aim at that or {advice}")
+    warnings.warn(f"the target lies beyond the scale: {found}", TargetWarning, stacklevel=4)
+    return True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from s2lic.errors import (
     NotAnImageError,
     S2licError,
     UnsupportedModeError,
+    UsageError,
 )
 from s2lic.files import read_bytes, read_open
 from s2lic.images.metadata import metadata_of, upright, with_metadata
@@ -32,7 +33,7 @@ _ALL_HIDDEN = Note(
 )
 _LIFT = "Raise max_pixels (--max-pixels), and in Python PIL.Image.MAX_IMAGE_PIXELS too, if memory allows"
 
-Source = str | Path | bytes | IO[bytes]
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -185,12 +186,20 @@ def _warned(picture: Picture) -> Image.Image:
 
 
 def _contents(source: Source, max_pixels: int | None) -> tuple[str, bytes]:
-    if isinstance(source, bytes):
-        return "the data", source
-    if isinstance(source, (str, Path)):
-        return str(source), read_bytes(source, max_pixels)
-    name = str(getattr(source, "name", "the data"))
-    return name, read_open(source, name, max_pixels)
+    """A name for messages, and the bytes. Raises UsageError for what holds no picture."""
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fsdecode(source)
+        return path, read_bytes(path, max_pixels)
+    if hasattr(source, "read"):
+        name = str(getattr(source, "name", "the data"))
+        return name, read_open(source, name, max_pixels)
+    try:
+        return "the data", bytes(memoryview(source))
+    except TypeError as error:
+        raise UsageError(
+            f"no picture can be had from {type(source).__name__}: give a path, the bytes of a file, a file that is open "
+            "for reading bytes, a Pillow image or an array"
+        ) from error
 
 
 def _declared_by(image: Image.Image) -> Declared:

@@ -18,7 +18,7 @@ from s2lic.coding.targets import PSNR, RATE, TARGETS, Target
 from s2lic.coding.trial_encoder import TrialEncoder
 from s2lic.container.boxes import unpack
 from s2lic.entropy.rounding import QuantTarget
-from s2lic.errors import TargetRangeError, UsageError
+from s2lic.errors import TargetRangeError, TargetWarning, UsageError
 from tests.coding.trials import trials
 from tests.frozen import MODEL, picture
 
@@ -90,7 +90,7 @@ def test_what_is_kept_beside_the_pixels_counts_for_the_first_guess(effort: int) 
     ("targets", "told"),
     [
         ({"target_bpp": 1e-4}, r"quality 0 gives 0\.\d+ bits per pixel, the least; aim at that or more"),
-        ({"target_size": 10**7}, r"quality 100 gives \d+ bytes, the most; aim at that or less"),
+        ({"target_size": 9}, r"quality 0 gives \d+ bytes, the least; aim at that or more"),
         ({"target_psnr": 90.0}, r"quality 100 gives \d+\.\d+ dB, the most; aim at that or less"),
     ],
     ids=["bpp", "size", "psnr"],
@@ -98,6 +98,19 @@ def test_what_is_kept_beside_the_pixels_counts_for_the_first_guess(effort: int) 
 def test_what_no_quality_gives_is_refused_with_what_can_be_had(targets: dict[str, float], told: str) -> None:
     with pytest.raises(TargetRangeError, match=told):
         codec().encode(picture("shapes"), **targets)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("targets", "quality"),
+    [({"target_size": 10**7}, 100), ({"target_bpp": 500}, 100), ({"target_psnr": 3.0}, 0)],
+    ids=["size", "bpp", "psnr"],
+)
+@pytest.mark.parametrize("effort", [0, 1])
+def test_a_bound_beyond_the_scale_is_met_by_its_end(targets: dict[str, float], quality: int, effort: int) -> None:
+    image = picture("shapes", size=(40, 30))
+    with pytest.warns(TargetWarning, match=f"quality {quality} gives"):
+        data = codec().encode(image, effort=effort, **targets)  # type: ignore[arg-type]
+    assert data == codec().encode(image, quality, effort=effort)
 
 
 @pytest.mark.parametrize(
