@@ -1,20 +1,31 @@
-"""Settings of the test process that must stand before torch is loaded, and markers by folder."""
+"""Settings of the test process, whoever starts it: nohup, a service without a terminal, another test."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import signal
+from collections.abc import Iterator
 
 import pytest
 
-# Waiting threads spin by default; on a busy machine two of them are then 60 times slower than one.
+# Waiting threads spin by default; on a busy machine two of them are then 60 times slower than one. It must stand before
+# torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-LAB = {Path(__file__).parent / "lab", Path(__file__).parent / "cli" / "lab"}
+
+@pytest.fixture(autouse=True)
+def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed depends on these."""
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the research on blocks carry the marker `lab`, so that a run can leave them out."""
-    for item in items:
-        if LAB & {*item.path.parents}:
-            item.add_marker("lab")
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """Signals that the caller ignored are heeded again, here and in processes that the test starts."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

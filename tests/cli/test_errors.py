@@ -114,6 +114,7 @@ def test_a_fault_of_ours_is_not_dressed_up(run: Run, photo: Path, monkeypatch: p
         run("encode", photo)
 
 
+@pytest.mark.usefixtures("default_signals")
 def test_an_interrupt_leaves_no_output_and_no_traceback(run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(self: FakeCodec, image: object, quality: float, effort: int) -> bytes:
         os.kill(os.getpid(), signal.SIGINT)

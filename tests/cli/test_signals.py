@@ -14,7 +14,7 @@ NUMBERS = (signal.SIGINT, *STOPS)
 
 
 @pytest.fixture(autouse=True)
-def handlers_stay_as_they_were() -> Iterator[None]:
+def handlers_stay_as_they_were(default_signals: None) -> Iterator[None]:
     before = [signal.getsignal(number) for number in NUMBERS]
     yield
     assert [signal.getsignal(number) for number in NUMBERS] == before

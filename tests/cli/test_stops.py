@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 # A codec that needs no weights; "reached" is said when the partial file is there and full.
 SCRIPT = """

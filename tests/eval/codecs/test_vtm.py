@@ -99,6 +99,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.usefixtures("default_signals")
 def test_a_program_does_not_outlive_the_stop_of_its_caller(tmp_path: Path) -> None:
     with unwinding(), pytest.raises(SystemExit):
         vtm.run_program([sys.executable, "-S", "-c", BUSY, tmp_path / "pid"], tmp_path / "product")
