@@ -76,7 +76,9 @@ def _next(file: IO[bytes], name: str) -> bytes:
     try:
         chunk: object = file.read(CHUNK)
     except (OSError, ValueError) as error:  # ValueError: it is closed, or a text of another encoding
-        raise InputMissingError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}; give a file that is open for reading bytes") from error
+        raise InputMissingError(
+            f"cannot read {name}: {getattr(error, 'strerror', None) or error}; give a file that is open for reading bytes"
+        ) from error
     if chunk is None:
         raise InputMissingError(f"cannot read {name}: it has no bytes yet; make it blocking")
     if not isinstance(chunk, (bytes, bytearray, memoryview)):
@@ -183,6 +185,11 @@ def descriptor_of(path: str | Path) -> int | None:
                 return int(found["number"]) if own else None
             name = os.path.join(folder, os.readlink(name))
     return None
+
+
+def is_stream(path: str | Path) -> bool:
+    """Whether what is written there goes on to somewhere else, so that its name says nothing of a format."""
+    return descriptor_of(path) is not None or is_special(Path(path))
 
 
 def real_path(path: str | Path) -> Path:

@@ -70,19 +70,19 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Takes quality, effort, icc_profile, exif and xmp; as with PNG, the image's own profile is kept unless given."""
+    """Takes quality, effort, icc_profile, exif, xmp and dpi; as with PNG, the image's own profile is kept unless given."""
     from s2lic.coding.options import EncodeOptions
     from s2lic.images.load import as_image
     from s2lic.images.metadata import NAMES, metadata_of, with_metadata
 
     options = image.encoderinfo
-    given = {name: options.get(name) for name in NAMES}
-    if "icc_profile" not in options:
-        given["icc_profile"] = image.info.get("icc_profile")
+    given = {name: options.get(name) for name in (*NAMES, "dpi")}
     if isinstance(given["exif"], Image.Exif):
         given["exif"] = given["exif"].tobytes()
     try:
         picture = as_image(image, None).copy()
+        if "icc_profile" not in options:
+            given["icc_profile"] = picture.info.get("icc_profile")
         picture.info = {name: content for name, content in given.items() if content}
         picture = with_metadata(picture, metadata_of(picture))
         wanted = {name: options[name] for name in ("quality", "effort") if name in options}

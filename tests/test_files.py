@@ -21,7 +21,16 @@ from s2lic.errors import (
     OutputPlaceError,
     OutputUnwritableError,
 )
-from s2lic.files import begins_with, check_output, descriptor_of, is_folder, make_folder, read_bytes, read_open, write_atomically
+from s2lic.files import (
+    begins_with,
+    check_output,
+    descriptor_of,
+    is_folder,
+    make_folder,
+    read_bytes,
+    read_open,
+    write_atomically,
+)
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from s2lic.coding.options import Crop, DecodeOptions
 from s2lic.container.boxes import Limits, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import OutputFormatError, UsageError
-from s2lic.files import descriptor_of
+from s2lic.files import is_stream
 from s2lic.runtime import DeviceName
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ class Decoding:
         from s2lic.images.save import check_alpha, format_of
 
         target = job.target or STANDARD
-        unnamed = target == STANDARD or descriptor_of(target) is not None
-        form = self.extension if unnamed else format_of(target)
+        form = self.extension if target == STANDARD or is_stream(target) else format_of(target)
         if not self.skip_existing:
             check_target(target, self.force)
         data = read_input(job.source, self.max_pixels)
@@ -164,7 +163,7 @@ def _extension(format_name: str | None, output: str | None) -> str:
 
     if format_name is None:
         return ".png"
-    if output is not None and output != STANDARD and descriptor_of(output) is None:
+    if output is not None and output != STANDARD and not is_stream(output):
         raise UsageError("the extension of -o names the format already; leave out --format")
     extension = f".{format_name.removeprefix('.').lower()}"
     if extension not in FORMATS:

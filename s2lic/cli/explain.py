@@ -16,7 +16,7 @@ from s2lic.cli.progress import progress
 from s2lic.cli.streams import check_target, print_json, print_note, write_output
 from s2lic.defaults import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 from s2lic.errors import OutputFormatError, UsageError
-from s2lic.files import descriptor_of
+from s2lic.files import is_stream
 from s2lic.runtime import DeviceName
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def explain(
 
     _check(of, classifier, label, show, cond)
     target = output or str(Path(source).with_suffix(".explain.png"))
-    named = target != STANDARD and descriptor_of(target) is None
-    if named and Path(target).suffix.lower() != ".png":
+    if target != STANDARD and not is_stream(target) and Path(target).suffix.lower() != ".png":
         raise OutputFormatError(f"the output is a PNG; give -o a name that ends in .png, not {target}")
     check_targets([Job(source, target)], as_json, [classifier, cond, model_file(model)])
     check_target(target, force)

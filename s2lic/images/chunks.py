@@ -88,7 +88,9 @@ def _take(found: Chunks, name: bytes, content: bytes) -> None:
         if keyword.decode("latin1") == _XMP:
             found.xmp = found.xmp or text
         else:
-            found.text.setdefault(keyword.decode("latin1"), text.decode("utf-8" if name == b"iTXt" else "latin1", "replace"))
+            found.text.setdefault(
+                keyword.decode("latin1"), text.decode("utf-8" if name == b"iTXt" else "latin1", "replace")
+            )
 
 
 def _text(name: bytes, rest: bytes) -> bytes:

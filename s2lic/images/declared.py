@@ -124,6 +124,12 @@ def _from_qoi(found: Declared, data: bytes, image: Image.Image) -> None:
         found.describe("QOI linear", SRGB, 1.0, grey=False)
 
 
+def _from_sgi(found: Declared, data: bytes, image: Image.Image) -> None:
+    found.bits = 8 * data[3]
+    if found.bits > 8 and image.mode in GREY:
+        found.notes.append(cut_to_eight(found.bits))
+
+
 def _from_bmp(found: Declared, data: bytes, image: Image.Image) -> None:
     """Version 4 and 5 of the header, which name a colour space."""
     size, kind = struct.unpack_from("<I", data, 14)[0], data[70:74][::-1]
@@ -164,6 +170,7 @@ _READERS: dict[str, Callable[[Declared, bytes, Image.Image], None]] = {
     "HEIF": _from_boxes,
     "JPEG2000": _from_boxes,
     "QOI": _from_qoi,
+    "SGI": _from_sgi,
     "BMP": _from_bmp,
     "DIB": lambda found, data, image: _from_bmp(found, bytes(14) + data, image),
     "TIFF": _from_tiff,

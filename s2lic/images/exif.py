@@ -36,8 +36,10 @@ class Resolution:
 
     def is_near(self, other: Resolution | None) -> bool:
         """Whether it says the same but for rounding to a whole number of pixels a metre."""
-        return other is not None and self.unit == other.unit and all(
-            math.isclose(a, b, rel_tol=1e-3) for a, b in ((self.x, other.x), (self.y, other.y))
+        return (
+            other is not None
+            and self.unit == other.unit
+            and all(math.isclose(a, b, rel_tol=1e-3) for a, b in ((self.x, other.x), (self.y, other.y)))
         )
 
 
@@ -177,9 +179,15 @@ def _turn_subject(block: _Block, at: int, turn: int, size: tuple[int, int]) -> N
 def _turned_point(x: int, y: int, turn: int, size: tuple[int, int]) -> tuple[int, int]:
     """Where a pixel of the stored picture lies in the upright one."""
     across, down = max(size[0] - 1 - x, 0), max(size[1] - 1 - y, 0)
-    return {2: (across, y), 3: (across, down), 4: (x, down), 5: (y, x), 6: (down, x), 7: (down, across), 8: (y, across)}[
-        turn
-    ]
+    return {
+        2: (across, y),
+        3: (across, down),
+        4: (x, down),
+        5: (y, x),
+        6: (down, x),
+        7: (down, across),
+        8: (y, across),
+    }[turn]
 
 
 def _drop_thumbnail(block: _Block, turn: int, size: tuple[int, int]) -> None:

@@ -29,7 +29,8 @@ from s2lic.images.pages import to_main_page
 from s2lic.images.declared import INSPECTED, Declared, read_declared
 
 _ALL_HIDDEN = Note(
-    "its alpha is 0 everywhere: the colours that it hides are not kept; remove the alpha channel to keep them", lossy=True
+    "its alpha is 0 everywhere: the colours that it hides are not kept; remove the alpha channel to keep them",
+    lossy=True,
 )
 _LIFT = "Raise max_pixels (--max-pixels), and in Python PIL.Image.MAX_IMAGE_PIXELS too, if memory allows"
 
@@ -215,6 +216,7 @@ def _declared_by(image: Image.Image) -> Declared:
 
 
 def _from_array(array: npt.NDArray[Any]) -> Picture:
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype not in (np.uint8, np.uint16) or not (array.ndim == 2 or array.shape[2:] in ((2,), (3,), (4,))):
         raise UnsupportedModeError(
             f"arrays of {array.dtype} and shape {array.shape} are not coded; give uint8 or uint16 "

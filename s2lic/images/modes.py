@@ -17,8 +17,9 @@ CODED = ("RGB", "L", "RGBA", "LA")
 GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 BY_PROFILE = ("CMYK", "LAB")  # their colours become those of sRGB
 
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
-_WHITE_IS_ZERO = 0
+# Tags of TIFF, and values of its photometric interpretation.
+_BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _SAMPLE_FORMAT, _SUBSAMPLING = 258, 259, 262, 339, 530
+_WHITE_IS_ZERO, _YCBCR = 0, 6
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,15 @@ def _check_samples(image: Image.Image) -> None:
     tags = getattr(image, "tag_v2", {})
     if 2 in np.atleast_1d(tags.get(_SAMPLE_FORMAT, 1)) and _bits(image) < 32:
         raise UnsupportedModeError("signed samples have no black or white that is agreed on; make them unsigned")
+    subsampled = tuple(tags.get(_SUBSAMPLING, (2, 2))) != (1, 1)
+    if tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION, 1) == 1 and subsampled:
+        raise UnsupportedModeError(
+            "Pillow misreads uncompressed TIFF of subsampled YCbCr; save it as RGB or compressed"
+        )
     if image.format == "FITS" and image.mode != "L":
-        raise UnsupportedModeError("FITS files of more than 8 bits say nothing of black and white; convert to TIFF or PNG")
+        raise UnsupportedModeError(
+            "FITS files of more than 8 bits say nothing of black and white; convert to TIFF or PNG"
+        )
 
 
 def _bits(image: Image.Image) -> int:

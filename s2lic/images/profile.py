@@ -162,5 +162,7 @@ def _written(space: bytes, tags: Mapping[bytes, bytes], version: bytes = b"\x04\
             places[content] = start + len(data)
             data += content + bytes(-len(content) % 4)
     table = b"".join(struct.pack(">4sII", name, places[content], len(content)) for name, content in tags.items())
-    head = struct.pack(">I4x4s4s4s4s6H4s", start + len(data), version, b"mntr", space, b"XYZ ", 2024, 1, 1, 0, 0, 0, b"acsp")
+    head = struct.pack(
+        ">I4x4s4s4s4s6H4s", start + len(data), version, b"mntr", space, b"XYZ ", 2024, 1, 1, 0, 0, 0, b"acsp"
+    )
     return (head + bytes(28) + _fixed(_D50.tolist())).ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data

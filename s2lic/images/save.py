@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from s2lic.errors import BackgroundMissingError, OutputFormatError, UnknownColourError
 from s2lic.images.exif import INCH, resolution_of, with_resolution
 from s2lic.images.metadata import EXIF_MARK, metadata_of, upright
+from s2lic.images.profile import fitted
 from s2lic.images.tiff import encode_tiff, shared_entries
 
 Metadata = Mapping[str, bytes]
@@ -123,7 +124,10 @@ def check_alpha(extension: str, background: str | None) -> None:
 def left_out(image: Image.Image, extension: str) -> list[str]:
     """The names of the picture's metadata that the format has no place for."""
     row, found = FORMATS[extension], metadata_of(image)
+    mode = image.mode if row.grey else {"L": "RGB", "LA": "RGBA"}.get(image.mode, image.mode)
     carried = _carried(row, found)
+    if "icc_profile" in carried and fitted(carried["icc_profile"], mode) is None:
+        carried.pop("icc_profile")
     if row.dpi and (resolution := resolution_of(found.get("exif", b""))) is not None:
         if found["exif"] == with_resolution(None, resolution):  # which the format holds otherwise
             found.pop("exif")

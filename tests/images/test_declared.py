@@ -263,7 +263,10 @@ def test_the_profile_exif_and_xmp_of_jpeg_2000_are_kept() -> None:
     block = exif({0x0128: (3, 2)})
     boxes = b"".join(
         struct.pack(">I4s", 24 + len(content), b"uuid") + name + content
-        for name, content in ((b"JpgTiffExif->JP2", block), (bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), b"<x/>"))
+        for name, content in (
+            (b"JpgTiffExif->JP2", block),
+            (bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), b"<x/>"),
+        )
     )
     found = read_image(jp2(RGB, colours=b"\2\0\0" + PROFILE, boxes=boxes), strict=True).image
     assert found.info == {"icc_profile": PROFILE, "exif": b"Exif\0\0" + block, "xmp": b"<x/>"}
@@ -317,9 +320,7 @@ def test_a_profile_of_other_pixels_is_told_and_refused(mode: str, profile: bytes
 
 
 def test_words_of_other_formats_are_mentioned() -> None:
-    assert texts(saved(RGB, "JPEG", comment="hello")) == [
-        "comment: left out; only ICC profile, Exif and XMP are kept"
-    ]
+    assert texts(saved(RGB, "JPEG", comment="hello")) == ["comment: left out; only ICC profile, Exif and XMP are kept"]
     iptc = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\4abcd"
     data = saved(RGB, "JPEG")
     data = data[:2] + b"\xff\xed" + struct.pack(">H", 2 + len(iptc)) + iptc + data[2:]

@@ -149,8 +149,9 @@ def test_the_last_of_two_or_four_channels_is_alpha(channels: int, mode: str) -> 
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 2), (4, 5, 3), (4, 5, 4)], ids=str)
-def test_an_array_of_16_bits_is_rounded_to_8_with_a_warning(shape: tuple[int, ...]) -> None:
-    array = np.random.default_rng(1).integers(0, 65536, shape).astype(np.uint16)
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_an_array_of_16_bits_is_rounded_to_8_with_a_warning(shape: tuple[int, ...], order: str) -> None:
+    array = np.random.default_rng(1).integers(0, 65536, shape).astype(order)
     with pytest.warns(errors.ConversionWarning, match="16-bit"):
         taken = as_image(array)
     assert np.array_equal(np.asarray(taken), np.rint(array / 257).astype(np.uint8))

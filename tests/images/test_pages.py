@@ -106,6 +106,15 @@ def test_signed_samples_are_refused(kind: str) -> None:
         read_image(tiff((grey_tags(bits, 1, sample_format), data)))
 
 
+def test_ycbcr_that_pillow_misreads_is_refused() -> None:
+    tags = {**grey_tags(8, 6), 258: (3, [8] * 3), 277: (3, [3]), 339: (3, [1] * 3)}
+    data = bytes(range(256)) * 3
+    for subsampling in ({}, {530: (3, [2, 1])}):
+        with pytest.raises(errors.UnsupportedModeError, match="YCbCr"):
+            read_image(tiff(({**tags, **subsampling}, data)))
+    assert read_image(tiff(({**tags, 530: (3, [1, 1])}, data))).image.mode == "RGB"
+
+
 def test_fits_of_more_than_8_bits_is_refused() -> None:
     cards = ["SIMPLE  =                    T", "BITPIX  =                   16", "NAXIS   =                    2"]
     cards += ["NAXIS1  =                    4", "NAXIS2  =                    2", "END"]

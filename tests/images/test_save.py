@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 from s2lic import errors
 from s2lic.eval.metrics import psnr
 from s2lic.images.metadata import metadata_of, with_metadata
-from s2lic.images.profile import fitted
+from s2lic.images.profile import SRGB, fitted, made, space_of
 from s2lic.images.save import FORMATS, check_alpha, colour_of, encode_image, format_of, left_out
 from tests.files import ORIENTATION, PROFILE, XMP, exif
 from tests.frozen import picture
@@ -131,6 +131,21 @@ def test_a_format_without_exif_gets_the_picture_upright_and_says_what_it_leaves_
     assert np.array_equal(np.asarray(back(image, extension)), np.asarray(RGB.transpose(Image.Transpose.ROTATE_270)))
     assert left_out(image, extension) == ["exif", "xmp"]
     assert left_out(image, ".png") == []
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("mode", ["L", "LA"])
+@pytest.mark.parametrize("curve", [True, False])
+def test_the_profile_of_grey_is_one_for_the_pixels_that_are_written(extension: str, mode: str, curve: bool) -> None:
+    profile = made("grey", SRGB, 1.8, grey=True) if curve else PROFILE[:16] + b"GRAY" + PROFILE[20:]
+    image = with_metadata(RGB.convert(mode), {"icc_profile": profile})
+    for background in ("white", "red"):
+        opened = back(image, extension, background)
+        kept = opened.info.get("icc_profile")
+        assert kept is None or space_of(kept) == (b"GRAY" if opened.mode == "L" else b"RGB ")
+        assert (kept is not None) == (FORMATS[extension].metadata is not None and (curve or opened.mode == "L"))
+    if extension in (".avif", ".webp"):
+        assert left_out(image, extension) == ([] if curve else ["icc_profile"])
 
 
 def test_the_extension_may_be_in_capitals() -> None:

@@ -63,6 +63,8 @@ CASES: Mapping[str, list[Input]] = {
         lambda: png_of_16_bits(np.full((4, 4, 3), 999, np.uint16)),
         lambda: tiff((grey_tags(16, 1), GREY16[2])),
         lambda: b"P6 1 1 65535\n" + bytes(6),
+        lambda: saved(RGB, "SGI", bpc=2),
+        lambda: saved(RGB.convert("L"), "SGI", bpc=2),
     ],
     "10 or 12 bits a sample (AVIF, HEIC, JPEG 2000, 12-bit TIFF)": [
         lambda: jp2(RGB, bits=12),
