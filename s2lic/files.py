@@ -76,9 +76,8 @@ def _next(file: IO[bytes], name: str) -> bytes:
     try:
         chunk: object = file.read(CHUNK)
     except (OSError, ValueError) as error:  # ValueError: it is closed, or a text of another encoding
-        raise InputMissingError(
-            f"cannot read {name}: {getattr(error, 'strerror', None) or error}; give a file that is open for reading bytes"
-        ) from error
+        cause = getattr(error, "strerror", None) or error
+        raise InputMissingError(f"cannot read {name}: {cause}; give a file that is open for reading bytes") from error
     if chunk is None:
         raise InputMissingError(f"cannot read {name}: it has no bytes yet; make it blocking")
     if not isinstance(chunk, (bytes, bytearray, memoryview)):
@@ -175,15 +174,15 @@ def write_atomically(path: str | Path, data: bytes, force: bool = False) -> None
 
 def descriptor_of(path: str | Path) -> int | None:
     """The number of the open file that a path stands for, as /dev/stdout or what a shell makes of >(command)."""
-    name = os.fspath(path)
+    place = Path(path)
     with contextlib.suppress(OSError):
         for _ in range(_LINKS):
-            folder = os.path.realpath(os.path.dirname(name))
-            name = os.path.join(folder, os.path.basename(name))
-            if found := _DESCRIPTOR.fullmatch(name):
+            folder = Path(os.path.realpath(place.parent))
+            place = folder / place.name
+            if found := _DESCRIPTOR.fullmatch(str(place)):
                 own = found["process"] in (None, str(os.getpid()))
                 return int(found["number"]) if own else None
-            name = os.path.join(folder, os.readlink(name))
+            place = folder / place.readlink()
     return None
 
 

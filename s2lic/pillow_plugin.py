@@ -70,7 +70,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Takes quality, effort, icc_profile, exif, xmp and dpi; as with PNG, the image's own profile is kept unless given."""
+    """Takes quality, effort, icc_profile, exif, xmp and dpi; the image's own profile is kept by default."""
     from s2lic.coding.options import EncodeOptions
     from s2lic.images.load import as_image
     from s2lic.images.metadata import NAMES, metadata_of, with_metadata

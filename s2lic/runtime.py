@@ -147,7 +147,7 @@ def check_forked(device_type: str) -> None:
     """Refuse a GPU that a parent process began to use. Raises ForkedDeviceError."""
     import torch
 
-    if device_type == "cuda" and torch.cuda._is_in_bad_fork():  # noqa: SLF001 there is no public question
+    if device_type == "cuda" and torch.cuda._is_in_bad_fork():
         raise ForkedDeviceError(
             "a forked process cannot use the GPU of its parent; start workers by 'spawn' (multiprocessing."
             "get_context('spawn')), or open the codec first in the child"

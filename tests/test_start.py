@@ -31,7 +31,7 @@ def test_the_suite_passes_where_signals_are_ignored_and_nothing_is_set(tests: tu
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        preexec_fn=ignore_signals,  # noqa: PLW1509 no threads run yet that it could meet
+        preexec_fn=ignore_signals,
         start_new_session=True,
         check=False,
     )

@@ -1,6 +1,6 @@
 """The chunks of a PNG: what Pillow needs for the pixels, and what the others say (PNG, third edition).
 
-Pillow refuses a whole picture for one ancillary chunk that is damaged or larger than it likes. It gets those chunks only
+Pillow refuses a whole picture for one ancillary chunk that is damaged or larger than it likes. It gets only the chunks
 that the pixels depend on; the others are read here, and one that is damaged is passed over.
 """
 

@@ -5,6 +5,7 @@ A block is changed in place or at its end, so that every other byte stays and ev
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 from collections.abc import Iterator
@@ -97,11 +98,10 @@ def turned_exif(block: bytes, turn: int, size: tuple[int, int]) -> bytes:
         _set_orientation(changed)
     except struct.error:  # what lies behind the end of a block that is cut off, no viewer sees
         return block
-    for change in (_turn_entries, _drop_thumbnail):
-        try:
-            change(changed, turn, size)
-        except struct.error:
-            continue
+    with contextlib.suppress(struct.error):
+        _turn_entries(changed, turn, size)
+    with contextlib.suppress(struct.error):
+        _drop_thumbnail(changed)
     return bytes(changed.data)
 
 
@@ -190,7 +190,7 @@ def _turned_point(x: int, y: int, turn: int, size: tuple[int, int]) -> tuple[int
     }[turn]
 
 
-def _drop_thumbnail(block: _Block, turn: int, size: tuple[int, int]) -> None:
+def _drop_thumbnail(block: _Block) -> None:
     """Cuts the thumbnail off, or blanks it if something lies behind it; it would lie on its side."""
     (count,) = block.get("H", block.first)
     link = block.first + 2 + 12 * count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,10 +34,8 @@ def read_boxes(data: bytes) -> Boxes:
         found.bits = max((1 + (depth & 0x7F) for depth in data[42 : 42 + 3 * data[41] : 3]), default=8)
         return found
     for name, content in _boxes(data, 0, len(data)):
-        try:
+        with contextlib.suppress(struct.error, IndexError):  # a box that is cut off says nothing
             _take(found, name, content)
-        except (struct.error, IndexError):  # a box that is cut off says nothing
-            continue
     return found
 
 

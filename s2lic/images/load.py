@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,11 @@ from s2lic.errors import (
     UsageError,
 )
 from s2lic.files import read_bytes, read_open
+from s2lic.images.declared import INSPECTED, Declared, read_declared
 from s2lic.images.metadata import metadata_of, upright, with_metadata
 from s2lic.images.modes import BY_PROFILE, CUT, Note, coded_form, to_eight_bits
 from s2lic.images.openers import open_picture, remedy_for
 from s2lic.images.pages import to_main_page
-from s2lic.images.declared import INSPECTED, Declared, read_declared
 
 _ALL_HIDDEN = Note(
     "its alpha is 0 everywhere: the colours that it hides are not kept; remove the alpha channel to keep them",
@@ -193,13 +193,13 @@ def _contents(source: Source, max_pixels: int | None) -> tuple[str, bytes]:
         return path, read_bytes(path, max_pixels)
     if hasattr(source, "read"):
         name = str(getattr(source, "name", "the data"))
-        return name, read_open(source, name, max_pixels)
+        return name, read_open(cast("IO[bytes]", source), name, max_pixels)
     try:
         return "the data", bytes(memoryview(source))
     except TypeError as error:
         raise UsageError(
-            f"no picture can be had from {type(source).__name__}: give a path, the bytes of a file, a file that is open "
-            "for reading bytes, a Pillow image or an array"
+            f"no picture can be had from {type(source).__name__}: give a path, the bytes of a file, a file that is "
+            "open for reading bytes, a Pillow image or an array"
         ) from error
 
 

@@ -10,8 +10,43 @@ from pathlib import Path
 # Formats that hold pictures and that Pillow reads by itself. Pillow also registers extensions of films, documents and
 # scientific data (.mpg, .eps, .h5); a file of those is tried only if it is named.
 PICTURES = frozenset(
-    ".apng .avif .avifs .bmp .dds .dib .gif .icns .ico .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .mpo .pbm .pcx "
-    ".pgm .png .pnm .ppm .psd .qoi .rgb .rgba .sgi .tga .tif .tiff .webp".split()
+    [
+        ".apng",
+        ".avif",
+        ".avifs",
+        ".bmp",
+        ".dds",
+        ".dib",
+        ".gif",
+        ".icns",
+        ".ico",
+        ".j2c",
+        ".j2k",
+        ".jfif",
+        ".jp2",
+        ".jpc",
+        ".jpe",
+        ".jpeg",
+        ".jpf",
+        ".jpg",
+        ".jpx",
+        ".mpo",
+        ".pbm",
+        ".pcx",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".psd",
+        ".qoi",
+        ".rgb",
+        ".rgba",
+        ".sgi",
+        ".tga",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ]
 )
 # Formats that an extra of this package reads: extension -> (extra, module that it installs).
 OPTIONAL = {
@@ -19,7 +54,24 @@ OPTIONAL = {
     ".jxl": ("jxl", "pillow_jxl"),
 }
 # Raw files of cameras, which have to be developed first.
-RAW = frozenset(".3fr .arw .cr2 .cr3 .dng .erf .iiq .nef .nrw .orf .pef .raf .rw2 .srw".split())
+RAW = frozenset(
+    (
+        ".3fr",
+        ".arw",
+        ".cr2",
+        ".cr3",
+        ".dng",
+        ".erf",
+        ".iiq",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pef",
+        ".raf",
+        ".rw2",
+        ".srw",
+    )
+)
 
 
 def is_picture_name(path: Path) -> bool:

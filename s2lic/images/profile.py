@@ -1,4 +1,4 @@
-"""ICC profiles: which pixels one fits, and profiles made of what a file says of its colours in other words (ICC.1:2022).
+"""ICC profiles: which pixels one fits, and profiles made of other descriptions of colours (ICC.1:2022).
 
 Only the header and the list of tags are read; what stands in a tag is copied or written, never interpreted.
 """
@@ -64,7 +64,7 @@ def fitted(profile: bytes, mode: str) -> bytes | None:
     curves = {tags.get(name) for name in ((b"kTRC",) if found == b"GRAY" else (b"rTRC", b"gTRC", b"bTRC"))}
     if len(curves) != 1 or not (curve := curves.pop()) or b"A2B0" in tags:
         return None
-    kept = {name: tags[name] for name in (b"desc", b"cprt", b"wtpt") if name in tags}
+    kept: dict[bytes, bytes] = {name: tags[name] for name in (b"desc", b"cprt", b"wtpt") if name in tags}
     if wanted == b"GRAY":
         return _written(wanted, {**kept, b"kTRC": curve}, profile[8:12])
     if wanted == b"RGB ":
@@ -87,7 +87,11 @@ def made(name: str, primaries: Primaries, gamma: float | None, grey: bool) -> by
 
 def is_srgb(primaries: Primaries, gamma: float | None) -> bool:
     """Whether a viewer that takes the picture for sRGB shows it right: a power of 2.2 passes for the curve."""
-    near = all(abs(a - b) < 0.002 for found, known in zip(primaries, SRGB, strict=True) for a, b in zip(found, known))
+    near = all(
+        abs(a - b) < 0.002
+        for found, known in zip(primaries, SRGB, strict=True)
+        for a, b in zip(found, known, strict=True)
+    )
     return near and (gamma is None or abs(gamma - 2.2) < 0.03)
 
 
@@ -116,7 +120,7 @@ def _upright(point: tuple[float, float]) -> Matrix:
 def _bradford(white: tuple[float, float]) -> Matrix:
     """From colours under a white to colours under D50."""
     ratio = (_BRADFORD @ _D50) / (_BRADFORD @ _upright(white))
-    return np.linalg.inv(_BRADFORD) @ np.diag(ratio) @ _BRADFORD
+    return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(ratio) @ _BRADFORD)
 
 
 def _parametric(gamma: float | None) -> bytes:

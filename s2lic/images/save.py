@@ -56,9 +56,9 @@ def _in_avif(metadata: Metadata) -> dict[str, Any]:
 class Format:
     """Pillow's name of a format and how to save in it.
 
-    `alpha`: whether it holds alpha. `grey`: whether grey stays grey in it. `dpi`: whether it has a resolution apart from
-    Exif. `metadata`: how it takes metadata, if it does, each of no more bytes than `limits` says. `write`: what saves in
-    it instead of Pillow.
+    `alpha`: whether it holds alpha. `grey`: whether grey stays grey in it. `dpi`: whether it has a resolution apart
+    from Exif. `metadata`: how it takes metadata, if it does, each of no more bytes than `limits` says. `write`: what
+    saves in it instead of Pillow.
     """
 
     name: str
@@ -128,9 +128,9 @@ def left_out(image: Image.Image, extension: str) -> list[str]:
     carried = _carried(row, found)
     if "icc_profile" in carried and fitted(carried["icc_profile"], mode) is None:
         carried.pop("icc_profile")
-    if row.dpi and (resolution := resolution_of(found.get("exif", b""))) is not None:
-        if found["exif"] == with_resolution(None, resolution):  # which the format holds otherwise
-            found.pop("exif")
+    resolution = resolution_of(found.get("exif", b"")) if row.dpi else None
+    if resolution is not None and found["exif"] == with_resolution(None, resolution):
+        found.pop("exif")  # the format holds it otherwise
     return [name for name in found if name not in carried]
 
 
@@ -181,7 +181,7 @@ def _carried(row: Format, found: Metadata) -> dict[str, bytes]:
 def _dpi(found: Metadata) -> dict[str, Any]:
     """The resolution as Pillow takes it, if it has a unit and fits in 16 bits, as JPEG holds it."""
     resolution = resolution_of(found.get("exif", b""))
-    if resolution is None or resolution.unit != INCH or not 0.5 < min(resolution.x, resolution.y):
+    if resolution is None or resolution.unit != INCH or not min(resolution.x, resolution.y) > 0.5:
         return {}
     return {} if max(resolution.x, resolution.y) > 65_535 else {"dpi": (resolution.x, resolution.y)}
 

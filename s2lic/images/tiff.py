@@ -1,7 +1,7 @@
 """TIFF out: compressed strips behind the Exif block, whose directories the file then shares byte for byte (TIFF 6.0).
 
-An Exif block is a TIFF file without pixels. A file that begins with the block can point into it: every offset holds, those
-of a maker's notes too. Pillow's own writer cannot write directories of Exif into a compressed TIFF.
+An Exif block is a TIFF file without pixels. A file that begins with the block can point into it: every offset holds,
+those of a maker's notes too. Pillow's own writer cannot write directories of Exif into a compressed TIFF.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ DEFLATE, GREY, COLOUR, DIFFERENCES, STRAIGHT_ALPHA = 8, 1, 2, 2, 2
 
 # What a first directory of Exif says of the picture; its other tags say how it was stored.
 _SHARED = frozenset(
-    (0x010D, 0x010E, 0x010F, 0x0110, 0x0112, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C)
-    + (0x4746, 0x4749, 0x8298, 0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F)
+    (
+        *(0x010D, 0x010E, 0x010F, 0x0110, 0x0112, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
+        *(0x4746, 0x4749, 0x8298, 0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F),
+    )
 )
 _EMPTY = b"II*\0\0\0\0\0"
 
