@@ -21,7 +21,7 @@ from tests.frozen import MODEL, codec, picture
 def start(tmp_path: Path) -> Codec:
     path = tmp_path / "start.safetensors"
     path.write_bytes(wrapped(codec().weights))
-    return Codec(path)
+    return Codec(path, precision="float32")  # as the model it is compared with
 
 
 def test_heads_are_kept_by_a_planted_cost_and_the_others_left_alone() -> None:
