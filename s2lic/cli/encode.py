@@ -33,7 +33,7 @@ from s2lic.cli.pipeline import Stages
 from s2lic.cli.streams import check_target, is_whole_file, print_note, stdin, write_output
 from s2lic.coding.options import EncodeOptions
 from s2lic.container.boxes import read_header
-from s2lic.defaults import DEFAULT_MAX_PIXELS, EFFORT, EFFORT_MAX, EFFORT_TILED, SIDE, SIDE_MAX, SIDE_MIN
+from s2lic.defaults import DEFAULT_MAX_PIXELS, EFFORT_MAX, EFFORTS, SIDE, SIDE_MAX, SIDE_MIN
 from s2lic.runtime import DeviceName
 
 Quality = Annotated[
@@ -56,7 +56,7 @@ Effort = Annotated[
         min=0,
         max=EFFORT_MAX,
         help="Rounds of the search for a smaller file; 0 is fastest.",
-        show_default=f"{EFFORT}, in tiles {EFFORT_TILED}",
+        show_default=f"{EFFORTS['psnr']} with --tune psnr, else 0",
     ),
 ]
 RoiMap = Annotated[

@@ -101,7 +101,7 @@ class Encoder:
             picture,
             extras,
             layout,
-            rounds=options.rounds(tiled=layout.rows * layout.columns > 1),
+            rounds=options.rounds(layout.rows * layout.columns > 1, self.networks.weights.model.row.tune),
             regions=None if regions is None or regions.neutral else regions,
             condition=condition_of(self.networks, options.cond),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from s2lic.coding.targets import TARGETS, Target
-from s2lic.defaults import DEFAULT_QUALITY, EFFORT, EFFORT_MAX, EFFORT_TILED
+from s2lic.defaults import DEFAULT_QUALITY, EFFORT_MAX, EFFORT_TILED, EFFORTS
 from s2lic.errors import CropRangeError, QualityRangeError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class EncodeOptions:
         target_size: Bytes to meet.
         target_psnr: PSNR to meet, in dB, alpha not counted.
         roi: Grey picture of what matters, stretched over the picture: white is coded finer, black coarser.
-        effort: Rounds of the search for a smaller file, 0..9. The default is 5 in one stream and 0 in tiles.
+        effort: Rounds of the search for a smaller file, 0..9. The default is 5 for weights tuned for PSNR and a
+            picture in one stream, and 0 otherwise.
         cond: Numbers that describe the picture, for a model that was trained with them.
 
     Raises:
@@ -88,11 +89,11 @@ class EncodeOptions:
             return self.target_size
         return None if self.target_bpp is None else self.target_bpp * pixels / 8
 
-    def rounds(self, tiled: bool) -> int:
-        """The rounds of the search for a picture in tiles or in one stream."""
-        if self.effort is None:
-            return EFFORT_TILED if tiled else EFFORT
-        return self.effort
+    def rounds(self, tiled: bool, tune: str) -> int:
+        """The rounds of the search for a picture in tiles or in one stream, with weights of a tune."""
+        if self.effort is not None:
+            return self.effort
+        return EFFORT_TILED if tiled else EFFORTS[tune]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from s2lic.coding.networks import Networks
 from s2lic.coding.search import LatentSearch, RDProblem, TileView, distortion_weight
-from s2lic.defaults import EFFORT
+from s2lic.defaults import EFFORTS
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables, quantize_pmf
@@ -102,6 +102,6 @@ def _count(networks: Networks, x: Tensor, beside: Tensor | None, level: int, cen
     y = networks.analyse(x, networks.condition_level(level), None if beside is None else beside.to(networks.device))
     view = TileView(x, y, (slice(None), slice(None)))
     problem = RDProblem(view, partial(networks.synthesise_float, level=level), distortion_weight(levels, None, x))
-    aim = LatentSearch(problem, weights.coder, levels, None).run(EFFORT)
+    aim = LatentSearch(problem, weights.coder, levels, None).run(EFFORTS[weights.model.row.tune])
     writer = partial(CountingWriter, census=census)
     weights.coder.encode(y, levels, aim=aim, writer=writer)

@@ -19,14 +19,15 @@ from s2lic.errors import CropRangeError, QualityRangeError, UsageError
 def test_the_defaults_are_quality_50_and_a_search_in_one_stream() -> None:
     options = EncodeOptions()
     assert options.quality_level == 5000
-    assert (options.rounds(tiled=False), options.rounds(tiled=True)) == (5, 0)
+    assert (options.rounds(False, "psnr"), options.rounds(True, "psnr")) == (5, 0)
+    assert (options.rounds(False, "visual"), options.rounds(True, "visual")) == (0, 0)
     assert options.targets == {}
     assert not options.is_individual
 
 
 def test_an_effort_holds_for_tiles_too() -> None:
     options = EncodeOptions(effort=3)
-    assert options.rounds(tiled=False) == options.rounds(tiled=True) == 3
+    assert options.rounds(False, "visual") == options.rounds(True, "psnr") == 3
 
 
 @pytest.mark.parametrize("quality", [-0.01, 100.01, math.nan, math.inf])
