@@ -31,7 +31,7 @@ def _in_jpeg(metadata: Metadata) -> dict[str, Any]:
     return {**metadata, "exif": EXIF_MARK + metadata["exif"]} if "exif" in metadata else dict(metadata)
 
 
-class _Block(Image.Exif):
+class _RawExif(Image.Exif):
     """A block that Pillow's writer of AVIF hands on as it is; it rewrites others to take the orientation out.
 
     The box that turns an AVIF comes from the orientation in the block (libavif).
@@ -49,7 +49,7 @@ class _Block(Image.Exif):
 
 
 def _in_avif(metadata: Metadata) -> dict[str, Any]:
-    return {**metadata, "exif": _Block(metadata["exif"])} if "exif" in metadata else dict(metadata)
+    return {**metadata, "exif": _RawExif(metadata["exif"])} if "exif" in metadata else dict(metadata)
 
 
 @dataclass(frozen=True)
