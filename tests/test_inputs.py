@@ -6,8 +6,9 @@ import array
 import io
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,22 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("inputs") / "a.png"
     IMAGE.save(found)
     return found
+
+
+FILES: list[IO[Any]] = []
+
+
+@pytest.fixture(autouse=True)
+def _close_files() -> Iterator[None]:
+    yield
+    while FILES:
+        FILES.pop().close()
+
+
+def opened(path: Path, **options: Any) -> IO[Any]:
+    """A file that is closed when the test ends."""
+    FILES.append(path.open(**options))
+    return FILES[-1]
 
 
 class Named:
@@ -47,13 +64,13 @@ TAKEN: dict[str, Callable[[Path], object]] = {
     "str": str,
     "Path": Path,
     "PathLike": Named,
-    "DirEntry": lambda path: next(os.scandir(path.parent)),
+    "DirEntry": lambda path: next(iter(os.scandir(path.parent))),
     "bytes": Path.read_bytes,
     "bytearray": lambda path: bytearray(path.read_bytes()),
     "memoryview": lambda path: memoryview(path.read_bytes()),
     "mmap": mapped,
     "BytesIO": lambda path: io.BytesIO(path.read_bytes()),
-    "raw file": lambda path: path.open("rb", buffering=0),
+    "raw file": lambda path: opened(path, mode="rb", buffering=0),
     "array": lambda _: np.asarray(IMAGE),
     "image": lambda _: IMAGE,
 }
@@ -61,15 +78,14 @@ REFUSED: dict[str, Callable[[Path], object]] = {
     "None": lambda _: None,
     "list": lambda _: [[1, 2], [3, 4]],
     "number": lambda _: 7,
-    "text file": lambda path: path.open(encoding="latin1"),
+    "text file": lambda path: opened(path, encoding="latin1"),
     "StringIO": lambda _: io.StringIO("words"),
-    "text of another encoding": lambda path: path.open(encoding="ascii"),
+    "text of another encoding": lambda path: opened(path, encoding="ascii"),
     "dict": lambda _: {},
     "folder": lambda path: path.parent,
 }
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("kind", TAKEN)
 def test_what_holds_a_picture_is_taken(path: Path, kind: str) -> None:
     expected = codec().encode(IMAGE, effort=0)
@@ -78,7 +94,6 @@ def test_what_holds_a_picture_is_taken(path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_what_holds_none_is_refused_by_name(path: Path, kind: str) -> None:
     with pytest.raises(errors.UsageError):
         codec().encode(REFUSED[kind](path), effort=0)  # type: ignore[arg-type]
