@@ -45,6 +45,11 @@ def opened(path: Path, **options: Any) -> IO[Any]:
     return FILES[-1]
 
 
+def _entry(path: Path) -> os.DirEntry[str]:
+    with os.scandir(path.parent) as found:
+        return next(found)
+
+
 class Named:
     """A path of another library."""
 
@@ -64,7 +69,7 @@ TAKEN: dict[str, Callable[[Path], object]] = {
     "str": str,
     "Path": Path,
     "PathLike": Named,
-    "DirEntry": lambda path: next(iter(os.scandir(path.parent))),
+    "DirEntry": _entry,
     "bytes": Path.read_bytes,
     "bytearray": lambda path: bytearray(path.read_bytes()),
     "memoryview": lambda path: memoryview(path.read_bytes()),
