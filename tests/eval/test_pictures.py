@@ -18,6 +18,7 @@ from s2lic.errors import (
 from s2lic.eval import kodak
 from s2lic.eval.pictures import open_rgb, read
 from s2lic.eval.records import EvalPicture
+from tests.files import PROFILE
 
 
 def picture(path: Path, size: tuple[int, int] = (20, 10), **saving: object) -> Path:
@@ -75,7 +76,7 @@ def test_a_file_that_is_not_there_is_the_callers_fault(tmp_path: Path) -> None:
 
 
 def test_metadata_is_taken_off_so_that_no_codec_pays_for_it(tmp_path: Path) -> None:
-    path = picture(tmp_path / "one.png", icc_profile=b"x" * 500)
+    path = picture(tmp_path / "one.png", icc_profile=PROFILE)
     with Image.open(path) as image:
         assert image.info["icc_profile"]
     assert open_rgb(str(path)).info == {}

@@ -19,10 +19,10 @@ from tests.frozen import MODEL, picture
 PEERS_RUN = """
 import sys
 from PIL import Image
-from s2lic.eval.bench.records import Case
+from s2lic.eval.bench.records import BenchCase
 from s2lic.eval.bench.subjects import SUBJECTS
 for name in ("mbt2018-mean", "cheng2020-attn", "elic"):
-    subject = SUBJECTS[name](Image.open(sys.argv[1]).convert("RGB"), Case(name, 64, 1, 1, 60.0), None)
+    subject = SUBJECTS[name](Image.open(sys.argv[1]).convert("RGB"), BenchCase(name, 64, 1, 1, 60.0), None)
     code = subject.encode()
     picture = subject.decode(code)
     print(name, *picture.size, subject.size(code) > 0)
