@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from s2lic.codec import Codec
 from s2lic.container.boxes import pack, unpack
@@ -17,6 +17,8 @@ from s2lic.container.varint import write_varint
 from s2lic.defaults import SIDE_MIN
 from s2lic.images.metadata import EXIF_MARK, with_metadata
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+PROFILE = SRGB[:24] + bytes(12) + SRGB[36:]  # without the date, so that mutants are the same on every day
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "models" / "tiny.safetensors"
 KINDS = ("flip", "cut", "insert", "claim")
@@ -50,7 +52,7 @@ def laden(picture: Image.Image) -> Image.Image:
     picture.putalpha(picture.convert("L").point(lambda level: max(level - 60, 0)))
     tags = Image.Exif()
     tags[ExifTags.Base.Orientation], tags[ExifTags.Base.Make] = 6, "maker"
-    boxes = {"icc_profile": b"no profile", "exif": tags.tobytes().removeprefix(EXIF_MARK), "xmp": b"<x/>"}
+    boxes = {"icc_profile": PROFILE, "exif": tags.tobytes().removeprefix(EXIF_MARK), "xmp": b"<x/>"}
     return with_metadata(picture, boxes)
 
 

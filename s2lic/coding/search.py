@@ -106,6 +106,8 @@ class LatentSearch:
         for turn in range(rounds):
             slope = pull_back(self.problem.gradient(x_hat.detach()), x_hat, tried.y_hat)
             wanted = wanted - self.step * FALL**turn * (wanted - tried.sent + slope * self.inverse / metric)
+            if not wanted.isfinite().all():  # the slope of g_s overflowed: no later round can recover
+                break
             target = QuantTarget(wanted / self.gain, rounding)
             tried, x_hat = self._try(target, ahead=turn + 1 < rounds)
             cost = self._cost(tried, x_hat)

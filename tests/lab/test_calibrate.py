@@ -69,5 +69,7 @@ def test_pictures_are_looked_for_before_any_work(tmp_path: Path) -> None:
 
 
 def test_a_model_without_attention_is_refused() -> None:
-    with pytest.raises(BlockChoiceError, match="nothing to calibrate in 'nano', whose blocks lack softmax"):
+    with pytest.raises(
+        BlockChoiceError, match=r"nothing to calibrate in 'nano\+tune=visual', whose blocks lack softmax"
+    ):
         wrapped(load_shipped(manifest.by_config("nano")))

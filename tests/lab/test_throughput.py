@@ -60,7 +60,7 @@ def test_their_step_moves_their_weights_and_quantiles(bf16: bool) -> None:
 def test_our_step_that_renews_does_so_once() -> None:
     usual, renewing = ours("tiny", torch.rand(2, 3, 64, 64), "float32")
     run = usual.step
-    assert isinstance(run, throughput.Ours)
+    assert isinstance(run, throughput.OurStep)
     state = next(iter(run.optimiser.parts["soap"].state.values()))
     bases = [q.clone() for q in state["Q"]]
     usual.take_turn()

@@ -97,6 +97,6 @@ def test_only_redirecting_lets_the_output_lose_weight() -> None:
 
 
 def test_it_stands_in_the_last_third_of_a_group_alone() -> None:
-    row = variant(CONFIGS["small"], wrap="sink_filter").transform
+    row = variant(CONFIGS["base"], wrap="sink_filter").transform
     found = [[isinstance(b.attn.rule, SinkFilter) for b in residual_group(row, stage).blocks] for stage in range(3)]
     assert found == [[True], [False, True], [False, False, True]]
