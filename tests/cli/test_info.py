@@ -94,7 +94,7 @@ def test_info_imports_neither_torch_nor_numpy_nor_pillow_nor_rich(coded: Path) -
     assert process.stderr == "[]\n"
 
 
-def test_info_answers_within_three_tenths_of_a_second(coded: Path) -> None:
+def test_info_answers_within_half_a_second(coded: Path) -> None:
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "s2lic", "info", str(coded)], capture_output=True, check=True)
@@ -102,4 +102,4 @@ def test_info_answers_within_three_tenths_of_a_second(coded: Path) -> None:
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     # The processor's time, and the best of several: other work on the machine is not what is measured.
-    assert min(seconds() for _ in range(8)) < 0.3
+    assert min(seconds() for _ in range(8)) < 0.5
