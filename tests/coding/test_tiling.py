@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from itertools import product
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,8 +14,8 @@ from torch import Tensor
 
 from s2lic.coding.tiling import HALO, decode_windows, decoder_input, join_latents, tiles_for, window, windows_over
 from s2lic.container.tiles import GRID, Box, Cell, Layout
-from s2lic.defaults import SIDE_MIN
 from s2lic.runtime import WorkerPool, worker_pool
+from tests.layouts import inside, layouts, times_covered
 
 LAYOUT = Layout(1000, 700, 320, 256)
 
@@ -85,24 +84,6 @@ def test_one_item_needs_no_threads() -> None:
 def test_an_error_in_a_thread_reaches_the_caller() -> None:
     with pytest.raises(ZeroDivisionError), worker_pool(2, 5) as pool:
         list(pool.map(lambda number: 1 // number, [1, 1, 0, 1, 1]))
-
-
-sides = st.integers(SIDE_MIN // GRID, 8).map(lambda steps: steps * GRID)
-layouts = st.builds(Layout, st.integers(1, 1500), st.integers(1, 1500), sides, sides)
-
-
-def inside(inner: Box, outer: Box) -> bool:
-    return inner.grown(0, outer) == inner
-
-
-def times_covered(layout: Layout, boxes: list[Box]) -> set[int]:
-    canvas = np.zeros((layout.height, layout.width), int)
-    for box in boxes:
-        assert box.width > 0
-        assert box.height > 0
-        assert inside(box, layout.whole)
-        canvas[box.top : box.bottom, box.left : box.right] += 1
-    return set(np.unique(canvas).tolist())
 
 
 @settings(max_examples=30, deadline=None)

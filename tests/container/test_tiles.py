@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +10,6 @@ from s2lic.container.boxes import Limits
 from s2lic.container.tiles import (
     GRID,
     STREAM_PIXELS,
-    Box,
     Entry,
     Layout,
     crop_box,
@@ -23,24 +21,9 @@ from s2lic.container.tiles import (
 from s2lic.container.varint import write_varint
 from s2lic.defaults import SIDE_MAX, SIDE_MIN
 from s2lic.errors import CorruptError, CropRangeError, OverrunError, TileListError
+from tests.layouts import layouts, times_covered
 
-sides = st.integers(SIDE_MIN // GRID, 8).map(lambda steps: steps * GRID)
-layouts = st.builds(Layout, st.integers(1, 1500), st.integers(1, 1500), sides, sides)
 entries = st.builds(Entry, st.integers(8, 2**40), st.integers(0, 2**32 - 1))
-
-
-def inside(inner: Box, outer: Box) -> bool:
-    return inner.grown(0, outer) == inner
-
-
-def times_covered(layout: Layout, boxes: list[Box]) -> set[int]:
-    canvas = np.zeros((layout.height, layout.width), int)
-    for box in boxes:
-        assert box.width > 0
-        assert box.height > 0
-        assert inside(box, layout.whole)
-        canvas[box.top : box.bottom, box.left : box.right] += 1
-    return set(np.unique(canvas).tolist())
 
 
 @settings(max_examples=30, deadline=None)
