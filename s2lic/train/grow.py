@@ -35,9 +35,9 @@ def grow(model: S2LIC, path: Path, photos: Source, seed: int) -> None:
         UsageError: no configuration grows into this one.
         WeightsError: the file cannot be read, or one of its tensors has no place in the model.
     """
-    smaller = GROWS_FROM.get(model.row.name, ())
+    smaller = GROWS_FROM.get(model.row.model, ())
     if not smaller:
-        raise UsageError(f"nothing grows into '{model.row.name}'; --grow takes {', '.join(GROWS_FROM)}")
+        raise UsageError(f"nothing grows into '{model.row.model}'; --grow takes {', '.join(GROWS_FROM)}")
     found, own = read_tensors(path), model.state_dict()
     found = {name: value.float() for name, value in found.items() if not name.startswith(MADE_PREFIXES)}
     _silence_new_layers(model, found)
@@ -45,7 +45,7 @@ def grow(model: S2LIC, path: Path, photos: Source, seed: int) -> None:
     for name, value in found.items():
         if name not in own or not _fits(value.shape, own[name].shape):
             raise WeightsError(
-                f"{path} cannot grow into '{model.row.name}', which grows from {', '.join(smaller)}: "
+                f"{path} cannot grow into '{model.row.model}', which grows from {', '.join(smaller)}: "
                 f"{name} has no place in it"
             )
         own[name].copy_(embedded(value, own[name], name in transposed))

@@ -18,6 +18,7 @@ from s2lic.transform.group import ResidualGroup
 from tests.references.weights import shaken
 
 PAIRS = [(small, large) for large, smaller in GROWS_FROM.items() for small in smaller]
+TUNED = [tuple(f"{name}+tune=visual" for name in pair) for pair in PAIRS]
 
 
 def saved(model: S2LIC, path: Path) -> Path:
@@ -25,7 +26,7 @@ def saved(model: S2LIC, path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids="-to-".join)
+@pytest.fixture(scope="module", params=PAIRS + TUNED, ids="-to-".join)
 def pair(
     request: pytest.FixtureRequest, photos: Photos, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[S2LIC, S2LIC]:
