@@ -96,14 +96,14 @@ def test_bf16_leaves_the_linear_path_as_it_is() -> None:
 
 
 @torch.no_grad()
-def test_outside_training_the_dense_block_of_g_s_runs_in_float32() -> None:
+def test_bf16_rounds_only_what_the_dense_block_adds() -> None:
     _, g_s = started(TINY)
     shaken(g_s.dense, 0.2)
     y = 100 * draw(1, TINY.latent, 2, 3)
-    exact = g_s(y)
+    exact, added = g_s(y), g_s(y) - linear(g_s, y)
     with bf16():
-        assert torch.equal(g_s(y), exact)
-        assert not torch.equal(g_s.train()(y), exact)
+        error = (g_s(y) - exact).abs().max()
+    assert 0 < error < 2**-5 * added.abs().max()
 
 
 @torch.no_grad()
