@@ -23,7 +23,7 @@ from s2lic.transform.variants import Choice, conditioned, parse, suffix
 class Config:
     """One model: its name, its transform and its entropy model.
 
-    The name tells what differs from a row of CONFIGS: other blocks, and a tune other than PSNR.
+    The name is a key of CONFIGS, followed by other blocks and a tune other than psnr, if any.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Config:
 
     @property
     def tune(self) -> str:
-        """What the weights are trained for, a word of TUNES."""
+        """What the weights are trained for, one of TUNES."""
         return _tune_of(self.name.split("+")[1:])
 
     @property
@@ -88,7 +88,7 @@ CONFIGS = {
 
 
 def config(name: str) -> Config:
-    """The row of that name, which may be one that `variant` gave. Raises UnknownConfigError and BlockChoiceError."""
+    """Returns the configuration of that name, variants included. Raises UnknownConfigError and BlockChoiceError."""
     base, *words = name.split("+")
     if base not in CONFIGS:
         raise UnknownConfigError(f"no configuration '{base}'; there are {', '.join(CONFIGS)}")
@@ -148,23 +148,32 @@ class S2LIC(nn.Module):
         self.entropy = EntropyModel(row.entropy)
         self.conditioned = conditioned(row.transform)
 
-    def context(self, levels: Tensor, beside: Tensor | None = None) -> Context:
-        """What g_a and g_s are told of pictures at these levels (B,): nothing, unless a block asks for it.
+    def context(self, levels: Tensor, condition: Tensor | None = None) -> Context:
+        """What g_a and g_s are conditioned on: nothing, unless a block needs it.
 
-        beside: what only g_a is told, (B, cond).
+        Args:
+            levels: Quality levels (B,), 0 to 10000.
+            condition: Numbers (B, cond) that g_a reads and g_s does not.
         """
-        return Context(quality=embedding(levels, QUALITY_WIDTH), condition=beside) if self.conditioned else Context()
+        return Context(quality=embedding(levels, QUALITY_WIDTH), condition=condition) if self.conditioned else Context()
 
     def blank(self, levels: Tensor) -> Context:
-        """The same where nothing is known of the pictures: zeros stand beside the levels."""
+        """The context with a condition of zeros."""
         return self.context(levels, levels.new_zeros(len(levels), self.row.transform.cond))
 
-    def forward(self, x: Tensor, levels: Tensor, beside: Tensor | None = None) -> dict[str, Tensor]:
-        """x_hat (B, 3, H, W) unclipped, and bits of y and z a picture; levels (B,) in 0..10000.
+    def forward(self, x: Tensor, levels: Tensor, condition: Tensor | None = None) -> dict[str, Tensor]:
+        """The training pass.
 
-        `block_loss` is what blocks want added to the loss in training, a mean over the batch. beside: (B, cond).
+        Args:
+            x: Pictures (B, 3, H, W) in [0, 1].
+            levels: Quality levels (B,), 0 to 10000.
+            condition: Numbers (B, cond) for g_a.
+
+        Returns:
+            `x_hat` (B, 3, H, W), not clipped; `y_bits` and `z_bits` per picture, (B,); `block_loss`, a scalar to add
+            to the loss.
         """
-        context = self.context(levels, beside)
+        context = self.context(levels, condition)
         rated = self.entropy(self.g_a(x - 0.5, context), levels)
         x_hat = self.g_s(rated.y_hat, context) + 0.5
         block_loss = sum(context.losses, x.new_zeros(()))
@@ -172,10 +181,7 @@ class S2LIC(nn.Module):
 
 
 def build(row: str | Config, seed: int = 0) -> S2LIC:
-    """A model of that configuration, or of the one that goes by the name, with seeded random weights.
-
-    Raises UnknownConfigError.
-    """
+    """Builds a model of a configuration or its name, with seeded random weights. Raises UnknownConfigError."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return S2LIC(row if isinstance(row, Config) else config(row))

@@ -24,7 +24,7 @@ from s2lic.runtime import DeviceName, pick_device
 from s2lic.train import checkpoint
 from s2lic.train.checkpoint import INDEX, read_parts, slim, widen, write_parts
 from s2lic.train.data import Photos, Resident, Source
-from s2lic.train.distributed import Ranks, joined
+from s2lic.train.distributed import Ranks, process_group
 from s2lic.train.loop import Run
 from s2lic.train.plan import Plan
 
@@ -105,7 +105,7 @@ def main(
 ) -> None:
     """Train one slice."""
     where, leaving = pick_device(device), partial(leave, out, int(max_file_mib * MIB), drop_optimiser)
-    with tempfile.TemporaryDirectory(prefix="slice-") as work, joined(where, batch) as ranks:
+    with tempfile.TemporaryDirectory(prefix="slice-") as work, process_group(where, batch) as ranks:
         plan = Plan(
             config, Path(work), total_minutes, batch=batch, crop=crop, lr=lr, warmup=warmup, optimiser=optimiser,
             stage=stage, init=init, compiled=compiled, bf16=bf16, save_every=save_every, log_every=5,

@@ -24,7 +24,7 @@ from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.registry import wrappable
 from s2lic.transform.variants import takes_wrapper
-from s2lic.weights.store import Weights, export, load, made_of, parsed
+from s2lic.weights.store import Weights, export, load, load_bytes, made_of
 
 Head = tuple[str, int]
 
@@ -50,7 +50,7 @@ def calibrated(
     if not names:
         raise UsageError(f"there are no pictures in the folder {folder}; give --data another")
     pictures = [open_image(path).convert("RGB") for path in names]
-    networks = Networks(parsed(wrapped(load(source)), source), torch.device("cpu"))
+    networks = Networks(load_bytes(wrapped(load(source)), source), torch.device("cpu"))
     model = networks.weights.model
     found = calibrate(model, partial(rd_cost, networks, pictures, level), done)
     return export(model, made_of(networks.weights)), found

@@ -57,7 +57,7 @@ class Still:
     def batch(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor:
         return self.x[rows]
 
-    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
+    def conditions(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
         return None
 
 

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on: weights, their average, optimiser state, position."""
+"""Checkpoints: weights, their average, the optimiser's state, and the position in the run."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ EMA_DECAY = 0.995  # an average over about the last 1 / (1 - 0.995) = 200 steps
 def averaged(model: nn.Module) -> AveragedModel:
     """A copy of the model whose weights and buffers are moving averages of those of `model`.
 
-    `update_parameters(model)` moves it. The average is short at the start, so that it forgets the start.
+    `update_parameters(model)` updates it. It averages over fewer steps at the start, to forget the initial weights.
     """
     return AveragedModel(model, multi_avg_fn=_move, use_buffers=True)
 
 
 def resume_average(average: AveragedModel, weights: dict[str, Tensor], updates: int) -> None:
-    """Goes on from `weights`, which are the average of so many updates."""
+    """Continues from `weights`, the average after `updates` updates."""
     average.module.load_state_dict(weights)
     average.n_averaged.fill_(updates)
 
@@ -44,9 +44,11 @@ def _move(average: Tensors, now: Tensors, updates: Tensor | int) -> None:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Appears whole or not at all, so that a killed run never leaves half a checkpoint.
+    """Writes a checkpoint atomically: a killed run never leaves half of one.
 
-    Raises OutputPlaceError and OutputUnwritableError.
+    Raises:
+        OutputPlaceError: The folder cannot be made.
+        OutputUnwritableError: The file cannot be written.
     """
     data = io.BytesIO()
     torch.save(state, data)
@@ -55,42 +57,42 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path, config: str | None = None) -> dict[str, Any]:
-    """A checkpoint's content. Raises WeightsError if it is damaged, or of another configuration than `config`."""
+    """Reads a checkpoint. Raises WeightsError if it is damaged, or of another configuration than `config`."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         found = state["config"]
     except (OSError, EOFError, ValueError, TypeError, RuntimeError, LookupError, pickle.UnpicklingError) as error:
         raise WeightsError(
-            f"{path} cannot be read as a checkpoint: it is damaged, or not a training's last.pt"
+            f"{path} cannot be read as a checkpoint: it is damaged, or no last.pt of a training run"
         ) from error
     if config is not None and found != config:
-        raise WeightsError(f"{path} is of the configuration '{found}', not '{config}': give another --out")
+        raise WeightsError(f"{path} has the configuration '{found}', not '{config}'; give another --out")
     return state
 
 
 @contextmanager
 def fitting(path: Path, config: str) -> Iterator[None]:
-    """While it lasts, a state is taken over. Raises WeightsError if it does not fit its configuration as it is today.
+    """Turns errors of loading a state into WeightsError: the checkpoint does not fit this release's configuration.
 
-    A name that is gone is the file's fault here, and elsewhere that of the caller who gives it.
+    A configuration or block that no longer exists is the file's fault here, not the caller's.
     """
     try:
         yield
     except (UnknownConfigError, BlockChoiceError, RuntimeError, LookupError, TypeError) as error:
         fault = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise WeightsError(
-            f"{path} does not fit the configuration '{config}' of this release; take the one that trained it, "
-            f"or train anew: {fault}"
+            f"{path} does not fit the configuration '{config}' of this release; use the release that trained it, "
+            f"or train again: {fault}"
         ) from error
 
 
 INDEX = "index.json"
-# What an optimiser remembers is a running mean already blurred by noise; weights are not, and their average ships.
+# The optimiser's state is a noisy running mean and tolerates bfloat16. Weights do not, and their average ships.
 EXACT = ("model", "average")
 
 
 def slim(state: Any, exact: bool = False) -> Any:
-    """The state with every float32 tensor in bfloat16 but those under the keys EXACT; a new structure."""
+    """A copy of the state with float32 tensors in bfloat16, except those under the keys EXACT."""
     if isinstance(state, dict):
         return {k: slim(v, exact or k in EXACT) for k, v in state.items()}
     if isinstance(state, (list, tuple)):
@@ -101,7 +103,7 @@ def slim(state: Any, exact: bool = False) -> Any:
 
 
 def widen(state: Any) -> Any:
-    """The state with every bfloat16 tensor in float32 again."""
+    """A copy of the state with bfloat16 tensors in float32."""
     if isinstance(state, dict):
         return {k: widen(v) for k, v in state.items()}
     if isinstance(state, (list, tuple)):
@@ -110,9 +112,11 @@ def widen(state: Any) -> Any:
 
 
 def write_parts(state: dict[str, Any], folder: Path, part_bytes: int) -> list[Path]:
-    """The state as files of at most that size and an index, which appears last; older parts go then.
+    """Writes the state as files of at most `part_bytes` bytes and an index, then removes older parts.
 
-    Raises OutputPlaceError and OutputUnwritableError.
+    Raises:
+        OutputPlaceError: The folder cannot be made.
+        OutputUnwritableError: A file cannot be written.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -130,15 +134,15 @@ def write_parts(state: dict[str, Any], folder: Path, part_bytes: int) -> list[Pa
 
 
 def read_parts(folder: Path) -> dict[str, Any]:
-    """What `write_parts` wrote. Raises WeightsError if a part is missing or damaged, or no configuration is named."""
+    """Reads what `write_parts` wrote. Raises WeightsError if a part is missing or damaged."""
     try:
         index = json.loads((folder / INDEX).read_text())
         data = b"".join((folder / name).read_bytes() for name in index["parts"])
         if hashlib.sha256(data).hexdigest() != index["sha256"]:
-            raise WeightsError(f"the parts in {folder} are damaged: their hash is not that of the index")
+            raise WeightsError(f"the parts in {folder} are damaged: their hash differs from the one in the index")
         state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
         if "config" not in state:
-            raise WeightsError(f"the parts in {folder} name no configuration: they are not those of a training")
+            raise WeightsError(f"the parts in {folder} name no configuration; they are not parts of a checkpoint")
     except (OSError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{folder} holds no whole checkpoint, neither last.pt nor all parts of one") from error
+        raise WeightsError(f"{folder} holds neither last.pt nor all parts of a checkpoint") from error
     return state

@@ -27,19 +27,22 @@ Pixels = NDArray[np.uint8]
 
 
 class Source(Protocol):
-    """Whatever gives batches of crops: pictures in memory, or on a GPU."""
+    """A source of training batches: pictures in memory or on a GPU."""
 
     @property
     def least(self) -> int: ...
 
     def batch(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor: ...
 
-    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None: ...
+    def conditions(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None: ...
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Decoded pictures (H, W, 3), each drawn in proportion to its area; what is known of each, (pictures, numbers)."""
+    """Decoded pictures (H, W, 3), their probabilities of being drawn, and their conditions (pictures, numbers), if any.
+
+    A picture is drawn in proportion to its area.
+    """
 
     pictures: list[Pixels]
     weights: NDArray[np.float64]
@@ -47,9 +50,17 @@ class Photos:
 
     @staticmethod
     def load(folders: list[Path], least: int, cond: int = 0) -> Photos:
-        """Every picture of at least `least` pixels a side under the folders, with `cond` numbers in a .npy beside each.
+        """Reads every picture under the folders that has at least `least` pixels per side.
 
-        Raises InputMissingError, ConditionError, or what `read_image` raises.
+        Args:
+            folders: Where to look, subfolders included.
+            least: The smallest side in pixels.
+            cond: How many numbers condition g_a. `a.jpg` has them in `a.npy`.
+
+        Raises:
+            InputMissingError: A folder is missing, or holds no picture that is large enough.
+            ConditionError: A .npy file is missing or holds something else.
+            S2LICError: A picture cannot be read; see `read_image`.
         """
         files = sorted(file for folder in folders for file in _files(folder))
         with ThreadPoolExecutor() as pool:
@@ -69,14 +80,14 @@ class Photos:
     def batch(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor:
         """(size, 3, crop, crop) in [0, 1], channels_last; the same seed gives the same batch.
 
-        `rows` are those of the batch to cut, for processes that share one.
+        `rows` selects the rows of the batch that this process cuts.
         """
         cuts = self._cuts(size, crop, seed)[rows]
         crops = np.stack([_cut_out(self.pictures[cut.picture], cut, crop) for cut in cuts])
         return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
 
-    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
-        """(size, numbers): what is known of the pictures of that batch, if anything is."""
+    def conditions(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
+        """The conditions (size, numbers) of the pictures of that batch, or None if there are none."""
         if self.known is None:
             return None
         return torch.from_numpy(self.known[[cut.picture for cut in self._cuts(size, crop, seed)[rows]]])
@@ -87,7 +98,7 @@ class Photos:
 
 @dataclass(frozen=True)
 class Cut:
-    """A square of a picture, to be scaled to the crop's side, turned by quarters and perhaps mirrored."""
+    """A square of a picture that is scaled to the crop's side, rotated by quarter turns, and mirrored or not."""
 
     picture: int
     top: int
@@ -100,7 +111,7 @@ class Cut:
 def draw_cuts(
     sizes: list[tuple[int, int]], weights: NDArray[np.float64], count: int, crop: int, seed: tuple[int, ...]
 ) -> list[Cut]:
-    """Random cuts of pictures of those sizes (H, W); half of them up to twice as large as the crop."""
+    """Draws random cuts of pictures of these sizes (H, W). Half of them are up to twice as large as the crop."""
     rng = np.random.default_rng(seed)
     picked = rng.choice(len(sizes), count, p=weights)
     return [_draw_cut(int(i), sizes[i], crop, rng) for i in picked]
@@ -119,12 +130,12 @@ def _files(folder: Path) -> list[Path]:
         raise InputMissingError(f"there is no folder {folder}; check the name")
     found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not found:
-        raise InputMissingError(f"no pictures under {folder}; there are to be {', '.join(sorted(SUFFIXES))}")
+        raise InputMissingError(f"there are no pictures under {folder}; training reads {', '.join(sorted(SUFFIXES))}")
     return found
 
 
 def _read(path: Path) -> Pixels:
-    """The colours that the codec would code; what alpha hides is what `take` puts there."""
+    """The colours that the codec codes; `split_extras` fills in those under alpha."""
     picture, _ = split_extras(read_image(path, max_pixels=None).image, strip=True)
     return np.asarray(picture.convert("RGB"))
 
@@ -138,7 +149,7 @@ def _cut_out(picture: Pixels, cut: Cut, crop: int) -> Pixels:
 
 
 class Prefetch:
-    """The batches of successive steps, each cut while the step before it runs."""
+    """The batches of successive steps. The next batch is cut while a step runs."""
 
     def __init__(self, source: Source, size: int, crop: int, seed: int, rows: slice = ALL) -> None:
         self._arguments = (source, size, crop, seed, rows)
@@ -160,7 +171,7 @@ class Prefetch:
 
 @dataclass(frozen=True)
 class Resident:
-    """The pictures of `photos` as uint8 (H, W, 3) on a device. Scaled crops differ from Lanczos' by a few levels."""
+    """The pictures of `photos` as uint8 (H, W, 3) on a device. Scaled crops differ from theirs by a few levels."""
 
     photos: Photos
     pictures: list[Tensor]
@@ -179,8 +190,8 @@ class Resident:
         cuts = draw_cuts(sizes, self.photos.weights, size, crop, seed)
         return torch.stack([_cut_on_device(self.pictures[cut.picture], cut, crop) for cut in cuts[rows]])
 
-    def beside(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
-        return self.photos.beside(size, crop, seed, rows)
+    def conditions(self, size: int, crop: int, seed: tuple[int, ...], rows: slice = ALL) -> Tensor | None:
+        return self.photos.conditions(size, crop, seed, rows)
 
 
 def _cut_on_device(picture: Tensor, cut: Cut, crop: int) -> Tensor:

@@ -1,6 +1,6 @@
-"""Several processes training one model: who they are, their shares of a batch, and what they agree on.
+"""Training by several processes: their ranks, their shares of a batch, and shared values.
 
-torchrun starts them and DistributedDataParallel averages their gradients; without torchrun there is one rank.
+torchrun starts the processes, and DistributedDataParallel averages their gradients. Without torchrun there is one rank.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from s2lic.errors import UsageError
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process's number among `world`, and the device it computes on."""
+    """The number of this process among `world`, and its device."""
 
     rank: int
     world: int
@@ -27,12 +27,12 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that logs and saves."""
+        """Whether this rank logs and saves."""
         return self.rank == 0
 
     @property
     def rows(self) -> slice:
-        """Which rows of a whole batch are this rank's."""
+        """The rows of a whole batch that belong to this rank."""
         return slice(self.rank, None, self.world)
 
     def share(self, x: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class Ranks:
         return self.share(torch.rand(len(x) * self.world, *x.shape[1:], dtype=x.dtype, device=x.device))
 
     def agree(self, value: float) -> float:
-        """The first rank's value, for what clocks and disks tell each rank differently."""
+        """Returns the value of the first rank. Clocks and disks differ from rank to rank."""
         if self.world == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64, device=self.device)
@@ -58,14 +58,15 @@ class Ranks:
 
 
 @contextmanager
-def joined(device: str, batch: int) -> Iterator[Ranks]:
-    """The ranks that torchrun's environment tells of, joined while this lasts.
+def process_group(device: str, batch: int) -> Iterator[Ranks]:
+    """The process group that torchrun's environment describes.
 
-    Raises UsageError if they cannot share a batch of that size evenly.
+    Raises:
+        UsageError: The ranks cannot share a batch of that size evenly.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if batch % world:
-        raise UsageError(f"a batch of {batch} cannot be shared evenly by {world} ranks: change --batch")
+        raise UsageError(f"a batch of {batch} cannot be shared evenly by {world} processes; change --batch")
     if world == 1:
         yield Ranks(0, 1, torch.device(device))
         return

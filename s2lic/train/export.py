@@ -17,36 +17,48 @@ from s2lic.train.checkpoint import read_parts, widen
 from s2lic.train.data import Photos, Source
 from s2lic.weights.store import export, make
 
-# The crops that ranges are taken from: 64 of 256 pixels reach what 600 do, to a few percent.
+# Crops from which ranges are measured. 64 of them come within a few percent of the ranges of 600.
 CROP, CROPS, SEED = 256, 64, 7
 
 
 @torch.inference_mode()
 def observe(model: S2LIC, photos: Source, crop: int = CROP, count: int = CROPS) -> Ranges:
-    """What the entropy model's layers give for so many random crops, whose qualities lie evenly over the range."""
+    """Measures the ranges of the entropy model's layers on random crops, with qualities spread over the range."""
     model.eval()
     with observed(model.entropy) as ranges:
         for turn in range(count):
-            x, beside = (cut(1, crop, (SEED, turn)) for cut in (photos.batch, photos.beside))
+            x, condition = (cut(1, crop, (SEED, turn)) for cut in (photos.batch, photos.conditions))
             assert x is not None
             levels = torch.tensor([int((turn + 0.5) / count * QUALITY_MAX)])
-            model.entropy(model.g_a(x - 0.5, model.context(levels, beside)), levels)
+            model.entropy(model.g_a(x - 0.5, model.context(levels, condition)), levels)
     return ranges
 
 
 def _state(source: Path) -> dict[str, Any]:
-    """A checkpoint, that of a run's folder, or what the parts in a folder make."""
+    """Reads a checkpoint from a file, a run's folder, or a folder of parts."""
     if source.is_dir() and not (source / "last.pt").exists():
         return cast(dict[str, Any], widen(read_parts(source)))
     return checkpoint.load(source / "last.pt" if source.is_dir() else source)
 
 
 def export_checkpoint(source: Path, target: Path, folders: list[Path], crop: int = CROP, force: bool = False) -> None:
-    """Writes the averaged weights of a checkpoint, or of a folder that has one or its parts, as a weights file.
+    """Writes the averaged weights of a checkpoint as a weights file.
 
-    Crops of the folders' pictures set the grids of its exact networks; an adapted codec keeps those that it had. Raises
-    UsageError without folders, InputMissingError, WeightsError for a checkpoint that is damaged or of an older
-    configuration, OutputExistsError unless `force`, OutputUnwritableError.
+    Crops of pictures determine the grids of the exact networks. An adapted codec keeps its grids.
+
+    Args:
+        source: A checkpoint, a run's folder, or a folder of parts.
+        target: The weights file.
+        folders: Folders of pictures.
+        crop: The side of a crop in pixels.
+        force: Replaces an existing file.
+
+    Raises:
+        UsageError: There are no folders.
+        InputMissingError: A folder or file is missing.
+        WeightsError: The checkpoint is damaged, or of an older configuration.
+        OutputExistsError: The weights file exists, without `force`.
+        OutputUnwritableError: The weights file cannot be written.
     """
     state = _state(source)
     with checkpoint.fitting(source, state["config"]):
@@ -57,7 +69,7 @@ def export_checkpoint(source: Path, target: Path, folders: list[Path], crop: int
 
 def _made(model: S2LIC, folders: list[Path], crop: int) -> dict[str, torch.Tensor]:
     if not folders:
-        raise UsageError("the exact networks need pictures for their grids: give a folder of them with --data")
+        raise UsageError("the exact networks need pictures to determine their grids; give a folder with --data")
     photos = Photos.load(folders, crop, model.row.transform.cond)
     model.entropy.centre()
     return make(model.entropy, observe(model, photos, crop))

@@ -1,4 +1,4 @@
-"""How a training begins: from the principal components of training patches, or warm from a weights file."""
+"""Initialisation: from the principal components of training patches, or from a weights file."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from s2lic.transform.config import STRIDE
 from s2lic.transform.transforms import OUTPUT_SCALE, principal_components
 
 PATCHES_FROM, PATCH_CROP = 256, 256
-# What the crops lack has a logarithm too; times any gain of the start this lies below the least row, 0.11.
+# Keeps the logarithm finite for components that the crops lack. With any initial gain it is below row 0, 0.11.
 SIGMA_START_MIN = 0.02
 STARTED_FROM = 4
 
 
 def quantiser_step() -> float:
-    """The step in pixel units of 0..1 at which dR/dD of a uniform quantiser equals lambda, at the middle quality.
+    """The step, in pixel units of 0 to 1, at which -dR/dD of a uniform quantiser equals lambda at the middle quality.
 
-    With step s a sample takes h - log2 s bits and errs by s^2 / 12, so that -dR/dD is 6 / (s^2 ln 2); lambda weighs the
-    bits of a pixel, which has 3 samples, against their mean error.
+    With step s, a sample takes h - log2 s bits and has the error s^2 / 12, so -dR/dD is 6 / (s^2 ln 2). Lambda relates
+    the bits of a pixel, which has 3 samples, to their mean error.
     """
     lam = math.sqrt(LAMBDA_MIN * LAMBDA_MAX)
     return math.sqrt(3 * 6 / (lam * math.log(2))) / 255
@@ -39,7 +39,7 @@ def quantiser_step() -> float:
 
 @torch.no_grad()
 def head_start(model: S2LIC, photos: Source, seed: int = 0) -> None:
-    """Sets the linear path of g_a and g_s, and the starting scale of every latent to match it."""
+    """Initialises the linear path of g_a and g_s, and the scale of every latent to match."""
     x = photos.batch(PATCHES_FROM, min(PATCH_CROP, photos.least), (seed, 0)).cpu() - 0.5
     patches = F.pixel_unshuffle(x, STRIDE).permute(0, 2, 3, 1).flatten(0, 2)
     directions, deviation = principal_components(patches, model.row.transform.latent)
@@ -57,7 +57,7 @@ def head_start(model: S2LIC, photos: Source, seed: int = 0) -> None:
 
 
 def _spread_side(model: S2LIC, x: Tensor) -> None:
-    """Scales h_a so that each channel of z starts with a standard deviation of 1: less, and rounding hides it."""
+    """Scales h_a so that each channel of z has a standard deviation of 1. Rounding would hide smaller ones."""
     last, levels = model.entropy.h_a.last, torch.full((len(x),), QUALITY_MAX / 2)
     nn.init.zeros_(last.bias)  # type: ignore[arg-type]
     z = model.entropy.hyper_analysis(model.g_a(x, model.blank(levels)), model.entropy.quality(levels))
@@ -65,7 +65,7 @@ def _spread_side(model: S2LIC, x: Tensor) -> None:
 
 
 def _start_centroids(model: S2LIC, x: Tensor) -> None:
-    """Gives each routing its centroids from what reaches it in one pass."""
+    """Initialises the centroids of each routing from its inputs in one pass."""
     hooks = [m.register_forward_pre_hook(_init_centroids) for m in model.modules() if isinstance(m, Routing)]
     if hooks:
         context = model.blank(torch.full((len(x),), QUALITY_MAX / 2))
@@ -79,28 +79,31 @@ def _init_centroids(routing: nn.Module, args: tuple[Tensor, ...]) -> None:
     routing.init_centroids(args[0])
 
 
-# z of 192 crops is computed once, and each batch of it serves 25 steps: nothing but the small prior moves.
+# z of 192 crops is computed once and each batch is used for 25 steps, because only the small prior changes.
 FIT_STEPS, FIT_BATCHES, FIT_BATCH, FIT_CROP = 300, 12, 16, 256
 FIT_RATE = 3e-3
 
 
 def warm_start(model: S2LIC, path: Path, photos: Source, seed: int) -> int:
-    """Loads every tensor of a weights file that has its place in the model; how many those were.
+    """Loads every tensor of a weights file that fits the model, and returns how many those are.
 
-    The file holds tables in place of the prior of z, so that is fitted to z of some batches. Raises WeightsError.
+    The file holds tables in place of the prior of z, so the prior is fitted to z of some batches.
+
+    Raises:
+        WeightsError: The file cannot be read, or none of its tensors fits.
     """
     found = read_tensors(path)
     own = model.state_dict()
     fitting = {k: v.float() for k, v in found.items() if k in own and own[k].shape == v.shape}
     if not fitting:
-        raise WeightsError(f"{path} holds nothing that fits the configuration '{model.row.name}'")
+        raise WeightsError(f"{path} holds no tensor that fits the configuration '{model.row.name}'")
     model.load_state_dict(fitting, strict=False)
     fit_prior(model, photos, seed)
     return len(fitting)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a weights file, by name. Raises WeightsError."""
+    """Reads every tensor of a weights file, by name. Raises WeightsError."""
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -108,7 +111,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def fit_prior(model: S2LIC, photos: Source, seed: int) -> None:
-    """Maximum likelihood of z on a few batches at all qualities, with nothing else moving."""
+    """Fits the prior of z by maximum likelihood on a few batches of all qualities. Nothing else changes."""
     prior = model.entropy.prior
     samples = [_side(model, photos, (seed, 1, i)) for i in range(FIT_BATCHES)]
     fit = torch.optim.AdamW(prior.parameters(), lr=FIT_RATE, weight_decay=0.0)
@@ -122,7 +125,7 @@ def fit_prior(model: S2LIC, photos: Source, seed: int) -> None:
 
 @torch.no_grad()
 def _side(model: S2LIC, photos: Source, seed: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """z of one batch, its pictures spread over all qualities, and their nearest anchors."""
+    """z of one batch spread over all qualities, and the nearest anchor of each picture."""
     x = photos.batch(FIT_BATCH, min(FIT_CROP, photos.least), seed).cpu()
     levels = torch.linspace(0, QUALITY_MAX, len(x))
     quality, y = model.entropy.quality(levels), model.g_a(x - 0.5, model.blank(levels))

@@ -1,4 +1,4 @@
-"""What a run leaves behind of its course: a CSV, a plot of it, and a progress line while it lasts."""
+"""The log of a run: a CSV file, a plot of it, and a progress bar."""
 
 from __future__ import annotations
 
@@ -23,16 +23,20 @@ SMOOTHED_OVER = 20
 
 
 class Watcher(Protocol):
-    """Whoever wants to see a run go on."""
+    """Called with the progress (0 to 1) and the values of each row of the log."""
 
     def __call__(self, progress: float, values: dict[str, float]) -> None: ...
 
 
 def append(path: Path, values: dict[str, float]) -> None:
-    """One row of COLUMNS; the header first if the file is new.
+    """Appends one row of COLUMNS, after a header if the file is new.
 
-    The file is written anew, as a disk that fills up must not leave half a row. Raises OutputPlaceError,
-    OutputUnwritableError and InputMissingError.
+    The whole file is rewritten, so that a full disk never leaves half a row.
+
+    Raises:
+        OutputPlaceError: The folder cannot be made.
+        OutputUnwritableError: The file cannot be written.
+        InputMissingError: The file cannot be read.
     """
     make_folder(path.parent)
     before = read_bytes(path) if path.exists() else _line(COLUMNS)
@@ -40,9 +44,11 @@ def append(path: Path, values: dict[str, float]) -> None:
 
 
 def plot(log: Path, picture: Path) -> None:
-    """The log's loss, bpp and PSNR over steps, as they were and smoothed (extra `eval`).
+    """Draws loss, bpp and PSNR over steps, raw and smoothed. Needs the extra `eval`.
 
-    Raises OutputPlaceError and OutputUnwritableError.
+    Raises:
+        OutputPlaceError: The picture's folder does not exist.
+        OutputUnwritableError: The picture cannot be written.
     """
     import matplotlib as mpl
 
@@ -71,7 +77,7 @@ def _line(cells: Iterable[str]) -> bytes:
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over each value and those before it, at most SMOOTHED_OVER."""
+    """The mean of each value and those before it, over at most SMOOTHED_OVER values."""
     sums = np.cumsum(np.insert(values, 0, 0.0))
     last = np.arange(1, len(values) + 1)
     begin = np.maximum(last - SMOOTHED_OVER, 0)
@@ -80,7 +86,7 @@ def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Bar:
-    """A rich progress bar with loss, bpp, PSNR, speed and time left; `with Bar(...) as watch: watch(...)`."""
+    """A progress bar with loss, bpp, PSNR, speed and the time left; a `Watcher` and a context manager."""
 
     def __init__(self, title: str) -> None:
         from rich.console import Console

@@ -21,55 +21,59 @@ from s2lic.files import make_folder
 from s2lic.model import S2LIC, build, config
 from s2lic.train import checkpoint, log
 from s2lic.train.data import Photos, Prefetch, Resident, Source
-from s2lic.train.distributed import Ranks, joined
+from s2lic.train.distributed import Ranks, process_group
 from s2lic.train.grow import grow
 from s2lic.train.init import head_start, warm_start
 from s2lic.train.loss import rd_loss
 from s2lic.train.optimiser import learning_rate, optimiser
 from s2lic.train.plan import Plan
-from s2lic.train.stages import ADAPTER_STAGE, adopt, freeze, stage
+from s2lic.train.stages import ADAPTER_STAGE, freeze, load_frozen, stage
 
 MAX_BAD_STEPS = 5
 RECENT = 50
-# A batch of another picture or quality changes the loss by a factor of three; a wild step by thousands.
+# Other pictures and qualities change the loss by a factor of about three, a diverging step by thousands.
 WORST_JUMP = 100.0
 
 
 class Guard:
-    """Counts steps whose loss or gradient is not finite, or whose loss leapt away from the recent ones."""
+    """Rejects steps whose loss or gradient is not finite, or whose loss is far above the recent ones."""
 
     def __init__(self) -> None:
         self.bad_in_a_row, self.skipped = 0, 0
         self._recent: deque[float] = deque(maxlen=RECENT)
 
     def accepts(self, loss: float, norm: float) -> bool:
-        """Whether the step may be taken. Raises TrainingDivergedError after too many bad ones in a row."""
-        good = math.isfinite(norm) and math.isfinite(loss) and not self._leapt(loss)
+        """Returns whether to take the step. Raises TrainingDivergedError after too many bad steps in a row."""
+        good = math.isfinite(norm) and math.isfinite(loss) and not self._jumped(loss)
         self.bad_in_a_row = 0 if good else self.bad_in_a_row + 1
         self.skipped += not good
         if good:
             self._recent.append(loss)
         if self.bad_in_a_row > MAX_BAD_STEPS:
             raise TrainingDivergedError(
-                f"{self.bad_in_a_row} steps in a row without a usable loss and gradient (last loss {loss:.3g}): "
-                "lower --lr, or go on from an older checkpoint"
+                f"{self.bad_in_a_row} steps in a row had no usable loss and gradient (last loss {loss:.3g}); "
+                "lower --lr, or resume from an older checkpoint"
             )
         return good
 
-    def _leapt(self, loss: float) -> bool:
+    def _jumped(self, loss: float) -> bool:
         usual = sorted(self._recent)[len(self._recent) // 2] if len(self._recent) == RECENT else math.inf
         return loss > WORST_JUMP * usual
 
 
-# The medians of z move slowly, and finding them takes some hundred small calls.
+# The medians of z move slowly, and computing them takes some hundred small calls.
 CENTRE_EVERY = 20
 ONE = Ranks(0, 1, torch.device("cpu"))
 
 
 class Run:
-    """A model in training; `step` and `minutes` go on from the checkpoint in `plan.out` if there is one.
+    """A model in training, resumed from the checkpoint in `plan.out` if there is one.
 
-    `clock` gives the seconds that `plan.minutes` counts; without one they are those of the wall.
+    Args:
+        plan: The options of the run.
+        photos: The training pictures.
+        ranks: This process among those that share the batch.
+        clock: Returns the seconds that `plan.minutes` counts; wall time by default.
     """
 
     def __init__(
@@ -80,8 +84,8 @@ class Run:
         self.batches = Prefetch(photos, plan.batch, plan.crop, plan.seed, ranks.rows)
         self.model = self._model()
         self.step, self.minutes, self.stopping, self.guard = 0, 0.0, False, Guard()
-        self.fresh = 0  # the step at which the optimiser began: a new one needs its warm-up
-        self.tables: dict[str, Tensor] = {}  # those of a frozen codec
+        self.fresh = 0  # the step at which the optimiser started; its warm-up counts from there
+        self.tables: dict[str, Tensor] = {}  # of a frozen codec, for adapters
         if not self.path.exists():
             self._start()
         self.model.to(ranks.device)
@@ -107,7 +111,7 @@ class Run:
         if self.plan.init is not None:
             warm_start(self.model, self.plan.init, self.photos, self.plan.seed)
         if self.plan.stage == ADAPTER_STAGE:
-            self.tables = adopt(self.model, self.plan.init)
+            self.tables = load_frozen(self.model, self.plan.init)
 
     def _network(self) -> nn.Module:
         if self.plan.compiled:
@@ -131,7 +135,7 @@ class Run:
         if state["stage"] == self.plan.stage and "optimiser" in state:
             if state["optimiser"].keys() != self.optimiser.parts.keys():
                 raise UsageError(
-                    f"{self.path} was not begun with --optimiser {self.plan.optimiser}: give the run's own"
+                    f"{self.path} was not started with --optimiser {self.plan.optimiser}; give the optimiser of the run"
                 )
             self.optimiser.load_state_dict(state["optimiser"])
             self.fresh = state["fresh"]
@@ -139,7 +143,7 @@ class Run:
             self.fresh = self.step
 
     def save(self) -> None:
-        """Everything a run needs to go on, by the first rank alone."""
+        """Writes the checkpoint. Only the first rank does."""
         if not self.ranks.first:
             return
         checkpoint.save(
@@ -158,11 +162,11 @@ class Run:
         )
 
     def stop(self) -> None:
-        """Ends the run after the step that is under way."""
+        """Ends the run after the current step."""
         self.stopping = True
 
     def go(self, watch: log.Watcher | None = None) -> None:
-        """Trains to the planned end, or until `stop`; saves there. Raises TrainingDivergedError."""
+        """Trains to the planned end or until `stop`, and saves. Raises TrainingDivergedError."""
         began, spent, first = self.clock(), self.minutes, self.step
         parts: dict[str, float] = {}
         with contextlib.closing(self.batches):
@@ -181,7 +185,7 @@ class Run:
         self.save()
 
     def _progress(self) -> float:
-        """As the first rank sees it: clocks differ, and a signal reaches one process before another."""
+        """The progress of the first rank: clocks differ, and a signal does not reach all processes at once."""
         return self.ranks.agree(1.0 if self.stopping else self.plan.progress(self.step, self.minutes))
 
     def _rate(self, progress: float) -> float:
@@ -189,9 +193,10 @@ class Run:
         return learning_rate(plan.lr, self.step - self.fresh, progress, plan.warmup, plan.decay_from, plan.decay)
 
     def advance(self, rate: float) -> dict[str, float]:
-        """One step at the given learning rate; one that the guard does not accept leaves every parameter as it was.
+        """Takes one step at a learning rate and returns the parts of the loss.
 
-        Centroids of a routing move in the forward pass, by tokens that are finite, before the guard is asked.
+        A step that the guard rejects changes no parameter. The centroids of a routing move in the forward pass, so they
+        have moved by then; they use finite tokens only.
         """
         self.optimiser.set_rate(rate)
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
@@ -201,26 +206,26 @@ class Run:
         self.model.zero_grad(set_to_none=True)
         parts["loss"].backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
-        told = {k: self.ranks.mean(v.detach()).item() for k, v in parts.items()}
-        if self.guard.accepts(told["loss"], norm.item()):
+        means = {k: self.ranks.mean(v.detach()).item() for k, v in parts.items()}
+        if self.guard.accepts(means["loss"], norm.item()):
             self.optimiser.step()
             self.average.update_parameters(self.model)
         self.step += 1
-        return told
+        return means
 
     def _losses(self) -> dict[str, Tensor]:
         """The loss of this rank's share of the step's batch."""
         plan, ranks = self.plan, self.ranks
         levels = ranks.share(self._levels(plan.batch)).to(ranks.device)
         x = self.batches(self.step).to(ranks.device).contiguous(memory_format=torch.channels_last)
-        known = self.photos.beside(plan.batch, plan.crop, (plan.seed, self.step), ranks.rows)
-        beside = None if known is None else known.to(ranks.device)
+        known = self.photos.conditions(plan.batch, plan.crop, (plan.seed, self.step), ranks.rows)
+        condition = None if known is None else known.to(ranks.device)
         with torch.autocast(ranks.device.type, torch.bfloat16, enabled=plan.reduces(ranks.device.type)):
-            out = self.network(x, levels, beside)
+            out = self.network(x, levels, condition)
         return rd_loss({k: v.float() for k, v in out.items()}, x, levels, self.model.row.tune)
 
     def _levels(self, count: int) -> Tensor:
-        """The qualities of a batch, spread evenly over the range in random order."""
+        """The quality levels of a batch, spread evenly over the range in random order."""
         return (torch.randperm(count) + torch.rand(count)) / count * QUALITY_MAX
 
     def _log(self, progress: float, parts: dict[str, float], speed: float, watch: log.Watcher | None) -> None:
@@ -240,15 +245,17 @@ class Run:
 
 @contextmanager
 def open_run(plan: Plan, device: str, threads: int | None) -> Iterator[Run]:
-    """A run from its start or its checkpoint, among the ranks as long as this lasts; its plan is stored in its folder.
+    """A new or resumed run within its process group. The plan is stored in the run's folder.
 
-    Raises what `joined`, `Photos.load` and `Run` raise, and OutputPlaceError.
+    Raises:
+        S2LICError: See `process_group`, `Photos.load` and `Run`.
+        OutputPlaceError: The run's folder cannot be made.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    with joined(device, plan.batch) as ranks:
+    with process_group(device, plan.batch) as ranks:
         photos = Photos.load(list(plan.data), plan.crop, config(plan.config).transform.cond)
-        make_folder(plan.out)  # not before the rest is known to be there
+        make_folder(plan.out)  # after the data have been read, so that a wrong option leaves no folder
         if ranks.first:
             plan.save()
         yield Run(plan, Resident.of(photos, ranks.device) if device == "cuda" else photos, ranks)

@@ -1,4 +1,4 @@
-"""R + lambda D, weighted so that samples of high rate do not drown the rest; D is a mix of distortions by tune."""
+"""The loss R + lambda D, weighted so that samples of high rate do not dominate. D depends on the tune."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from s2lic.entropy.quality import LAMBDA_MAX, LAMBDA_MIN, quality_lambda
 class Mix:
     """Weights of the terms of D: 255^2 MSE, 1 - MS-SSIM, and SSIMULACRA2's sum before its power.
 
-    The perceptual terms are scaled so that one lambda gives about the same rate under each of them.
+    The perceptual terms are scaled so that the same lambda gives about the same rate with each of them.
     """
 
     mse: float

@@ -11,28 +11,28 @@ from torch import nn
 
 from s2lic.errors import UnknownConfigError
 
-# SOAP renews the eigenvectors of a square matrix for each axis: longer axes, whose cost grows with the cube, keep none.
+# SOAP updates the eigenvectors of a square matrix for each axis, at a cubic cost. Longer axes have no such matrix.
 PRECONDITION_MAX = 450
 PRECONDITION_EVERY = 20
-BETAS = (0.95, 0.95)  # those of SOAP's authors; the rest of the weights keeps pace
-# Thinner kernels cost SOAP as many calls as others and gain nothing by them.
+BETAS = (0.95, 0.95)  # as in SOAP's paper; AdamW uses the same
+# SOAP needs as many calls for thinner kernels as for others, without a gain.
 AXIS_MIN = 8
 
 
 class Optimiser:
-    """Several optimisers, each of its own parameters, stepped as one at one rate."""
+    """Several optimisers, each with its own parameters, stepped together at one learning rate."""
 
     def __init__(self, parts: dict[str, torch.optim.Optimizer]) -> None:
         self.parts = parts
 
     def set_rate(self, rate: float) -> None:
-        """The learning rate of all parts from now on."""
+        """Sets the learning rate of all parts."""
         for part in self.parts.values():
             for group in part.param_groups:
                 group["lr"] = rate
 
     def step(self) -> None:
-        """One step of each part, from the gradients as they stand."""
+        """Takes one step with each part."""
         for part in self.parts.values():
             part.step()
 
@@ -41,15 +41,16 @@ class Optimiser:
         return {name: part.state_dict() for name, part in self.parts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what `state_dict` gave of an optimiser of the same parts."""
+        """Loads the state of an optimiser with the same parts."""
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
 
 
 def optimiser(name: str, model: nn.Module, lr: float) -> Optimiser:
-    """SOAP (Vyas et al. 2024) from pytorch_optimizer beside torch's AdamW, or AdamW alone.
+    """Returns SOAP (Vyas et al. 2024, from pytorch_optimizer) with AdamW for the rest, or AdamW alone.
 
-    Raises UnknownConfigError.
+    Raises:
+        UnknownConfigError: There is no optimiser of that name.
     """
     if name not in {"adamw", "soap"}:
         raise UnknownConfigError(f"no optimiser '{name}'; there are soap, adamw")
@@ -62,16 +63,16 @@ def optimiser(name: str, model: nn.Module, lr: float) -> Optimiser:
 def is_kernel(parameter: nn.Parameter) -> bool:
     """Whether this is the weight of a convolution or a linear layer that mixes channels.
 
-    SOAP costs as many calls for a table of biases as for a layer, and there is nothing in it to rotate.
+    SOAP needs as many calls for a table of biases as for a layer, and a table has no axes to rotate.
     """
     shape = parameter.shape
     return len(shape) in {2, 4} and min(shape[0], shape[1]) >= AXIS_MIN
 
 
 def folded_shape(shape: torch.Size) -> tuple[int, ...]:
-    """The shape SOAP should see: kernel axes as one, joined to the input axis where that stays small.
+    """The shape for SOAP: the kernel axes as one, merged with the input axis if the product is small.
 
-    SOAP works axis by axis, and an axis of 1 or 3 costs as many calls as one of 300.
+    SOAP works axis by axis, and an axis of 3 needs as many calls as an axis of 300.
     """
     sizes = [s for s in shape if s > 1]
     if len(shape) == 4 and len(sizes) == 4:
@@ -82,7 +83,7 @@ def folded_shape(shape: torch.Size) -> tuple[int, ...]:
 
 
 class _Folded:
-    """Hands the gradients of `parameters` to their folded views before each step of the optimiser under it."""
+    """Moves the gradients of `parameters` to their folded views before each step of the optimiser."""
 
     def __init__(self, parameters: list[nn.Parameter], folded: list[nn.Parameter]) -> None:
         self.parameters, self.folded = parameters, folded
@@ -122,9 +123,15 @@ DECAYS: dict[str, Callable[[float], float]] = {
 
 
 def learning_rate(peak: float, step: int, progress: float, warmup: int, decay_from: float, decay: str) -> float:
-    """The rate at a step; `progress` 0..1 is the part of the planned steps or minutes already spent.
+    """The learning rate of a step.
 
-    `decay` is a key of DECAYS: how the rate falls from the part `decay_from` of the run to its end.
+    Args:
+        peak: The rate between warm-up and decay.
+        step: The step since the optimiser started.
+        progress: The part of the planned steps or minutes that is spent, 0 to 1.
+        warmup: Steps over which the rate rises.
+        decay_from: The progress at which the rate starts to fall.
+        decay: How it falls, a key of DECAYS.
     """
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
     fallen = (progress - decay_from) / (1 - decay_from) if decay_from < 1 else 0.0

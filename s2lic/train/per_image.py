@@ -1,4 +1,4 @@
-"""Adapters of one picture: g_a learns it before it is coded, and a decoder needs none of it (Wu et al. 2024)."""
+"""Adapters for one picture: g_a is trained on it before encoding; the decoder does not change (Wu et al. 2024)."""
 
 from __future__ import annotations
 
@@ -24,29 +24,39 @@ from s2lic.transform.variants import takes_wrapper
 
 WRAP = "p_adapter"
 RATE = 3e-2
-# Of a larger picture the steps take turns at parts of this side.
+# Larger pictures are split into parts of this side, and the steps take turns.
 SIDE = 512
 
 
 def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: ArrayLike | None = None) -> Codec:
-    """The codec with a g_a whose adapters took so many steps on one picture at a level 0..10000, if that is better.
+    """Returns the codec with adapters in g_a trained on one picture, or the codec itself if they do not help.
 
-    Its files are the codec's: same model id, same entropy model, same g_s. The loss is bits of y and lambda times the
-    squared error; those of z hardly change. Raises BlockChoiceError for a model that no adapter can stand in.
+    Its files have the codec's model id and decode with the codec's entropy model and g_s. The loss is the bits of y
+    plus lambda times the squared error. The bits of z hardly change and are left out.
+
+    Args:
+        codec: The codec.
+        image: The picture.
+        level: The quality level, 0 to 10000.
+        steps: How many steps to train.
+        cond: Numbers that condition g_a, if the model takes any.
+
+    Raises:
+        BlockChoiceError: The model has no place for adapters.
     """
     picture, _ = split_extras(image, strip=True)
-    own, told = _with_adapters(codec.weights.model), condition_of(codec.networks, cond)
+    own, condition = _with_adapters(codec.weights.model), condition_of(codec.networks, cond)
     entropy, parts = copy.deepcopy(codec.weights.model.entropy), _parts(pad(to_tensor(picture).to(codec.device)))
     levels = torch.tensor([level], device=codec.device)
     learning = [p.requires_grad_() for name, p in own.g_a.named_parameters() if PART in f".{name}"]
-    before = _total(own, entropy, parts, levels, told)
+    before = _total(own, entropy, parts, levels, condition)
     optimiser = torch.optim.Adam(learning, RATE)
     for step in range(steps):
-        loss = _loss(own, entropy, parts[step % len(parts)], levels, told, step)
+        loss = _loss(own, entropy, parts[step % len(parts)], levels, condition, step)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    if not _total(own, entropy, parts, levels, told) < before:  # NaN is no gain either
+    if not _total(own, entropy, parts, levels, condition) < before:  # NaN is not a gain
         return codec
     tuned = copy.copy(codec)
     tuned.networks = replace(codec.networks, weights=replace(codec.weights, model=own.requires_grad_(False)))
@@ -54,14 +64,14 @@ def adapted(codec: Codec, image: Image.Image, level: int, steps: int, cond: Arra
 
 
 def _with_adapters(model: S2LIC) -> S2LIC:
-    """A copy whose attention in g_a has adapters, which change nothing yet unless the model's own did."""
+    """A copy with adapters at the attention layers of g_a. New adapters have no effect yet."""
     if not takes_wrapper(model.row.transform):
         raise BlockChoiceError(
-            f"no adapter (--adapt) can stand in '{model.row.name}', whose blocks lack softmax attention; leave --adapt "
-            f"out, or take a model of {wrappable()}"
+            f"'{model.row.name}' cannot be adapted (--adapt): its blocks have no softmax attention; omit --adapt "
+            f"or use a model of {wrappable()}"
         )
     if model.row.transform.wrap not in ("", WRAP):
-        raise BlockChoiceError(f"the attention of this model is wrapped by '{model.row.transform.wrap}' already")
+        raise BlockChoiceError(f"the attention of this model is already wrapped by '{model.row.transform.wrap}'")
     row = variant(model.row, wrap=WRAP)
     own, device = copy.deepcopy(model), next(model.parameters()).device
     own.g_a = build(row).g_a.to(device).requires_grad_(False).eval()
@@ -73,16 +83,16 @@ def _parts(x: Tensor) -> list[Tensor]:
     return [part for row in x.split(SIDE, 2) for part in row.split(SIDE, 3)]
 
 
-def _total(own: S2LIC, entropy: EntropyModel, parts: list[Tensor], levels: Tensor, told: Tensor | None) -> float:
+def _total(own: S2LIC, entropy: EntropyModel, parts: list[Tensor], levels: Tensor, condition: Tensor | None) -> float:
     with torch.no_grad():
-        return sum(_loss(own, entropy, part, levels, told, -1 - i).item() for i, part in enumerate(parts))
+        return sum(_loss(own, entropy, part, levels, condition, -1 - i).item() for i, part in enumerate(parts))
 
 
-def _loss(own: S2LIC, entropy: EntropyModel, x: Tensor, levels: Tensor, told: Tensor | None, seed: int) -> Tensor:
-    """In bits; the same seed gives the same noise."""
+def _loss(own: S2LIC, entropy: EntropyModel, x: Tensor, levels: Tensor, condition: Tensor | None, seed: int) -> Tensor:
+    """The loss in bits. The same seed gives the same noise."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        context = own.context(levels, told)
+        context = own.context(levels, condition)
         rated = entropy(own.g_a(x - 0.5, context), levels)
         error = (distortion_weight(levels, None, x) * (own.g_s(rated.y_hat, context) + 0.5 - x).square()).sum()
     return rated.y_bits.sum() + error  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What a run is, as data: sizes, rates, length, and where it writes."""
+"""The options of a training run, stored in its folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ FILE = "plan.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """One run on the pictures in the folders `data`; its folder `out` keeps the plan, so that a run can be resumed.
+    """The options of one run. A copy in its folder `out` lets it be resumed.
 
-    It ends after `minutes` or `steps`, whichever is given and comes first; the time and steps before a resume count.
-    `batch` is that of all processes together. The learning rate falls after the share `decay_from` of the run. Where
-    `bf16` is None it is on for a GPU and for a CPU that multiplies bfloat16. `init` is a weights file to start from as
-    far as it fits, `grow` one of a smaller configuration.
+    Attributes:
+        config: The configuration's name.
+        out: The run's folder.
+        minutes: The length in minutes, parts before a resume included.
+        steps: The length in steps. The run ends at whichever of the two comes first.
+        batch: Crops per step, of all processes together.
+        crop: The side of a crop in pixels.
+        decay_from: The part of the run after which the learning rate falls.
+        bf16: Whether to compute in bfloat16. None: on a GPU, or on a CPU with instructions for it.
+        init: A weights file to start from, as far as its tensors fit.
+        grow: A weights file of a smaller configuration to start from.
+        data: Folders of pictures.
     """
 
     config: str
@@ -54,10 +62,10 @@ class Plan:
 
     @staticmethod
     def load(folder: Path) -> Plan:
-        """The plan of the run in a folder, which may have been moved there.
+        """Reads the plan from a run's folder, which may have been moved.
 
         Raises:
-            WeightsError: the folder has no plan, or a damaged one.
+            WeightsError: The folder has no plan, or a damaged one.
         """
         path = folder / FILE
         try:
@@ -68,16 +76,16 @@ class Plan:
             raise WeightsError(f"{path} cannot be read as a run's plan; start a new run in another --out") from error
 
     def save(self) -> None:
-        """Writes the plan into the run's folder. Raises OutputPlaceError and OutputUnwritableError."""
+        """Writes the plan to the run's folder. Raises OutputPlaceError and OutputUnwritableError."""
         values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
         values["data"] = [str(folder.resolve()) for folder in self.data]
         write_atomically(self.out / FILE, f"{json.dumps(values, indent=1)}\n".encode(), force=True)
 
     def reduces(self, device: str) -> bool:
-        """Whether forward and backward run in bfloat16 on a device of that type, "cpu" or another."""
+        """Whether forward and backward passes run in bfloat16 on a device of that type."""
         return (device != "cpu" or multiplies_bf16()) if self.bf16 is None else self.bf16
 
     def progress(self, step: int, minutes: float) -> float:
-        """How much of the run is done, from 0; 1 and more is its end."""
+        """The part of the run that is done, from 0; it ends at 1."""
         ends = [(step, self.steps), (minutes, self.minutes)]
         return max((done / end if end else 1.0) for done, end in ends if end is not None)

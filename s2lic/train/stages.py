@@ -17,10 +17,10 @@ from s2lic.weights.store import PRIOR_PREFIX
 
 @dataclass(frozen=True)
 class Stage:
-    """The parameters whose names match one of the patterns `learning` are trained; all others stay as they are.
+    """A stage trains the parameters whose names match a pattern of `learning`, and no others.
 
-    entropy: the entropy networks with LRP, without the gains; the loss still goes through the frozen g_s, so that LRP
-    learns what g_s needs. A step costs about two thirds. g_s: a third, on latents rounded as a decoder sees them.
+    `entropy` trains the entropy networks with LRP, without the gains. Its loss goes through the frozen g_s, so that LRP
+    learns what g_s needs; a step costs about two thirds. `g_s` trains on rounded latents; a step costs a third.
     """
 
     name: str
@@ -40,35 +40,37 @@ STAGES = {
 
 
 def stage(name: str) -> Stage:
-    """The stage of that name. Raises UnknownConfigError."""
+    """Returns the stage of that name. Raises UnknownConfigError."""
     if name not in STAGES:
         raise UnknownConfigError(f"no training stage '{name}'; there are {', '.join(STAGES)}")
     return STAGES[name]
 
 
 def freeze(model: nn.Module, chosen: Stage) -> None:
-    """Takes the gradients of every parameter that this stage leaves alone."""
+    """Turns off the gradients of all parameters that the stage does not train."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in chosen.learning))
 
 
 ADAPTER_STAGE = "adapter"
-PART = ".adapter."  # of the names of their weights
+PART = ".adapter."  # in the names of adapter weights
 
 
-def adopt(model: S2LIC, path: Path | None) -> dict[str, Tensor]:
-    """Gives the model every weight of the file and returns its tables and integers, to be exported again as they are.
+def load_frozen(model: S2LIC, path: Path | None) -> dict[str, Tensor]:
+    """Loads a frozen codec below new adapters, and returns its tables and integers for the export.
 
-    Raises UsageError without a file, WeightsError unless it holds all of the model but adapters.
+    Raises:
+        UsageError: There is no file.
+        WeightsError: The file does not hold the whole model without its adapters.
     """
     if path is None:
-        raise UsageError("adapters need a codec to adapt: give its weights file with --init")
+        raise UsageError("adapters need a codec to adapt; give its weights file with --init")
     found = read_tensors(path)
     tables = {name: found.pop(name) for name in list(found) if name.startswith(MADE_PREFIXES)}
     own = model.state_dict()
     odd = [name for name, value in found.items() if name not in own or own[name].shape != value.shape]
     odd += [n for n in own if n not in found and PART not in n and not n.startswith(PRIOR_PREFIX)]
     if odd:
-        raise WeightsError(f"{path} is not of '{model.row.name}' without its adapters: it differs in {odd[0]}")
+        raise WeightsError(f"{path} does not hold '{model.row.name}' without its adapters; it differs in {odd[0]}")
     model.load_state_dict(found, strict=False)
     return tables

@@ -1,4 +1,4 @@
-"""Weights files: fp16 parameters, integer tables and their configuration in one safetensors file, hashed whole."""
+"""Weights files: fp16 parameters, integer tables, exact networks and the configuration in one safetensors file."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from s2lic.weights.manifest import EXACT_PREFIX, ID_BYTES, TABLE_PREFIX, Weights
 
 
 def to_text(row: Config) -> str:
-    """The row as JSON."""
+    """The configuration as JSON."""
     return json.dumps(asdict(row))
 
 
 def from_text(text: str) -> Config:
-    """The row that `to_text` wrote. Raises ValueError, KeyError or TypeError for any other text."""
+    """Reads a configuration that `to_text` wrote. Raises ValueError, KeyError or TypeError for any other text."""
     found = json.loads(text)
     kinds = {"transform": TransformRow, "entropy": EntropyRow}
     return Config(**{**found, **{name: kind(**_frozen(found[name])) for name, kind in kinds.items()}})
@@ -48,19 +48,19 @@ def _frozen(values: dict[str, Any]) -> dict[str, Any]:
 
 
 PRIOR_PREFIX, ANSWER = "entropy.prior.", "exact.known_answer"
-# How integers are stored, by the last part of their name; others have 32 bits.
+# Integer types by the last part of a tensor's name; others are int32.
 INT8 = ("shift", "logit_shift", "mean_exponent", "context_exponent")
 INT64 = ("floor",)
 INT16 = ("weight", "table", "slope", "exponential", "log_gain", "z_centre")
-# Devices that have given a model's known answer in this process.
+# Models and devices whose known answer was right in this process.
 _CHECKED: set[tuple[bytes, str]] = set()
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A model ready to code: the networks in float32, the exact ones that symbols hang on, its tables and its id.
+    """A model ready to code: float32 networks, exact entropy networks, CDF tables, and the model's id.
 
-    The float entropy model is what an encoder searches with, and what its h_a and gains are taken from.
+    The encoder uses h_a and the gains of the float entropy model, and searches with it.
     """
 
     model: S2LIC
@@ -70,15 +70,24 @@ class Weights:
 
     @cached_property
     def coder(self) -> LatentCoder:
-        """What codes latents with these weights."""
+        """The coder of latents with these weights."""
         return LatentCoder(self.model.entropy, self.exact, self.tables)
 
 
 def export(model: S2LIC, made: Mapping[str, Tensor]) -> bytes:
-    """The weights file of a trained model: parameters rounded to fp16, and what `make` gives for its entropy model.
+    """Serialises a trained model.
 
-    The factorised prior itself is left out: its tables stand for it. Where the entropy model is that of another file,
-    `made` are that file's. Raises WeightsError for a weight that fp16 cannot hold.
+    The factorised prior is left out, because tables replace it.
+
+    Args:
+        model: The model. Its parameters are rounded to fp16.
+        made: What `make` returned for its entropy model, or for the codec whose entropy model it shares.
+
+    Returns:
+        The bytes of a weights file.
+
+    Raises:
+        WeightsError: fp16 cannot hold a weight.
     """
     tensors = dict(made)
     for name, value in model.state_dict().items():
@@ -88,22 +97,28 @@ def export(model: S2LIC, made: Mapping[str, Tensor]) -> bytes:
 
 
 def make(entropy: EntropyModel, ranges: Ranges) -> dict[str, Tensor]:
-    """Tables, exact networks and their known answer for a trained entropy model, whose layers gave values in `ranges`.
+    """Derives tables, exact networks and their known answer from a trained entropy model.
 
-    Moves the centres of z to the medians of its prior, on the grid that decoders have. Raises WeightsError for a
-    weight that fp16 cannot hold.
+    This moves the centres of z to the medians of its prior, on the decoder's grid.
+
+    Args:
+        entropy: The entropy model.
+        ranges: The ranges of its layers' values, from `observe`.
+
+    Raises:
+        WeightsError: fp16 cannot hold a weight.
     """
     for name, value in entropy.state_dict().items():
         _half(name, value)
     entropy.centre()
-    entropy.z_centre.copy_((entropy.z_centre * Z_ONE).round() / Z_ONE)  # tables and decoder must mean the same numbers
+    entropy.z_centre.copy_((entropy.z_centre * Z_ONE).round() / Z_ONE)  # so that tables and decoder agree
     pmfs = [(first, mass.numpy()) for first, mass in entropy.prior.pmfs(entropy.z_centre)]
     tables = _as_tensors(build_tables(pmfs, row_scales(row_count(entropy.row.sigma_max))))
     return {**tables, **make_exact(entropy, ranges)}
 
 
 def made_of(weights: Weights) -> dict[str, Tensor]:
-    """What `make` gave for these weights."""
+    """The tensors that `make` returned for these weights."""
     found = {EXACT_PREFIX + name: value.to("cpu", _integer_type(name)) for name, value in weights.exact.tensors.items()}
     known = torch.tensor([answer(weights.exact, weights.exact.tensors["z_centre"].device)])
     return {**_as_tensors(weights.tables), **found, ANSWER: known}
@@ -111,7 +126,7 @@ def made_of(weights: Weights) -> dict[str, Tensor]:
 
 @torch.inference_mode()
 def make_exact(entropy: EntropyModel, ranges: Ranges) -> dict[str, Tensor]:
-    """The exact networks and their known answer alone."""
+    """Derives the exact networks and their known answer, without tables."""
     integers = quantised(entropy, ranges)
     networks = ExactEntropy(entropy.row, {name: value.float() for name, value in integers.items()})
     found = {EXACT_PREFIX + name: value.to(_integer_type(name)).contiguous() for name, value in integers.items()}
@@ -124,8 +139,8 @@ def _integer_type(name: str) -> torch.dtype:
     return next((kind for kind, names in kinds.items() if last in names), torch.int32)
 
 
-def retabled(data: bytes, tables: Tables) -> bytes:
-    """A weights file with other tables of the same rows; it is a model of its own."""
+def with_tables(data: bytes, tables: Tables) -> bytes:
+    """Returns a weights file with other tables of the same rows. It has its own model id."""
     return serialise({**parse(data), **_as_tensors(tables)}, metadata={"row": to_text(config_of(data))})
 
 
@@ -136,19 +151,21 @@ def _as_tensors(tables: Tables) -> dict[str, Tensor]:
 def _half(name: str, value: Tensor) -> Tensor:
     half = value.detach().half().contiguous()
     if not half.isfinite().all():
-        raise WeightsError(f"{name} holds a value that fp16 cannot: train on with a lower rate")
+        raise WeightsError(f"{name} holds a value that fp16 cannot represent; continue the training at a lower rate")
     return half
 
 
 def load(path: Path, device: str = "cpu") -> Weights:
-    """Reads a weights file. Raises InputMissingError, or WeightsError if it is damaged or of another shape."""
-    return parsed(read_bytes(path), path, device)
+    """Reads a weights file. Raises InputMissingError, or WeightsError if it is damaged or does not fit."""
+    return load_bytes(read_bytes(path), path, device)
 
 
 def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
-    """Reads the weights of a row.
+    """Reads a shipped set.
 
-    Raises WeightsHashError if they are not those that the row names, WeightsError if they cannot be read.
+    Raises:
+        WeightsHashError: The file's hash differs from the manifest.
+        WeightsError: The file cannot be read.
     """
     try:
         data = row.path.read_bytes()
@@ -156,13 +173,20 @@ def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
         raise WeightsError(f"{row.path} cannot be read as weights: {error.strerror}; reinstall s2lic") from error
     if hashlib.sha256(data).hexdigest() != row.sha256:
         raise WeightsHashError(f"{row.path} is not the file that ships with this release; reinstall s2lic")
-    return parsed(data, row.path, device)
+    return load_bytes(data, row.path, device)
 
 
-def parsed(data: bytes, path: Path, device: str = "cpu") -> Weights:
-    """The weights of a file's bytes; `path` is what an error calls them.
+def load_bytes(data: bytes, path: Path, device: str = "cpu") -> Weights:
+    """Reads weights from the bytes of a file.
 
-    Raises WeightsError, or InexactDeviceError if the device does not give the known answer of the exact networks.
+    Args:
+        data: The file's content.
+        path: The file's name for error messages.
+        device: Where to compute.
+
+    Raises:
+        WeightsError: The content is damaged or does not fit its configuration.
+        InexactDeviceError: The exact networks do not give their known answer on the device.
     """
     model_id = hashlib.sha256(data).digest()[:ID_BYTES]
     try:
@@ -180,9 +204,11 @@ def parsed(data: bytes, path: Path, device: str = "cpu") -> Weights:
 
 
 def _exact(row: Config, integers: dict[str, Tensor], model_id: bytes, device: str) -> ExactEntropy:
-    """The exact networks, once the device has given their known answer, which also holds their shapes together."""
+    """Builds the exact networks and checks their known answer on the device, and so their shapes."""
     if ANSWER not in integers:
-        raise ValueError("it has no exact networks, as files before arithmetic profile 2; export its checkpoint again")
+        raise ValueError(
+            "it has no exact networks, like all files before arithmetic profile 2; export its checkpoint again"
+        )
     known = int(integers.pop(ANSWER).item())
     tensors = {k.removeprefix(EXACT_PREFIX): v.to(device, torch.float32) for k, v in integers.items()}
     networks = ExactEntropy(row.entropy, tensors)
@@ -193,13 +219,13 @@ def _exact(row: Config, integers: dict[str, Tensor], model_id: bytes, device: st
 
 
 def _older(model_id: bytes) -> str:
-    """The end of a message, if it is about weights that shipped before."""
+    """The end of an error message about weights that shipped earlier."""
     old = retired_by_id(model_id)
     return "" if old is None else f"; it is {model_id.hex()}, {old}"
 
 
 def config_of(data: bytes) -> Config:
-    """The configuration that the file holds; one that only names it means that of today."""
+    """The configuration in a file. If the file only names it, it is that of this release."""
     length = int.from_bytes(data[:8], "little")
     found: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
     return from_text(found["row"]) if "row" in found else config(found["config"])
@@ -212,7 +238,7 @@ def _fill(model: S2LIC, tensors: dict[str, Tensor]) -> None:
         raise ValueError(f"it does not fit its configuration in {', '.join(odd)}")
     for name, value in tensors.items():
         if not value.isfinite().all():
-            raise ValueError(f"{name} holds what is not a finite number")
+            raise ValueError(f"{name} holds a value that is not finite")
 
 
 def _check_tables(tables: Tables, model: S2LIC, path: Path) -> None:

@@ -115,7 +115,7 @@ def test_the_first_rank_alone_exports_and_tells_the_facts(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: int
 ) -> None:
     here = Ranks(rank, 1, torch.device("cpu"))
-    monkeypatch.setattr(loop, "joined", lambda *_: nullcontext(here))
+    monkeypatch.setattr(loop, "process_group", lambda *_: nullcontext(here))
     weights = tmp_path / "own.safetensors"
     words = ("--optimiser", "adamw", "--out", tmp_path / "run", "--steps", 0, "--export", weights, "--json")
     assert train(photos, "--batch", 2, *words) == 0

@@ -133,14 +133,14 @@ def test_what_is_known_of_a_picture_goes_with_every_crop_of_it(tmp_path: Path) -
         Image.new("RGB", (40, 40), (shade, shade, shade)).save(tmp_path / f"{i}.png")
         np.save(tmp_path / f"{i}.npy", [shade / 255, float(i)])
     photos = Photos.load([tmp_path], 32, cond=2)
-    x, beside = photos.batch(20, 32, (0, 1)), photos.beside(20, 32, (0, 1))
-    assert beside is not None
-    torch.testing.assert_close(x.mean((1, 2, 3)), beside[:, 0], rtol=0, atol=1e-6)
-    assert len(beside[:, 1].unique()) == 3
-    part = photos.beside(20, 32, (0, 1), slice(5, 9))
+    x, condition = photos.batch(20, 32, (0, 1)), photos.conditions(20, 32, (0, 1))
+    assert condition is not None
+    torch.testing.assert_close(x.mean((1, 2, 3)), condition[:, 0], rtol=0, atol=1e-6)
+    assert len(condition[:, 1].unique()) == 3
+    part = photos.conditions(20, 32, (0, 1), slice(5, 9))
     assert part is not None
-    assert torch.equal(part, beside[5:9])
-    assert Photos.load([tmp_path], 32).beside(20, 32, (0, 1)) is None
+    assert torch.equal(part, condition[5:9])
+    assert Photos.load([tmp_path], 32).conditions(20, 32, (0, 1)) is None
 
 
 def test_a_picture_of_which_nothing_or_too_little_is_known_is_an_error(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from s2lic.errors import UsageError
-from s2lic.train.distributed import Ranks, joined
+from s2lic.train.distributed import Ranks, process_group
 
 STEPS, BATCH = 6, 4
 WORKER = """
@@ -23,14 +23,14 @@ from pathlib import Path
 import torch
 from s2lic.train.loop import Run
 from s2lic.train.plan import Plan
-from s2lic.train.distributed import joined
+from s2lic.train.distributed import process_group
 from s2lic.train import init
 from tests.train.conftest import pictures
 
 init.PATCHES_FROM = 4
 out, steps, batch = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(1)
-with joined("cpu", batch) as ranks:
+with process_group("cpu", batch) as ranks:
     plan = Plan("tiny", out, steps=steps, batch=batch, crop=64, optimiser="soap", bf16=False, log_every=1, lr=3e-3)
     run = Run(plan, pictures(), ranks)
     losses = []
@@ -76,5 +76,5 @@ def test_shares_of_noise_are_rows_of_the_noise_of_the_whole_batch() -> None:
 
 def test_a_batch_that_ranks_cannot_share_evenly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(UsageError, match=r"16 cannot be shared evenly by 3"), joined("cpu", 16):
+    with pytest.raises(UsageError, match=r"16 cannot be shared evenly by 3"), process_group("cpu", 16):
         pass

@@ -112,7 +112,7 @@ def test_a_checkpoint_with_other_layers_under_the_same_name_is_refused_by_name(b
 @pytest.mark.parametrize(("first", "second"), [("adamw", "soap"), ("soap", "adamw")])
 def test_a_run_under_another_optimiser_is_the_callers_fault(begin: Start, first: str, second: str) -> None:
     begin(optimiser=first).save()
-    with pytest.raises(UsageError, match=f"last.pt was not begun with --optimiser {second}"):
+    with pytest.raises(UsageError, match=f"last.pt was not started with --optimiser {second}"):
         begin(optimiser=second)
 
 

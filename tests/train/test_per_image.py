@@ -58,10 +58,10 @@ def test_what_gains_nothing_is_left_alone_and_the_same_steps_give_the_same_file(
 
 
 def test_a_model_that_no_adapter_can_stand_in_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BlockChoiceError, match=r"\(--adapt\) can stand in 'nano.* lack softmax attention"):
+    with pytest.raises(BlockChoiceError, match=r"nano.*: its blocks have no softmax attention"):
         adapted(Codec("nano"), IMAGE, LEVEL, 1)
     (tmp_path / "act.safetensors").write_bytes(wrapped(codec().weights))
-    with pytest.raises(BlockChoiceError, match="wrapped by 'act' already"):
+    with pytest.raises(BlockChoiceError, match="already wrapped by 'act'"):
         adapted(Codec(tmp_path / "act.safetensors"), IMAGE, LEVEL, 1)
 
 

@@ -98,7 +98,7 @@ def test_what_learns_is_as_much_as_the_formula_says(begin: Begin) -> None:
 
 
 def test_a_file_of_another_codec_is_refused(begin: Begin) -> None:
-    with pytest.raises(WeightsError, match=r"is not of 'tiny\+block=.*' without its adapters: it differs in"):
+    with pytest.raises(WeightsError, match=r"does not hold 'tiny\+block=.*' without its adapters; it differs in"):
         begin(config="tiny+block=halo,halo,halo+wrap=p_adapter")
 
 

@@ -83,7 +83,7 @@ def test_a_file_that_is_there_is_kept_unless_forced(run: Run) -> None:
 def test_without_pictures_it_is_the_callers_fault(run: Run) -> None:
     result = run("weights", "export", saved("tiny", AVERAGE), "-o", "own.safetensors")
     assert result.code == 2
-    assert "give a folder of them with --data" in result.err
+    assert "give a folder with --data" in result.err
     assert not Path("own.safetensors").exists()
 
 
@@ -117,5 +117,7 @@ def test_a_damaged_checkpoint_is_told_and_nothing_is_written(run: Run) -> None:
     Path("last.pt").write_bytes(b"no checkpoint")
     result = run("weights", "export", "last.pt", *PICTURES, "-o", "own.safetensors")
     assert result.code == 1
-    assert result.err == "s2lic: last.pt cannot be read as a checkpoint: it is damaged, or not a training's last.pt\n"
+    assert (
+        result.err == "s2lic: last.pt cannot be read as a checkpoint: it is damaged, or no last.pt of a training run\n"
+    )
     assert not Path("own.safetensors").exists()

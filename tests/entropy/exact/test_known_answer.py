@@ -10,7 +10,7 @@ from s2lic.entropy.exact import layers
 from s2lic.entropy.exact.known_answer import answer, check
 from s2lic.errors import InexactDeviceError, WeightsError
 from s2lic.weights import store
-from s2lic.weights.store import parsed
+from s2lic.weights.store import load_bytes
 from tests.entropy.exact.networks import fast, integers
 from tests.frozen import MODEL
 
@@ -45,7 +45,7 @@ def test_a_file_is_checked_once_a_process_and_device(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(store, "_CHECKED", set())
     monkeypatch.setattr(store, "check", lambda networks, device, known: asked.append(device))
     for _ in range(2):
-        parsed(MODEL.read_bytes(), MODEL)
+        load_bytes(MODEL.read_bytes(), MODEL)
     assert asked == [CPU]
 
 
@@ -54,10 +54,10 @@ def test_integers_that_do_not_fit_together_are_a_weights_error(monkeypatch: pyte
     tensors["exact.h_s.mix.weight"] = tensors["exact.h_s.mix.weight"][:, :-1].contiguous()
     data = store.serialise(tensors, metadata={"config": "tiny"})
     with pytest.raises(WeightsError, match="cannot be read as weights"):
-        parsed(data, MODEL)
+        load_bytes(data, MODEL)
 
 
 def test_a_file_of_the_first_profile_is_a_weights_error() -> None:
     kept = {name: value for name, value in store.parse(MODEL.read_bytes()).items() if not name.startswith("exact.")}
     with pytest.raises(WeightsError, match="no exact networks"):
-        parsed(store.serialise(kept, metadata={"config": "tiny"}), MODEL)
+        load_bytes(store.serialise(kept, metadata={"config": "tiny"}), MODEL)
