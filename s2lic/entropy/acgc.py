@@ -11,11 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.entropy.conv import Conv
+from s2lic.entropy.exact.limits import GRID_MAX, OFFSET_REACH
 from s2lic.kernels.deformable_attention import deformable_attention
 
-GRID_MAX = 16
-# In grid cells: s of the paper, which keeps points from wandering off.
-OFFSET_REACH = 2.0
 # A head's bias is a curve over one number, computed in float64 in every slice but the first: it has to be small.
 BIAS_HIDDEN = 16
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from s2lic.entropy.config import EntropyRow
-from s2lic.entropy.exact.networks import Y_ONE, Z_ONE, ExactEntropy, ExactQuantise
+from s2lic.entropy.exact.limits import Y_ONE, Z_ONE
+from s2lic.entropy.exact.networks import ExactEntropy, ExactQuantise
 from s2lic.entropy.hyperprior import Z_STRIDE
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.model import EntropyModel

@@ -19,7 +19,8 @@ from torch import Tensor
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.exact.convert import quantised
 from s2lic.entropy.exact.known_answer import answer, check
-from s2lic.entropy.exact.networks import Z_ONE, ExactEntropy
+from s2lic.entropy.exact.limits import Z_ONE
+from s2lic.entropy.exact.networks import ExactEntropy
 from s2lic.entropy.exact.ranges import Ranges
 from s2lic.entropy.latent_coder import LatentCoder
 from s2lic.entropy.model import EntropyModel

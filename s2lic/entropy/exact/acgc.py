@@ -7,12 +7,8 @@ import itertools
 import torch
 from torch import Tensor
 
-from s2lic.entropy.acgc import GRID_MAX, OFFSET_REACH
 from s2lic.entropy.exact.fixed import lookup, requantise, snap
 from s2lic.entropy.exact.layers import (
-    ACTIVATION,
-    BRANCH,
-    PRE,
     ExactActivated,
     ExactAffine,
     ExactGate,
@@ -20,15 +16,20 @@ from s2lic.entropy.exact.layers import (
     over_channels,
     scope,
 )
+from s2lic.entropy.exact.limits import (
+    ACTIVATION,
+    BIAS_REACH,
+    BRANCH,
+    GRID_MAX,
+    MEAN_BITS,
+    OFFSET_ONE,
+    OFFSET_REACH,
+    POINT,
+    PRE,
+    VALUE,
+    key_limit,
+)
 
-# Points lie on sixteenths of a latent. A position bias is a table over the distance in these, far ones as at its end.
-POINT, OFFSET_ONE = 16, 1024
-BIAS_REACH = 2048
-# Attention's values have 8 bits and its exponentials 9, so that 256 keys stay below 2^24; their mean has 2 bits more.
-VALUE = (-127, 127)
-MEAN_BITS = 2
-# Sums of queries times keys, and then the position bias of each axis.
-LOGIT, BIAS = 2**22, 2**20
 # Logits that a CPU has in hand at a time, so that they stay in a core's cache.
 PART = 2**18
 
@@ -104,11 +105,6 @@ class ExactDeformableAttention:
         values, total = sums[:, :, :-1].double(), sums[:, :, -1:].double()
         means: Tensor = snap(values * 2**MEAN_BITS / total).to(q.dtype).unflatten(3, q.shape[3:])
         return means
-
-
-def key_limit(head_width: int) -> int:
-    """The largest key that keeps a sum over a head of that width within `LOGIT`."""
-    return min(-ACTIVATION[0] - 1, LOGIT // (-ACTIVATION[0] * head_width))
 
 
 def pool(x: Tensor, grid: list[int]) -> Tensor:

@@ -10,10 +10,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from s2lic.entropy.acgc import Acgc, AxisBias, ChannelNorm, DeformableAttention, Depthwise, Gate
-from s2lic.entropy.exact.acgc import BIAS, BIAS_REACH, MEAN_BITS, OFFSET_ONE, POINT, VALUE, key_limit
-from s2lic.entropy.exact.fixed import OCTAVE, FixedPoint, snap
-from s2lic.entropy.exact.layers import ACTIVATION, BRANCH, GATE_ONE, MEAN, NORM_ONE, PRE
-from s2lic.entropy.exact.networks import OCTAVE_FLOOR, Y_ONE, Z_LIMITS, Z_ONE
+from s2lic.entropy.exact.fixed import FixedPoint, snap
+from s2lic.entropy.exact.limits import (
+    ACTIVATION,
+    BIAS,
+    BIAS_REACH,
+    BRANCH,
+    GATE_ONE,
+    MEAN,
+    MEAN_BITS,
+    NORM_ONE,
+    OCTAVE,
+    OFFSET_ONE,
+    POINT,
+    PRE,
+    VALUE,
+    Y_ONE,
+    Z_LIMITS,
+    Z_ONE,
+    key_limit,
+)
+from s2lic.entropy.exact.networks import OCTAVE_FLOOR
 from s2lic.entropy.exact.quantise import (
     GELU_END,
     GELU_MAX,

@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from s2lic.entropy.exact.limits import LEVELS, MANTISSA_BITS, OCTAVE
+
 # float32 holds every integer up to this one, so that no sum below it is ever rounded, in whatever order it is formed.
 EXACT = 2**24
-# Powers of two with fractional exponents come from one octave of integers.
-OCTAVE, MANTISSA_BITS = 1024, 15
-LEVELS = 10_000
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,9 @@ from torch import Tensor
 
 from s2lic.entropy.checkerboard import odd_taps
 from s2lic.entropy.exact.fixed import interpolate, lookup, shifted, snap
+from s2lic.entropy.exact.limits import NORM_ONE, PRE, SLOPE_ONE
 
 Tensors = Mapping[str, Tensor]
-# Limits of integers: what a layer multiplies by weights; what a table or a modulation takes; a mean of y.
-ACTIVATION = (-512, 511)
-PRE = (-2048, 2047)
-MEAN = (-32768, 32767)
-# A branch of ACGC before it is added to the other.
-BRANCH = (-1024, 1023)
-# One, as a gate or a slope of the quality holds it.
-GATE_ONE, SLOPE_ONE, NORM_ONE = 2048, 1024, 4096
 # Devices whose convolutions are plain sums; elsewhere a library may take Winograd's algorithm, or an FFT.
 LIBRARY = ("cpu",)
 

@@ -13,11 +13,8 @@ from torch import Tensor
 from s2lic.entropy.checkerboard import Checkerboard, take
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.exact.acgc import ExactAcgc
-from s2lic.entropy.exact.fixed import LEVELS, exp2, interpolate, requantise, snap
+from s2lic.entropy.exact.fixed import exp2, interpolate, requantise, snap
 from s2lic.entropy.exact.layers import (
-    ACTIVATION,
-    MEAN,
-    PRE,
     ExactActivated,
     ExactAffine,
     ExactModulation,
@@ -25,19 +22,24 @@ from s2lic.entropy.exact.layers import (
     over_channels,
     scope,
 )
+from s2lic.entropy.exact.limits import (
+    ACTIVATION,
+    LEVEL_UNIT,
+    LEVELS,
+    MEAN,
+    MU_LIMIT,
+    PRE,
+    ROW_UNIT,
+    Y_BITS,
+    Y_ONE,
+    Z_LIMITS,
+    Z_ONE,
+)
 from s2lic.entropy.tables import SCALE_MIN, row_count
 
-# z_hat is a multiple of 1/16, y_hat and its means are multiples of 1/64 of a step.
-Z_ONE, Z_LIMITS = 16, (-2048, 2047)
-Y_BITS = 6
-Y_ONE, MU_LIMIT = 2**Y_BITS, 2**21
-# Neighbouring rows of the tables lie a sixteenth of an octave apart; scales are computed in 64ths of that.
-ROW_UNIT = 64
 # log2 of the scale of row 0.
 OCTAVE_FLOOR = math.log2(SCALE_MIN)
 LOCAL_KERNEL = 5
-# A level of regions of interest is a quarter of an octave.
-LEVEL_UNIT = 256
 
 # Called once a half: (mean in 64ths, row, first channel, raster positions) -> symbols; (B, c, P) but for the last two.
 ExactQuantise = Callable[[Tensor, Tensor, int, Tensor], Tensor]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.entropy.exact.fixed import EXACT, FixedPoint, extent, snap
-from s2lic.entropy.exact.layers import BRANCH, PRE, SLOPE_ONE
+from s2lic.entropy.exact.limits import BRANCH, PRE, SLOPE_ONE
 from s2lic.entropy.exact.ranges import Range
 from s2lic.entropy.quality import Modulation
 from s2lic.errors import WeightsError

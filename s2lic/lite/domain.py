@@ -1,0 +1,78 @@
+"""What a quality makes of y's channels, in numpy; see `s2lic.entropy.exact.networks.Domain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2lic.entropy.exact.limits import (
+    ACTIVATION,
+    LEVEL_UNIT,
+    LEVELS,
+    MANTISSA_BITS,
+    MU_LIMIT,
+    OCTAVE,
+    ROW_UNIT,
+    Y_BITS,
+    Y_ONE,
+)
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+def interpolate(table: NDArray[np.generic], level: int) -> Doubles:
+    """Integers (anchors, ...) between the anchors around a level 0..10000, (...) float64, rounded to even."""
+    position = level * (len(table) - 1)
+    low = min(position // LEVELS, len(table) - 2)
+    part = position - low * LEVELS
+    rows = table[low : low + 2].astype(np.float64)
+    found: Doubles = np.rint((rows[0] * (LEVELS - part) + rows[1] * part) / LEVELS)
+    return found
+
+
+def exp2(exponent: Doubles) -> Doubles:
+    """2^(n / 1024) of integers n, as a 16-bit integer times a power of two."""
+    whole = np.floor(exponent / OCTAVE)
+    octave = np.rint(np.exp2(np.arange(OCTAVE) / OCTAVE) * 2**MANTISSA_BITS)
+    mantissa = octave[(exponent - whole * OCTAVE).astype(np.int64)]
+    return np.ldexp(mantissa, whole.astype(np.int64) - MANTISSA_BITS)
+
+
+def rounded(x: Doubles, low: int, high: int) -> Floats:
+    """The nearest integers within limits, as the graphs take them."""
+    return np.clip(np.rint(x, out=x), low, high, out=x).astype(np.float32)
+
+
+class Domain:
+    """Means, rows and contexts of channels at a level. Halves are (c, P), maps (c, h, w)."""
+
+    def __init__(self, exact: Mapping[str, NDArray[np.generic]], level: int) -> None:
+        self.octaves = interpolate(exact["log_gain"], level)
+        self.gain = exp2(self.octaves)
+        self._mean = np.ldexp(self.gain, Y_BITS - exact["mean_exponent"].astype(np.int64))
+        self._context = np.ldexp(exp2(-self.octaves), exact["context_exponent"].astype(np.int64) - Y_BITS)
+
+    def mu(self, mean: Floats, part: slice) -> Floats:
+        """The means of a half in 64ths of a step."""
+        return rounded(mean * self._mean[part, None], -MU_LIMIT, MU_LIMIT)
+
+    def rows(self, scale: Floats, part: slice, finer: Doubles | None, count: int) -> NDArray[np.int32]:
+        """The rows of the tables, 0 to count - 1; finer: (P,)."""
+        moved = scale + self.octaves[part, None]
+        moved = moved if finer is None else moved + LEVEL_UNIT * finer
+        return rounded(moved / ROW_UNIT, 0, count - 1).astype(np.int32)
+
+    def context(self, y_hat: Floats, part: slice) -> Floats:
+        """What the networks see of y_hat."""
+        return rounded(y_hat * self._context[part, None], *ACTIVATION)
+
+
+def restored(symbols: NDArray[np.integer], finer: Doubles | None) -> Doubles:
+    """Symbols (c, P) in 64ths of a step, where a step is 2^(finer / 4) times as fine."""
+    if finer is None:
+        return symbols * np.float64(Y_ONE)
+    found: Doubles = np.rint(symbols * (Y_ONE * exp2(-LEVEL_UNIT * finer)))
+    return found

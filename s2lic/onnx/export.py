@@ -1,0 +1,89 @@
+"""A set as files: one ONNX graph each, and a manifest with everything that a decoder needs beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from s2lic.onnx.exact import exact_graphs
+from s2lic.onnx.graph import Graph, scope
+from s2lic.onnx.protobuf import OPSET
+from s2lic.onnx.transform import analysis, hyper_analysis, synthesis
+from s2lic.weights.arrays import WeightArrays
+
+MANIFEST, FORMAT = "manifest.json", 1
+
+
+def graphs(weights: WeightArrays) -> Iterator[Graph]:
+    """Every graph of a set. Raises BlockChoiceError for a block that has none."""
+    yield from exact_graphs(weights.entropy, weights.exact)
+    yield synthesis(weights.transform, scope(weights.parameters, "g_s"))
+    yield from encoder_graphs(weights)
+
+
+def encoder_graphs(weights: WeightArrays) -> Iterator[Graph]:
+    """The graphs that only an encoder needs."""
+    yield analysis(weights.transform, scope(weights.parameters, "g_a"))
+    yield hyper_analysis(scope(weights.parameters, "entropy.h_a"), weights.entropy.latent, weights.entropy.side)
+
+
+def exported(weights: WeightArrays) -> dict[str, bytes]:
+    """The files of a set by name."""
+    files, listed = dict[str, bytes](), dict[str, Any]()
+    for graph in graphs(weights):
+        file = f"{graph.name}.onnx"
+        files[file] = graph.to_bytes()
+        listed[graph.name] = {
+            "file": file,
+            "sha256": hashlib.sha256(files[file]).hexdigest(),
+            "inputs": graph.inputs,
+            "outputs": graph.outputs,
+        }
+    return {MANIFEST: json.dumps({**manifest(weights), "graphs": listed}).encode(), **files}
+
+
+def manifest(weights: WeightArrays) -> dict[str, Any]:
+    """The fields of the manifest, without the list of graphs."""
+    row, exact = weights.entropy, weights.exact
+    return {
+        "format": FORMAT,
+        "opset": OPSET,
+        "config": weights.config,
+        "model_id": weights.model_id.hex(),
+        "sha256": weights.digest.hex(),
+        "latent": row.latent,
+        "slices": list(row.slices),
+        "side": row.side,
+        "anchors": row.anchors,
+        "rows": weights.tables.gaussian_count,
+        "known_answer": weights.known_answer,
+        "tables": {name: array.tolist() for name, array in weights.tables.to_arrays().items()},
+        "z_centre": exact["z_centre"].tolist(),
+        "log_gain": exact["log_gain"].tolist(),
+        "log_inverse": _numbers(weights.parameters["entropy.gains.log_inverse"]),
+        "mean_exponent": exact["mean_exponent"].tolist(),
+        "context_exponent": exact["context_exponent"].tolist(),
+        "modulations": {name: _modulation(weights, name) for name in modulation_names(weights)},
+        "h_a": _numbers(weights.parameters["entropy.h_a.modulate.table"]),
+    }
+
+
+def modulation_names(weights: WeightArrays) -> dict[str, str]:
+    """The prefix of each modulation's integers, by the graph that takes it."""
+    slices = {f"slices.{i}.parameters": f"slices.{i}.parameters_net.modulate" for i in range(len(weights.entropy.slices))}
+    return {"h_s": "h_s.modulate", **slices}
+
+
+def _modulation(weights: WeightArrays, graph: str) -> dict[str, list[list[int]]]:
+    prefix = modulation_names(weights)[graph]
+    return {name: weights.exact[f"{prefix}.{name}"].tolist() for name in ("slope", "offset")}
+
+
+def _numbers(array: Any) -> list[Any]:
+    """float16 as numbers that are exact in float64."""
+    found: list[Any] = array.astype(np.float64).tolist()
+    return found

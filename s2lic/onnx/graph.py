@@ -1,0 +1,94 @@
+"""A graph under construction: operators are called as functions on the names of values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from s2lic.onnx import protobuf
+from s2lic.onnx.protobuf import Attribute, Shape
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+def scope(arrays: Arrays, name: str) -> Arrays:
+    """The arrays of one part, without its name."""
+    return {key[len(name) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
+
+
+class Graph:
+    """An ONNX graph of one name. Values are named by their number unless they are inputs, outputs or weights."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._nodes, self._tensors = list[bytes](), list[bytes]()
+        self._inputs, self._outputs = dict[str, Shape](), dict[str, Shape]()
+        self._constants: dict[tuple[str, bytes], str] = {}
+
+    def input(self, name: str, *shape: int | str) -> str:
+        """Declares an input of float32; text stands for a size that is not fixed."""
+        self._inputs[name] = shape
+        return name
+
+    def output(self, name: str, value: str, *shape: int | str) -> None:
+        """Declares a value as an output of float32."""
+        self._nodes.append(protobuf.node("Identity", [value], name, {}))
+        self._outputs[name] = shape
+
+    def op(self, kind: str, *inputs: str, **attributes: Attribute) -> str:
+        """The value of an operator."""
+        name = f"v{len(self._nodes)}"
+        self._nodes.append(protobuf.node(kind, inputs, name, attributes))
+        return name
+
+    def weight(self, array: NDArray[np.generic]) -> str:
+        """A constant in the type that it is given in."""
+        array = np.asarray(array)
+        key = str(array.dtype) + str(array.shape), array.tobytes()
+        if key not in self._constants:
+            self._constants[key] = name = f"w{len(self._constants)}"
+            self._tensors.append(protobuf.tensor(name, array))
+        return self._constants[key]
+
+    def real(self, value: ArrayLike) -> str:
+        """A constant in float32."""
+        return self.weight(np.asarray(value, np.float32))
+
+    def double(self, value: ArrayLike) -> str:
+        """A constant in float64."""
+        return self.weight(np.asarray(value, np.float64))
+
+    def whole(self, value: ArrayLike) -> str:
+        """A constant in int64."""
+        return self.weight(np.asarray(value, np.int64))
+
+    def cast(self, x: str, kind: str) -> str:
+        """The value in another type, a name of numpy."""
+        return self.op("Cast", x, to=protobuf.ELEMENT_TYPES[np.dtype(kind)])
+
+    def size(self, x: str, axis: int) -> str:
+        """The size of an axis, int64, (1,)."""
+        return self.op("Shape", x, start=axis, end=axis + 1)
+
+    def reshape(self, x: str, *shape: int) -> str:
+        """Another shape; 0 keeps the size of that axis, -1 takes what is left."""
+        return self.op("Reshape", x, self.whole(shape))
+
+    def round(self, x: str, low: int, high: int) -> str:
+        """The nearest integers, ties to even, within limits."""
+        return self.op("Clip", self.op("Round", x), self.real(low), self.real(high))
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The inputs and their shapes."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """The outputs and their shapes."""
+        return self._outputs
+
+    def to_bytes(self) -> bytes:
+        """The ONNX model."""
+        ends = ([protobuf.value_info(*end) for end in ends.items()] for ends in (self._inputs, self._outputs))
+        return protobuf.model(self.name, self._nodes, self._tensors, *ends)
