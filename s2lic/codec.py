@@ -180,7 +180,7 @@ class Codec:
         """The pictures of files in their order, as `decode` gives them with these options."""
         return decode_all([self.open(data, options) for data in files], self.jobs, self.done)
 
-    def open(self, data: bytes, options: DecodeOptions = DecodeOptions()) -> ParsedFile:
+    def open(self, data: bytes, options: DecodeOptions = DecodeOptions()) -> ParsedFile[Networks]:
         """The parts of a file, before any symbol is decoded.
 
         Raises:

@@ -27,7 +27,7 @@ from torch import Tensor
 from s2lic.coding.networks import PRECISIONS, pad, to_tensor
 from s2lic.coding.options import EncodeOptions
 from s2lic.entropy.exact.networks import ExactEntropy
-from s2lic.entropy.latent_coder import LatentSize
+from s2lic.entropy.latent_size import LatentSize
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.errors import S2licError
 from s2lic.weights import manifest

@@ -17,7 +17,7 @@ from torch import Tensor
 from s2lic.coding.decoder import ParsedFile
 from s2lic.coding.encoder import Encoder, PreparedPicture
 from s2lic.coding.networks import Networks, pad, to_tensor
-from s2lic.entropy.latent_coder import LatentSize
+from s2lic.entropy.latent_size import LatentSize
 from s2lic.progress import ProgressCallback, no_progress
 from s2lic.transform.config import STRIDE
 
@@ -37,7 +37,9 @@ def encode_all(encoder: Encoder, pictures: Sequence[PreparedPicture], quality_le
     return [files[index] for index in range(len(pictures))]
 
 
-def decode_all(files: Sequence[ParsedFile], jobs: int = 1, done: ProgressCallback = no_progress) -> list[Image.Image]:
+def decode_all(
+    files: Sequence[ParsedFile[Networks]], jobs: int = 1, done: ProgressCallback = no_progress
+) -> list[Image.Image]:
     """The pictures of files, in their order. Raises the error of the first group of equal sizes that has one."""
     pictures: dict[int, Image.Image] = {}
     room = _room(files[0].networks) if files else 0
@@ -68,24 +70,24 @@ def _encode_group(encoder: Encoder, pictures: list[PreparedPicture], quality_lev
     return [encoder.write(picture, quality_level, [own]) for picture, own in zip(pictures, streams, strict=True)]
 
 
-def _decode_group(files: list[ParsedFile], jobs: int, done: ProgressCallback) -> list[Image.Image]:
+def _decode_group(files: list[ParsedFile[Networks]], jobs: int, done: ProgressCallback) -> list[Image.Image]:
     size, networks = files[0].latent_size, files[0].networks
     if len(files) == 1 or size is None:
         return [file.decode(jobs, done) for file in files]
     level = files[0].header.quality
-    streams, levels = [file.streams[0] for file in files], torch.cat([file.levels for file in files])
-    y_hat = networks.weights.coder.decode(streams, levels, size)
+    streams, levels = [file.streams[0] for file in files], [file.header.quality for file in files]
+    y_hat = networks.decode_latent(streams, levels, size)
     pixels = torch.cat([networks.synthesise(part, level) for part in _float32_batches(networks, y_hat)])
     return [_assemble(file, own) for file, own in zip(files, pixels, strict=True)]
 
 
-def _assemble(file: ParsedFile, pixels: Tensor) -> Image.Image:
+def _assemble(file: ParsedFile[Networks], pixels: Tensor) -> Image.Image:
     """The picture of a file with one stream from its padded pixels, (3, H, W)."""
     whole = file.layout.whole
     return file.assemble([(whole, pixels[:, : whole.height, : whole.width])])
 
 
-def _model_key(file: ParsedFile) -> bytes:
+def _model_key(file: ParsedFile[Networks]) -> bytes:
     """What must be equal for files to go through g_s together: the weights and the level it is conditioned on."""
     networks = file.networks
     return networks.weights.model_id + networks.condition_level(file.header.quality).to_bytes(2, "little")

@@ -5,27 +5,52 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, Protocol, TypeVar
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from s2lic.coding.networks import Networks
 from s2lic.coding.options import DecodeOptions
-from s2lic.coding.roi import Roi, finer_steps, unpack_roi
+from s2lic.coding.roi import Roi, unpack_roi
 from s2lic.coding.streams import GREY, check_payload_sizes, from_container, latent_size
-from s2lic.coding.tiling import Window, decode_windows, paste_windows
+from s2lic.coding.tiling import Latent, Pixels, Window, decode_windows, paste_windows
 from s2lic.container.boxes import Header, Limits, unpack
 from s2lic.container.tiles import Box, Cell, Layout, crop_box
-from s2lic.entropy.latent_coder import LatentSize
+from s2lic.entropy.config import EntropyRow
+from s2lic.entropy.latent_size import LatentSize
 from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.tables import Tables
 from s2lic.errors import UsageError
 from s2lic.images.extras import alpha_of, join_extras
 from s2lic.progress import ProgressCallback, no_progress
 
 
+class DecoderNetworks(Protocol):
+    """The networks of a model id as a decoder needs them, on torch or on onnxruntime."""
+
+    @property
+    def entropy_row(self) -> EntropyRow:
+        """The sizes of the entropy model."""
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of the range coder."""
+
+    def decode_latent(
+        self, streams: list[Coded], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+    ) -> Latent:
+        """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). Raises a BitstreamError."""
+
+    def synthesise(self, y_hat: Latent, level: int) -> Pixels:
+        """g_s: y_hat -> (B, 3, H, W) uint8."""
+
+
+AnyNetworks = TypeVar("AnyNetworks", bound=DecoderNetworks)
+
+
 @dataclass(frozen=True)
-class ParsedFile:
+class ParsedFile(Generic[AnyNetworks]):
     """A file whose container has been checked and whose symbols have not been decoded yet.
 
     Attributes:
@@ -40,7 +65,7 @@ class ParsedFile:
     """
 
     header: Header
-    networks: Networks
+    networks: AnyNetworks
     layout: Layout
     streams: list[Coded]
     area: Box
@@ -53,16 +78,11 @@ class ParsedFile:
         """The size of y, if the file is one stream whose steps are the same everywhere."""
         return latent_size(self.layout.whole) if len(self.streams) == 1 and self.regions is None else None
 
-    @property
-    def levels(self) -> Tensor:
-        """The quality level, (1,)."""
-        return torch.tensor([self.header.quality], device=self.networks.device)
-
-    def latent(self, cell: Cell) -> Tensor:
+    def latent(self, cell: Cell) -> Latent:
         """y_hat of one tile, (1, M, h, w) float32. Raises a BitstreamError."""
         tile, stream = self.layout.tile(*cell), self.streams[cell[0] * self.layout.columns + cell[1]]
-        finer = finer_steps(self.regions, [tile])
-        return self.networks.weights.coder.decode([stream], self.levels, latent_size(tile), finer)
+        finer = None if self.regions is None else self.regions.finer(tile)[None]
+        return self.networks.decode_latent([stream], [self.header.quality], latent_size(tile), finer)
 
     def decode(self, jobs: int = 1, done: ProgressCallback = no_progress) -> Image.Image:
         """The picture. Raises a BitstreamError.
@@ -81,8 +101,8 @@ class ParsedFile:
 
 
 def parse(
-    data: object, max_pixels: int | None, networks_of: Callable[[bytes], Networks], options: DecodeOptions
-) -> ParsedFile:
+    data: object, max_pixels: int | None, networks_of: Callable[[bytes], AnyNetworks], options: DecodeOptions
+) -> ParsedFile[AnyNetworks]:
     """The parts of a file, all checks done that need no symbol.
 
     Args:
@@ -99,10 +119,10 @@ def parse(
     container = unpack(_bytes(data), Limits(max_pixels))
     header = container.header
     networks, size = networks_of(header.model_id), (header.width, header.height)
-    weights, levels = networks.weights, torch.tensor([header.quality], device=networks.device)
-    layout, streams = from_container(container, weights.model.row.entropy)
+    row = networks.entropy_row
+    layout, streams = from_container(container, row)
     area = layout.whole if options.crop is None else crop_box(options.crop, layout.whole)
-    check_payload_sizes(weights.model.entropy, weights.tables, streams, levels, layout)
+    check_payload_sizes(row, networks.tables, streams, header.quality, layout)
     regions = unpack_roi(container.roi, size) if container.roi else None
     alpha = alpha_of(container.extras, size, area.corners)
     extras = {} if options.strip else container.extras

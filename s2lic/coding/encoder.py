@@ -20,7 +20,7 @@ from s2lic.coding.tiling import encoder_input
 from s2lic.container.boxes import pack
 from s2lic.container.tiles import Cell, Layout, layout_of
 from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
-from s2lic.entropy.latent_coder import LatentSize
+from s2lic.entropy.latent_size import LatentSize
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import Coded
 from s2lic.images.extras import split_extras

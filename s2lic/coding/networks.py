@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from s2lic.entropy.config import EntropyRow
+from s2lic.entropy.latent_size import LatentSize
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.tables import Tables
 from s2lic.errors import UsageError
 from s2lic.runtime import multiplies_bf16
 from s2lic.transform.config import STRIDE
@@ -24,12 +28,6 @@ def to_tensor(image: Image.Image) -> Tensor:
     """(1, 3, H, W) float32 in [0, 1]."""
     pixels = torch.from_numpy(np.array(image.convert("RGB")))
     return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
-
-
-def to_image(pixels: Tensor, grey: bool) -> Image.Image:
-    """A picture of (3, H, W) uint8; grey by Pillow's luma."""
-    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
-    return picture.convert("L") if grey else picture
 
 
 def pad(x: Tensor) -> Tensor:
@@ -89,6 +87,23 @@ class Networks:
         """A stream for each y of a batch, and the y_hat of a decoder; see `LatentCoder.encode`."""
         levels = torch.full((len(y),), level, device=self.device)
         return self.weights.coder.encode(y, levels, finer, aim)
+
+    def decode_latent(
+        self, streams: list[Coded], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+    ) -> Tensor:
+        """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). See `LatentCoder.decode`."""
+        steps = None if finer is None else torch.from_numpy(finer)
+        return self.weights.coder.decode(streams, torch.tensor(levels, device=self.device), size, steps)
+
+    @property
+    def entropy_row(self) -> EntropyRow:
+        """The sizes of the entropy model."""
+        return self.weights.model.row.entropy
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of the range coder."""
+        return self.weights.tables
 
     def condition_level(self, level: int) -> int:
         """The level that g_a and g_s are conditioned on; 0 at every level for a model without such blocks."""

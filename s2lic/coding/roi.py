@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from s2lic.container.tiles import GRID, Box
 from s2lic.entropy.symbol_coder import SymbolReader, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables
 from s2lic.errors import RegionMapError
 from s2lic.transform.config import STRIDE
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEVELS, NEUTRAL = 8, 4
 # The probability that a level is that of the cell above is 1 - 7/8 * 2^-t, t = 0 to 7; t is the first byte of the box.
@@ -115,11 +117,15 @@ def _tables() -> Tables:
 
 def finer_steps(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
     """How much finer y is coded under boxes of one size: (B, h, w) integers n of 2^(n / 4), or None without regions."""
+    import torch
+
     return None if regions is None else torch.from_numpy(np.stack([regions.finer(box) for box in boxes]))
 
 
 def step_scale(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
     """The factor 2^(n / 4) by which steps of y are finer, (B, h, w) float64, or None without regions."""
+    import torch
+
     if regions is None:
         return None
     return torch.from_numpy(np.stack([regions.step_scale(box) for box in boxes]))

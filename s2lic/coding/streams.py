@@ -5,15 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 
-from torch import Tensor
-
 from s2lic.container.boxes import Container, Header
 from s2lic.container.exceptions import CodingException, pack_exceptions, unpack_exceptions
 from s2lic.container.header import EXACT_ARITHMETIC, ONE_STREAM, TILED
 from s2lic.container.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
 from s2lic.entropy.config import EntropyRow
-from s2lic.entropy.latent_coder import LatentSize, least_bits
-from s2lic.entropy.model import EntropyModel
+from s2lic.entropy.latent_size import LatentSize, least_bits
 from s2lic.entropy.symbol_coder import Coded, check_capacity
 from s2lic.entropy.tables import Tables
 from s2lic.errors import HeaderError
@@ -59,18 +56,14 @@ def from_container(container: Container, row: EntropyRow) -> tuple[Layout, list[
     ]
 
 
-def check_payload_sizes(
-    entropy: EntropyModel, tables: Tables, coded: list[Coded], levels: Tensor, layout: Layout
-) -> None:
+def check_payload_sizes(row: EntropyRow, tables: Tables, coded: list[Coded], level: int, layout: Layout) -> None:
     """Check that no tile has too few bytes for its pixels, before memory is allocated for them.
 
     Raises:
         PayloadSizeError: A tile has too few.
     """
-    quality = entropy.quality(levels)
     for tile, stream in zip(layout.tiles(), coded, strict=True):
-        (least,) = least_bits(entropy.row, tables, quality, latent_size(tile))
-        check_capacity(len(stream.payload), least)
+        check_capacity(len(stream.payload), least_bits(row, tables, level, latent_size(tile)))
 
 
 def latent_size(tile: Box) -> LatentSize:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from s2lic.coding.networks import to_image
 from s2lic.container.tiles import Box, Cell, Layout
 from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.runtime import worker_pool
@@ -24,7 +24,9 @@ HALO = 64
 # Lines of y that a tile shares with the windows of the next ones.
 SHARED = 2 * HALO // STRIDE
 
-Window = tuple[Box, Tensor]  # a part of a picture and its pixels, (3, H, W) uint8
+Latent = Any  # (B, M, h, w), a tensor of torch or an array of numpy
+Pixels = Any  # (B, 3, H, W) uint8, likewise
+Window = tuple[Box, Pixels]  # a part of a picture and its pixels, (3, H, W)
 
 
 def encoder_input(layout: Layout, cell: Cell) -> Box:
@@ -69,8 +71,8 @@ def _indices(start: int, stop: int, side: int, count: int) -> range:
 def decode_windows(
     layout: Layout,
     area: Box,
-    latent: Callable[[Cell], Tensor],
-    synthesise: Callable[[Tensor], Tensor],
+    latent: Callable[[Cell], Latent],
+    synthesise: Callable[[Latent], Pixels],
     jobs: int,
     done: ProgressCallback = no_progress,
 ) -> Iterator[Window]:
@@ -85,7 +87,7 @@ def decode_windows(
         done: Hears of each window.
     """
 
-    def decode(found: tuple[Cell, Tensor]) -> Window:
+    def decode(found: tuple[Cell, Latent]) -> Window:
         cell, y_hat = found
         box, seen = window(layout, cell), decoder_input(layout, cell)
         top, left = box.top - seen.top, box.left - seen.left
@@ -99,19 +101,28 @@ def decode_windows(
         yield from with_progress(pool.map(decode, wanted), len(rows) * len(columns), done)
 
 
-def join_latents(latents: Iterable[tuple[Cell, Tensor]]) -> Iterator[tuple[Cell, Tensor]]:
+def join_latents(latents: Iterable[tuple[Cell, Latent]]) -> Iterator[tuple[Cell, Latent]]:
     """Each tile's latent (B, M, h, w) with the last `SHARED` lines of the tiles above it and to its left.
 
     The tiles come row by row. Only these lines are kept of those that have gone by.
     """
-    above: dict[int, Tensor] = {}
-    left: tuple[Cell, Tensor] | None = None
+    above: dict[int, Latent] = {}
+    left: tuple[Cell, Latent] | None = None
     for (row, column), y in latents:
-        wide = torch.cat([left[1], y], 3) if left is not None and left[0] == (row, column - 1) else y
-        tall = torch.cat([above[column], wide], 2) if column in above else wide
-        left = (row, column), y[:, :, :, -SHARED:].clone()
-        above[column] = wide[:, :, -SHARED:].clone()
+        wide = _joined([left[1], y], 3) if left is not None and left[0] == (row, column - 1) else y
+        tall = _joined([above[column], wide], 2) if column in above else wide
+        left = (row, column), _joined([y[:, :, :, -SHARED:]], 3)
+        above[column] = _joined([wide[:, :, -SHARED:]], 2)
         yield (row, column), tall
+
+
+def _joined(parts: list[Latent], axis: int) -> Latent:
+    """A new latent of parts laid side by side."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts, axis)
+    import torch
+
+    return torch.cat(parts, axis)
 
 
 def paste_windows(windows: Iterable[Window], area: Box, grey: bool) -> Image.Image:
@@ -120,3 +131,10 @@ def paste_windows(windows: Iterable[Window], area: Box, grey: bool) -> Image.Ima
     for box, pixels in windows:
         picture.paste(to_image(pixels, grey), (box.left - area.left, box.top - area.top))
     return picture
+
+
+def to_image(pixels: Pixels, grey: bool) -> Image.Image:
+    """A picture of (3, H, W) uint8; grey by Pillow's luma."""
+    samples: NDArray[np.uint8] = pixels if isinstance(pixels, np.ndarray) else pixels.cpu().numpy()
+    picture = Image.fromarray(np.ascontiguousarray(samples.transpose(1, 2, 0)))
+    return picture.convert("L") if grey else picture

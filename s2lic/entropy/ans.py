@@ -22,10 +22,8 @@ def load_ans() -> ModuleType:
     under its own name: pybind11 registers types per process, and a second copy under another name
     would abort a later `import compressai`.
     """
-    if NAME in sys.modules:
-        return sys.modules[NAME]
     try:
-        sys.modules[NAME] = module = _load_compiled()
+        return _compiled()
     except ImportError as cause:
         warnings.warn(
             f"no compiled range coder ({cause}); coding in plain Python instead, which is slow. "
@@ -34,7 +32,20 @@ def load_ans() -> ModuleType:
             stacklevel=2,
         )
         return rans
-    return module
+
+
+def load_any_ans() -> ModuleType:
+    """The same without a warning, for an installation that is meant to be without CompressAI."""
+    try:
+        return _compiled()
+    except ImportError:
+        return rans
+
+
+def _compiled() -> ModuleType:
+    if NAME not in sys.modules:
+        sys.modules[NAME] = _load_compiled()
+    return sys.modules[NAME]
 
 
 def _load_compiled() -> ModuleType:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+Z_STRIDE = 4  # places of y per place of z, in each direction
+
 
 @dataclass(frozen=True)
 class EntropyRow:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2lic.entropy.config import EntropyRow
+from s2lic.entropy.config import Z_STRIDE, EntropyRow
 from s2lic.entropy.conv import Conv
 from s2lic.entropy.quality import Modulation, Quality
-
-Z_STRIDE = 4
 
 
 def crop(x: Tensor, height: int, width: int) -> Tensor:

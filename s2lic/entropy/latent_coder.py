@@ -5,21 +5,18 @@ Symbols go in the order z, then slice by slice anchors and others, each channel 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.exact.limits import Y_ONE, Z_ONE
 from s2lic.entropy.exact.networks import ExactEntropy, ExactQuantise
-from s2lic.entropy.hyperprior import Z_STRIDE
+from s2lic.entropy.latent_size import LatentSize, least_bits, z_rows
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.model import EntropyModel
-from s2lic.entropy.quality import Quality
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter, check_capacity
 from s2lic.entropy.tables import INT16, ROWS_AN_OCTAVE, SCALE_MIN, Tables
@@ -27,42 +24,6 @@ from s2lic.errors import ArithmeticFaultError
 
 # Levels of regions of interest are quarters of an octave.
 FINER_AN_OCTAVE = 4
-
-
-@dataclass(frozen=True)
-class LatentSize:
-    """Height and width of y, and what follows from them."""
-
-    height: int
-    width: int
-
-    @property
-    def side(self) -> tuple[int, int]:
-        return -(-self.height // Z_STRIDE), -(-self.width // Z_STRIDE)
-
-    def symbols(self, row: EntropyRow) -> int:
-        """How many symbols a picture has: those of z and those of y."""
-        z_height, z_width = self.side
-        return row.side * z_height * z_width + row.latent * self.height * self.width
-
-
-def z_rows(row: EntropyRow, quality: Quality, size: LatentSize) -> Iterator[NDArray[np.int64]]:
-    """Table rows of z for each picture of the batch, (channels, h, w): anchor * channels + channel."""
-    for anchor in quality.nearest.tolist():
-        rows = anchor * row.side + np.arange(row.side)[:, None, None]
-        yield np.broadcast_to(rows, (row.side, *size.side))
-
-
-def least_bits(row: EntropyRow, tables: Tables, quality: Quality, size: LatentSize) -> Iterator[float]:
-    """What each picture of the batch costs at least, were all symbols the likeliest of their rows.
-
-    z has its rows from the header alone; y is taken at the cheapest of all Gaussian rows.
-    """
-    z_height, z_width = size.side
-    y = row.latent * size.height * size.width * float(tables.least_bits[tables.gaussian_first :].min())
-    for anchor in quality.nearest.tolist():
-        z = tables.least_bits[anchor * row.side : (anchor + 1) * row.side].sum()
-        yield y + z_height * z_width * float(z)
 
 
 @dataclass(frozen=True)
@@ -119,9 +80,9 @@ class LatentCoder:
         aim: what to send symbols for, instead of y itself rounded to the nearest. writer: makes that of each picture.
         Raises ArithmeticFaultError if y is not finite or a symbol does not fit 16 bits.
         """
-        quality, size = self.model.quality(levels), LatentSize(y.shape[2], y.shape[3])
+        size = LatentSize(y.shape[2], y.shape[3])
         writers, z = [writer(self.tables) for _ in range(len(y))], _int16(self.z_symbols(y, levels))
-        for own, rows, symbols in zip(writers, z_rows(self.model.row, quality, size), z, strict=True):
+        for own, rows, symbols in zip(writers, z_rows(self.model.row, levels.tolist(), size), z, strict=True):
             own.write_rows(symbols.cpu().numpy(), rows)
 
         def write(half: LatentHalf) -> None:
@@ -173,11 +134,11 @@ class LatentCoder:
 
         Raises PayloadSizeError, TruncatedError, ExceptionListError or SymbolChecksumError.
         """
-        quality, count = self.model.quality(levels), size.symbols(self.model.row)
-        for picture, least in zip(coded, least_bits(self.model.row, self.tables, quality, size), strict=True):
-            check_capacity(len(picture.payload), least)
+        row, count = self.model.row, size.symbols(self.model.row)
+        for picture, level in zip(coded, levels.tolist(), strict=True):
+            check_capacity(len(picture.payload), least_bits(row, self.tables, level, size))
         readers = [SymbolReader(self.tables, c.payload, c.exceptions, count) for c in coded]
-        z = [r.read_rows(rows) for r, rows in zip(readers, z_rows(self.model.row, quality, size), strict=True)]
+        z = [r.read_rows(rows) for r, rows in zip(readers, z_rows(row, levels.tolist(), size), strict=True)]
 
         def quantise(mu: Tensor, rows: Tensor, first: int, at: Tensor) -> Tensor:
             asked = rows.int().cpu().numpy()

@@ -80,18 +80,18 @@ class RansDecoder:
         offsets: Sequence[int],
     ) -> list[int]:
         """One symbol per row index; TruncatedError where the words run out."""
-        return [self._pop(cdfs[row], cdf_sizes[row]) + offsets[row] for row in indexes]
-
-    def _pop(self, cdf: Sequence[int], size: int) -> int:
-        low = self._state & MASK
-        slot = bisect_right(cdf, low, 0, size) - 1
-        self._state = (cdf[slot + 1] - cdf[slot]) * (self._state >> PRECISION) + low - cdf[slot]
-        if self._state < LOWEST:
-            self._state = (self._state << 32) | self._word()
-        return slot
-
-    def _word(self) -> int:
-        if self._next == len(self._words):
-            raise TruncatedError("the coded stream ends before its last symbol")
-        self._next += 1
-        return self._words[self._next - 1]
+        state, words, at, symbols = self._state, self._words, self._next, list[int]()
+        try:
+            for row in indexes:
+                cdf = cdfs[row]
+                low = state & MASK
+                slot = bisect_right(cdf, low) - 1
+                start = cdf[slot]
+                state = (cdf[slot + 1] - start) * (state >> PRECISION) + low - start
+                if state < LOWEST:
+                    state, at = state << 32 | words[at], at + 1
+                symbols.append(slot + offsets[row])
+        except IndexError as error:
+            raise TruncatedError("the coded stream ends before its last symbol") from error
+        self._state, self._next = state, at
+        return symbols

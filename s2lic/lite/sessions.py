@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from s2lic.onnx.graph import Graph
+from s2lic.onnx.graph import Builder
 
 
 class Sessions:
@@ -20,7 +20,7 @@ class Sessions:
         threads: How many threads a session takes; 0 leaves it to onnxruntime.
     """
 
-    def __init__(self, graphs: Mapping[str, Callable[[], Graph]], threads: int = 0) -> None:
+    def __init__(self, graphs: Mapping[str, Builder], threads: int = 0) -> None:
         self._graphs, self._threads = graphs, threads
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from s2lic.entropy.exact.limits import LEVELS, SLOPE_ONE, Z_LIMITS, Z_ONE
+from s2lic.entropy.exact.limits import SLOPE_ONE, Z_LIMITS, Z_ONE
+from s2lic.entropy.latent_size import nearest_anchor
 from s2lic.lite.domain import Domain, Doubles, Floats, interpolate, restored
 from s2lic.lite.sessions import Sessions
 from s2lic.onnx.export import modulation_names
@@ -18,11 +20,6 @@ from s2lic.weights.arrays import WeightArrays
 Places = NDArray[np.int64]
 # Called once a half: (means in 64ths (c, P), rows (c, P), first channel, raster positions) -> symbols (c, P).
 Quantise = Callable[[Floats, NDArray[np.int32], int, Places], NDArray[np.integer]]
-
-
-def nearest_anchor(level: int, anchors: int) -> int:
-    """The anchor quality next to a level."""
-    return (2 * level * (anchors - 1) + LEVELS) // (2 * LEVELS)
 
 
 def halves(height: int, width: int) -> tuple[Places, Places]:
@@ -44,19 +41,24 @@ class Walk:
         table = self.weights.exact["z_centre"]
         return table[nearest_anchor(self.level, len(table))].astype(np.float32)[:, None, None]
 
+    @cached_property
+    def domain(self) -> Domain:
+        """What the level makes of y's channels."""
+        return Domain(self.weights.exact, self.level)
+
     def run(
         self, z: NDArray[np.integer], size: tuple[int, int], quantise: Quantise, finer: Doubles | None = None
     ) -> Floats:
         """Symbols of z (Z, h', w') -> y_hat (M, h, w) in 64ths of a step; finer: (h * w,), levels of regions less 4."""
         row = self.weights.entropy
         hyper = self._hyper(z, *size)
-        domain, places = Domain(self.weights.exact, self.level), halves(*size)
+        places = halves(*size)
         y_hat, context = (np.empty((row.latent, size[0] * size[1]), np.float32) for _ in range(2))
         for index, (first, last) in enumerate(pairwise(accumulate(row.slices, initial=0))):
-            state = _Slice(self, domain, index, slice(first, last), places, quantise, finer)
+            state = _Slice(self, index, slice(first, last), places, quantise, finer)
             block = np.ascontiguousarray(hyper[2 * first : 2 * last])
             y_hat[first:last] = state.run(block, context[:first].reshape(1, first, *size))
-            context[first:last] = domain.context(y_hat[first:last], slice(first, last))
+            context[first:last] = self.domain.context(y_hat[first:last], slice(first, last))
         return y_hat.reshape(-1, *size)
 
     def _hyper(self, z: NDArray[np.integer], height: int, width: int) -> Floats:
@@ -80,7 +82,6 @@ class _Slice:
     """One slice of channels."""
 
     walk: Walk
-    domain: Domain
     index: int
     part: slice
     places: tuple[Places, Places]
@@ -94,12 +95,12 @@ class _Slice:
         (known,) = self._run("known", hyper=hyper[None], **before)
         y_hat, seen = (np.zeros((len(hyper) // 2, anchors.size + others.size), np.float32) for _ in range(2))
         y_hat[:, anchors] = self._half(known[:, :, anchors], anchors)
-        seen[:, anchors] = self.domain.context(y_hat[:, anchors], self.part)
+        seen[:, anchors] = self.walk.domain.context(y_hat[:, anchors], self.part)
         own = seen.reshape(1, -1, *context.shape[2:])
         if others.size:
             (local,) = self._run("local", anchors=own)
             y_hat[:, others] = self._half(known[:, :, others] + local[:, :, others], others)
-            seen[:, others] = self.domain.context(y_hat[:, others], self.part)
+            seen[:, others] = self.walk.domain.context(y_hat[:, others], self.part)
         (correction,) = self._run("lrp", hyper=hyper[None, : len(y_hat)], **before, own=own)
         return y_hat + correction.reshape(y_hat.shape)  # type: ignore[no-any-return]
 
@@ -107,8 +108,8 @@ class _Slice:
         modulation = self.walk.modulation(f"slices.{self.index}.parameters", 3)
         mean, scale = self._run("parameters", sums=sums, **modulation)
         finer = None if self.finer is None else self.finer[at]
-        mu = self.domain.mu(mean[0], self.part)
-        rows = self.domain.rows(scale[0], self.part, finer, self.walk.weights.tables.gaussian_count)
+        mu = self.walk.domain.mu(mean[0], self.part)
+        rows = self.walk.domain.rows(scale[0], self.part, finer, self.walk.weights.tables.gaussian_count)
         symbols = self.quantise(mu, rows, self.part.start, at)
         return (restored(symbols, finer) + mu).astype(np.float32)
 

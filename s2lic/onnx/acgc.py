@@ -148,10 +148,10 @@ def _sample(graph: Graph, x: str, points: tuple[str, str]) -> str:
     part = [
         graph.op("Sub", at, graph.op("Mul", whole, graph.whole(POINT))) for at, whole in zip(points, first, strict=True)
     ]
-    sums = ""
+    last, sums = [graph.op("Sub", size, graph.whole(1)) for size in sizes], ""
     for corner in itertools.product((0, 1), repeat=2):
         row, column = (
-            graph.op("Min", graph.op("Add", first[axis], graph.whole(step)), graph.op("Sub", sizes[axis], graph.whole(1)))
+            graph.op("Min", graph.op("Add", first[axis], graph.whole(step)), last[axis])
             for axis, step in enumerate(corner)
         )
         down, right = (

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.exact.limits import ACTIVATION, MEAN, PRE
 from s2lic.onnx.acgc import acgc
-from s2lic.onnx.graph import Arrays, Graph, scope
+from s2lic.onnx.graph import Arrays, Builder, Graph, scope
 from s2lic.onnx.layers import activated, columns, convolution, doubled, matrix, modulated, table, with_bias
 
 
-def exact_graphs(row: EntropyRow, arrays: Arrays) -> Iterator[Graph]:
+def exact_builders(row: EntropyRow, arrays: Arrays) -> dict[str, Builder]:
     """h_s and four graphs for each slice; arrays are those of the weights file under `exact.`."""
-    yield hyper_synthesis(row, scope(arrays, "h_s"))
-    before = 0
+    found, before = {"h_s": partial(hyper_synthesis, row, scope(arrays, "h_s"))}, 0
     for index, channels in enumerate(row.slices):
-        layers, name = scope(arrays, f"slices.{index}"), f"slices.{index}"
-        yield known(name, layers, channels, before)
-        yield parameters(name, scope(layers, "parameters_net"), channels)
-        yield local(name, layers, channels)
-        yield lrp(name, scope(layers, "lrp"), channels, before)
+        name, layers = f"slices.{index}", scope(arrays, f"slices.{index}")
+        found[f"{name}.known"] = partial(known, name, layers, channels, before)
+        found[f"{name}.parameters"] = partial(parameters, name, scope(layers, "parameters_net"), channels)
+        found[f"{name}.local"] = partial(local, name, layers, channels)
+        found[f"{name}.lrp"] = partial(lrp, name, scope(layers, "lrp"), channels, before)
         before += channels
+    return found
 
 
 def hyper_synthesis(row: EntropyRow, layers: Arrays) -> Graph:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from s2lic.onnx.exact import exact_graphs
-from s2lic.onnx.graph import Graph, scope
+from s2lic.onnx.exact import exact_builders
+from s2lic.onnx.graph import Builder, scope
 from s2lic.onnx.protobuf import OPSET
 from s2lic.onnx.transform import analysis, hyper_analysis, synthesis
 from s2lic.weights.arrays import WeightArrays
@@ -18,26 +18,24 @@ from s2lic.weights.arrays import WeightArrays
 MANIFEST, FORMAT = "manifest.json", 1
 
 
-def graphs(weights: WeightArrays) -> Iterator[Graph]:
-    """Every graph of a set. Raises BlockChoiceError for a block that has none."""
-    yield from exact_graphs(weights.entropy, weights.exact)
-    yield synthesis(weights.transform, scope(weights.parameters, "g_s"))
-    yield from encoder_graphs(weights)
-
-
-def encoder_graphs(weights: WeightArrays) -> Iterator[Graph]:
-    """The graphs that only an encoder needs."""
-    yield analysis(weights.transform, scope(weights.parameters, "g_a"))
-    yield hyper_analysis(scope(weights.parameters, "entropy.h_a"), weights.entropy.latent, weights.entropy.side)
+def builders(weights: WeightArrays) -> dict[str, Builder]:
+    """What builds each graph of a set. A builder of g_a or g_s raises BlockChoiceError for a block that has none."""
+    row, parameters = weights.entropy, weights.parameters
+    return {
+        **exact_builders(row, weights.exact),
+        "g_s": partial(synthesis, weights.transform, scope(parameters, "g_s")),
+        "g_a": partial(analysis, weights.transform, scope(parameters, "g_a")),
+        "h_a": partial(hyper_analysis, scope(parameters, "entropy.h_a"), row.latent, row.side),
+    }
 
 
 def exported(weights: WeightArrays) -> dict[str, bytes]:
     """The files of a set by name."""
     files, listed = dict[str, bytes](), dict[str, Any]()
-    for graph in graphs(weights):
-        file = f"{graph.name}.onnx"
+    for name, builder in builders(weights).items():
+        graph, file = builder(), f"{name}.onnx"
         files[file] = graph.to_bytes()
-        listed[graph.name] = {
+        listed[name] = {
             "file": file,
             "sha256": hashlib.sha256(files[file]).hexdigest(),
             "inputs": graph.inputs,
@@ -74,8 +72,8 @@ def manifest(weights: WeightArrays) -> dict[str, Any]:
 
 def modulation_names(weights: WeightArrays) -> dict[str, str]:
     """The prefix of each modulation's integers, by the graph that takes it."""
-    slices = {f"slices.{i}.parameters": f"slices.{i}.parameters_net.modulate" for i in range(len(weights.entropy.slices))}
-    return {"h_s": "h_s.modulate", **slices}
+    slices = [f"slices.{index}" for index in range(len(weights.entropy.slices))]
+    return {"h_s": "h_s.modulate", **{f"{name}.parameters": f"{name}.parameters_net.modulate" for name in slices}}
 
 
 def _modulation(weights: WeightArrays, graph: str) -> dict[str, list[list[int]]]:

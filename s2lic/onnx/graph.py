@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,7 @@ from s2lic.onnx import protobuf
 from s2lic.onnx.protobuf import Attribute, Shape
 
 Arrays = dict[str, NDArray[np.generic]]
+Builder = Callable[[], "Graph"]
 
 
 def scope(arrays: Arrays, name: str) -> Arrays:

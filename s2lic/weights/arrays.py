@@ -47,6 +47,11 @@ class WeightArrays:
     digest: bytes
 
     @property
+    def tune(self) -> str:
+        """What the set was trained for, a word of TUNES."""
+        return self.config.partition("+tune=")[2] or "psnr"
+
+    @property
     def model_id(self) -> bytes:
         """What files name the model by."""
         return self.digest[:ID_BYTES]

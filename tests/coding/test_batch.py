@@ -12,7 +12,8 @@ from s2lic.codec import Codec
 from s2lic.coding import batch
 from s2lic.coding.batch import groups
 from s2lic.coding.options import DecodeOptions, EncodeOptions
-from s2lic.entropy.latent_coder import LatentCoder, LatentSize
+from s2lic.entropy.latent_coder import LatentCoder
+from s2lic.entropy.latent_size import LatentSize
 from s2lic.errors import QualityRangeError, TruncatedError
 from tests.files import PROFILE
 from tests.frozen import MODEL, codec, picture

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from s2lic.coding.networks import PRECISIONS, pad, to_tensor
-from s2lic.entropy.latent_coder import LatentSize
+from s2lic.entropy.latent_size import LatentSize
 from scripts import check_determinism
 from scripts.check_determinism import BATCH, Decoded, Report, Setting, compare, covering, differences, encode
 from tests.frozen import MODEL, PICTURES, picture

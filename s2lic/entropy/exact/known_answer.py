@@ -7,12 +7,10 @@ import zlib
 import torch
 from torch import Tensor
 
+from s2lic.entropy.config import Z_STRIDE
+from s2lic.entropy.exact.limits import ANSWER_LEVEL, ANSWER_SIZE
 from s2lic.entropy.exact.networks import ExactEntropy
-from s2lic.entropy.hyperprior import Z_STRIDE
 from s2lic.errors import InexactDeviceError
-
-# No multiple of z's stride, larger than the grid of attention's points on one side, and between two anchor qualities.
-SIZE, LEVEL = (9, 18), 6180
 
 
 def answer(networks: ExactEntropy, device: torch.device) -> int:
@@ -28,9 +26,9 @@ def answer(networks: ExactEntropy, device: torch.device) -> int:
         heard(rows)
         return symbols(mu.numel(), first, device).view(mu.shape).to(mu.dtype)
 
-    z_shape = (1, networks.config.side, *(-(-side // Z_STRIDE) for side in SIZE))
+    z_shape = (1, networks.config.side, *(-(-side // Z_STRIDE) for side in ANSWER_SIZE))
     z = symbols(z_shape[1] * z_shape[2] * z_shape[3], 0, device).view(z_shape).to(networks.dtype)
-    heard(networks(z, torch.tensor([LEVEL], device=device), SIZE, quantise))
+    heard(networks(z, torch.tensor([ANSWER_LEVEL], device=device), ANSWER_SIZE, quantise))
     return crc
 
 

@@ -35,6 +35,10 @@ ROW_UNIT = 64
 # A level of regions of interest is a quarter of an octave.
 LEVEL_UNIT = 256
 
+# The fixed case of the known answer: no multiple of z's stride, larger than the grid of attention's points on one side,
+# and between two anchor qualities.
+ANSWER_SIZE, ANSWER_LEVEL = (9, 18), 6180
+
 
 def key_limit(head_width: int) -> int:
     """The largest key that keeps a sum over a head of that width within `LOGIT`."""

@@ -52,7 +52,7 @@ class ZooCoder(Coder):
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         import torch
 
-        from s2lic.coding.networks import to_image
+        from s2lic.coding.tiling import to_image
 
         model = self._model(data[0])
         shape, strings = _unpack(data[1:], 1 if len(_coders(model)) == 1 else 2)

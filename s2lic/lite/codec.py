@@ -1,0 +1,94 @@
+"""The codec without torch: any file to its picture, and pictures to files at effort 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from s2lic.coding.decoder import ParsedFile, parse
+from s2lic.coding.options import DecodeOptions, EncodeOptions
+from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
+from s2lic.images.load import ImageLike
+from s2lic.lite.encoder import OnnxEncoder
+from s2lic.lite.networks import OnnxNetworks, open_networks
+from s2lic.progress import ProgressCallback, no_progress
+from s2lic.weights import manifest
+from s2lic.weights.arrays import WeightArrays, load_arrays, load_shipped_arrays
+
+
+class LiteCodec:
+    """Encodes and decodes with one model in memory, on onnxruntime.
+
+    Args:
+        model: The name of shipped weights, or the path of a weights file.
+        max_pixels: Larger pictures are refused; None sets no limit.
+        tile: The side of tiles in pixels.
+        jobs: How many tiles are worked on at once.
+        tune: Which set of a named model.
+        done: Called with the number of finished tiles and of all.
+        threads: Of onnxruntime for each tile; 0 takes all cores.
+
+    Raises:
+        UsageError, UnknownConfigError, InputMissingError, WeightsError, InexactDeviceError, BlockChoiceError.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = manifest.DEFAULT_MODEL,
+        max_pixels: int | None = DEFAULT_MAX_PIXELS,
+        tile: int = SIDE,
+        jobs: int = 1,
+        tune: str | None = None,
+        done: ProgressCallback = no_progress,
+        threads: int = 0,
+    ) -> None:
+        self.max_pixels, self.tile, self.jobs, self.done, self.threads = max_pixels, tile, jobs, done, threads
+        self._model, self._tune = model, tune
+        self._by_id: dict[bytes, OnnxNetworks] = {}
+        self._own: OnnxNetworks | None = None
+        if Path(model).suffix == ".safetensors":
+            self._own = self._opened(load_arrays(Path(model)))
+
+    @property
+    def networks(self) -> OnnxNetworks:
+        """Those that this codec encodes with; shipped ones are opened when they are first asked for."""
+        if self._own is None:
+            self._own = self._opened(load_shipped_arrays(manifest.by_config(str(self._model), self._tune)))
+        return self._own
+
+    def encode(self, image: ImageLike, options: EncodeOptions = EncodeOptions(effort=0)) -> bytes:
+        """The file of a picture. Raises UsageError for options that need torch, or what `as_image` raises."""
+        return OnnxEncoder(self.networks, self.max_pixels, self.tile, self.jobs, self.done).encode(image, options)
+
+    def encode_many_with(self, images: Iterable[ImageLike], options: EncodeOptions) -> list[bytes]:
+        """The files of pictures in their order."""
+        return [self.encode(image, options) for image in images]
+
+    def decode(self, data: bytes, options: DecodeOptions = DecodeOptions()) -> Image.Image:
+        """The picture of a file. Raises BitstreamError or CropRangeError."""
+        return self.open(data, options).decode(self.jobs, self.done)
+
+    def decode_many_with(self, files: Iterable[bytes], options: DecodeOptions) -> list[Image.Image]:
+        """The pictures of files in their order."""
+        return [self.decode(data, options) for data in files]
+
+    def open(self, data: bytes, options: DecodeOptions = DecodeOptions()) -> ParsedFile[OnnxNetworks]:
+        """The parts of a file, before any symbol is decoded. Raises BitstreamError, CropRangeError or UsageError."""
+        return parse(data, self.max_pixels, self._networks_of, options)
+
+    def _networks_of(self, model_id: bytes) -> OnnxNetworks:
+        if model_id not in self._by_id:
+            self._opened(load_shipped_arrays(manifest.by_id(model_id)))
+        return self._by_id[model_id]
+
+    def _opened(self, weights: WeightArrays) -> OnnxNetworks:
+        if weights.model_id not in self._by_id:
+            self._by_id[weights.model_id] = open_networks(weights, self.threads)
+        return self._by_id[weights.model_id]
+
+
+def decode(data: bytes) -> Image.Image:
+    """The picture of one file; for many files, keep a `LiteCodec`. Raises as `LiteCodec.decode` does."""
+    return LiteCodec().decode(data)
