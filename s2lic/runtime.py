@@ -74,12 +74,13 @@ class WorkerPool:
 
 @contextmanager
 def worker_pool(jobs: int, items: int) -> Iterator[WorkerPool]:
-    """A pool for the duration of the block. Its threads share torch's threads. A single item gets no pool."""
+    """A pool for the duration of the block. Its threads share those of torch, if that is imported. One item gets no pool."""
     jobs = min(jobs, items)
     if jobs == 1:
         yield WorkerPool(None, 1)
         return
-    with ThreadPoolExecutor(jobs, initializer=limit_thread, initargs=(share(jobs),)) as pool:
+    limits = {"initializer": limit_thread, "initargs": (share(jobs),)} if "torch" in sys.modules else {}
+    with ThreadPoolExecutor(jobs, **limits) as pool:  # type: ignore[arg-type]
         yield WorkerPool(pool, jobs)
 
 

@@ -12,7 +12,7 @@ import typer
 
 from s2lic.cli.batch import SKIPPED, JobFacts, RunOptions, code
 from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
-from s2lic.cli.open_codec import model_file, shared_codec
+from s2lic.cli.open_codec import model_file, pick_runtime, shared_codec
 from s2lic.cli.options import (
     Device,
     Force,
@@ -25,6 +25,8 @@ from s2lic.cli.options import (
     Output,
     Quiet,
     Recursive,
+    Runtime,
+    RuntimeName,
     SkipExisting,
     Strip,
     Verbose,
@@ -41,7 +43,7 @@ from s2lic.runtime import DeviceName
 if TYPE_CHECKING:
     from PIL import Image
 
-    from s2lic.codec import Codec
+    from s2lic.cli.open_codec import AnyCodec
 
 Format = Annotated[
     str | None,
@@ -81,6 +83,7 @@ def decode(
     background: Background = None,
     strip: Strip = False,
     model: Model = None,
+    runtime: Runtime = RuntimeName.auto,
     device: Device = DeviceName.cpu,
     precision: Precision = PrecisionName.auto,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
@@ -99,7 +102,8 @@ def decode(
         colour_of(background)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
     batch = plan(sources, outputs, CODED, recursive, as_json, [model_file(model)])
-    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value)
+    picked = pick_runtime(runtime, verbose)
+    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value, runtime=picked)
 
     stages = Decoding(options, extension, background, max_pixels, force, skip_existing, quiet)
     work = Stages(stages.begin, stages.decode, stages.end).work(codec, device)
@@ -143,7 +147,7 @@ class Decoding:
             check_alpha(form, self.background)
         return InputFile(data, form, container.header.width * container.header.height)
 
-    def decode(self, codec: Codec, files: Sequence[InputFile]) -> list[Image.Image]:
+    def decode(self, codec: AnyCodec, files: Sequence[InputFile]) -> list[Image.Image]:
         return codec.decode_many_with([file.data for file in files], self.options)
 
     def end(self, job: Job, file: InputFile, image: Image.Image, seconds: float) -> JobFacts:

@@ -10,7 +10,7 @@ import typer
 from s2lic.cli.batch import SKIPPED, JobFacts, RunOptions, code
 from s2lic.cli.encode_request import InputPicture, encode_request, map_file
 from s2lic.cli.jobs import STANDARD, InputFilter, Job, Outputs, plan
-from s2lic.cli.open_codec import model_file, shared_codec
+from s2lic.cli.open_codec import model_file, pick_runtime, shared_codec
 from s2lic.cli.options import (
     Cond,
     Device,
@@ -24,6 +24,8 @@ from s2lic.cli.options import (
     Output,
     Quiet,
     Recursive,
+    Runtime,
+    RuntimeName,
     SkipExisting,
     Strip,
     Tune,
@@ -101,6 +103,7 @@ def encode(
     strict: Strict = False,
     model: Model = None,
     tune: Tune = None,
+    runtime: Runtime = RuntimeName.auto,
     device: Device = DeviceName.cpu,
     max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
     tile: Tile = None,
@@ -121,8 +124,12 @@ def encode(
     others = (map_file(roi), cond, model_file(model))
     wanted = InputFilter("pictures", is_picture_name, unreadable_pictures)
     batch = plan(sources, outputs, wanted, recursive, as_json, others)
-    codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), tile, tune=tune and tune.value)
+    picked = pick_runtime(runtime, verbose)
+    codec = shared_codec(
+        device, model, max_pixels, jobs, len(batch.jobs), tile, tune=tune and tune.value, runtime=picked
+    )
 
+    request.check_runtime(picked)
     stages = Encoding(request.options, max_pixels, force, skip_existing, quiet)
     work = Stages(stages.begin, request.encode, stages.end).work(codec, device)
     code(batch, work, _line, RunOptions(quiet, as_json, verbose, jobs), "encoding")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from s2lic.cli.options import RuntimeName
 from s2lic.coding.options import EncodeOptions
 from s2lic.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from s2lic.cli.open_codec import AnyCodec
     from s2lic.codec import Codec
 
 SALIENCY = "saliency"
@@ -44,10 +46,17 @@ class EncodeRequest:
     salient: bool = False
     adapt: int = 0
 
-    def encode(self, codec: Codec, pictures: Sequence[InputPicture]) -> list[bytes]:
+    def check_runtime(self, runtime: RuntimeName) -> None:
+        """Raises UsageError for what only torch computes."""
+        needs = {"--roi saliency": self.salient, "--adapt": self.adapt > 0}
+        found = [name for name, asked in needs.items() if asked]
+        if found and runtime is RuntimeName.onnx:
+            raise UsageError(f"{found[0]} needs --runtime torch")
+
+    def encode(self, codec: AnyCodec, pictures: Sequence[InputPicture]) -> list[bytes]:
         """The files of pictures."""
         if self.salient or self.adapt:
-            return [self._encode(codec, picture.image) for picture in pictures]
+            return [self._encode(cast("Codec", codec), picture.image) for picture in pictures]
         return codec.encode_many_with([picture.image for picture in pictures], self.options)
 
     def _encode(self, codec: Codec, image: Image.Image) -> bytes:

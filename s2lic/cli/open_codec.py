@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2lic.cli.options import RuntimeName
+from s2lic.cli.streams import print_note
 from s2lic.defaults import DEFAULT_MAX_PIXELS
+from s2lic.errors import DeviceMissingError
 from s2lic.progress import ProgressCallback, no_progress
 from s2lic.runtime import DeviceName, pick_device, share_cores
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec
+    from s2lic.lite.codec import LiteCodec
+
+    AnyCodec = Codec | LiteCodec
+
+
+def pick_runtime(name: RuntimeName, verbose: bool) -> RuntimeName:
+    """Torch where it is installed, unless a runtime is named; with `verbose` stderr says which."""
+    if name is RuntimeName.auto:
+        name = RuntimeName.torch if importlib.util.find_spec("torch") else RuntimeName.onnx
+    print_note(f"s2lic: note: the runtime is {name.value}", quiet=not verbose)
+    return name
 
 
 def open_codec(
@@ -35,6 +51,29 @@ def open_codec(
     return Codec(**options) if model is None else Codec(model, **options)
 
 
+def open_lite_codec(
+    device: DeviceName,
+    model: str | None,
+    max_pixels: int,
+    jobs: int,
+    files: int,
+    tile: int | None,
+    done: ProgressCallback,
+    tune: str | None,
+) -> LiteCodec:
+    """A codec on onnxruntime, whose threads share the cores. Raises DeviceMissingError for a GPU."""
+    from s2lic.lite.codec import LiteCodec
+
+    AnyCodec = Codec | LiteCodec
+
+    if device is DeviceName.cuda:
+        raise DeviceMissingError("the runtime onnx computes on the CPU; leave --device out, or choose --runtime torch")
+    options: dict[str, Any] = {"max_pixels": max_pixels, "done": done, "tune": tune}
+    options |= {name: value for name, value in (("tile", tile), ("model", model)) if value is not None}
+    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
+    return LiteCodec(**options, jobs=jobs if files == 1 else 1, threads=threads)
+
+
 def shared_codec(
     device: DeviceName,
     model: str | None,
@@ -44,18 +83,21 @@ def shared_codec(
     tile: int | None = None,
     precision: str | None = None,
     tune: str | None = None,
-) -> Callable[[ProgressCallback], Codec]:
+    runtime: RuntimeName = RuntimeName.torch,
+) -> Callable[[ProgressCallback], AnyCodec]:
     """A function that opens the codec on its first call, once for all threads.
 
     A broken file is then refused before torch is loaded, and many files pay for loading once. With several files each
     thread works on one, and torch's own threads are split among them. With a single file the threads work on its tiles,
     and the callback hears of each.
     """
-    lock, opened = threading.Lock(), list["Codec"]()
+    lock, opened = threading.Lock(), list["AnyCodec"]()
 
-    def get(done: ProgressCallback) -> Codec:
+    def get(done: ProgressCallback) -> AnyCodec:
         with lock:
-            if not opened:
+            if not opened and runtime is RuntimeName.onnx:
+                opened.append(open_lite_codec(device, model, max_pixels, threads, files, tile, done, tune))
+            elif not opened:
                 jobs = threads if files == 1 else 1
                 opened.append(open_codec(device, model, max_pixels, jobs, tile, precision, done, tune))
                 if min(threads, files) > 1:

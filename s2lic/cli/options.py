@@ -21,6 +21,14 @@ class TuneName(str, Enum):
     psnr = "psnr"
 
 
+class RuntimeName(str, Enum):
+    """What `--runtime` takes."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+
+
 Number = TypeVar("Number", int, float)
 
 
@@ -60,7 +68,7 @@ SkipExisting = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show the traceback of an error.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Name the runtime, and show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[
     str | None,
@@ -97,5 +105,9 @@ MaxPixels = Annotated[
 ]
 
 
+Runtime = Annotated[
+    RuntimeName,
+    typer.Option("--runtime", help="What computes: torch, or onnxruntime; auto takes torch where it is installed."),
+]
 # A GPU pays for itself on many or large pictures; for one, starting it takes longer than coding.
 Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute; auto takes a GPU if it can.")]

@@ -15,7 +15,7 @@ from s2lic.progress import ProgressCallback
 from s2lic.runtime import DeviceName
 
 if TYPE_CHECKING:
-    from s2lic.codec import Codec
+    from s2lic.cli.open_codec import AnyCodec
 
 # The most files and pixels that are coded together; a single picture may have more. On a CPU only small pictures gain
 # by it.
@@ -45,10 +45,10 @@ class Stages(Generic[Item, Result]):
     """
 
     begin: Callable[[Job], Item | JobFacts]
-    code: Callable[[Codec, Sequence[Item]], Sequence[Result]]
+    code: Callable[[AnyCodec, Sequence[Item]], Sequence[Result]]
     end: Callable[[Job, Item, Result, float], JobFacts]
 
-    def work(self, codec: Callable[[ProgressCallback], Codec], device: DeviceName) -> Work:
+    def work(self, codec: Callable[[ProgressCallback], AnyCodec], device: DeviceName) -> Work:
         """The work on jobs. The codec is opened once the first input has been read without an error."""
 
         def work(jobs: Iterable[Job], done: ProgressCallback) -> Iterator[JobOutcome]:
@@ -78,13 +78,13 @@ class Stages(Generic[Item, Result]):
         pixels = sum(item.pixels for _, item in begun if not isinstance(item, JobOutcome))
         return len(begun) >= FILES or pixels >= PIXELS[device]
 
-    def _ended(self, codec: Callable[[], Codec], begun: list[tuple[Job, Item | JobOutcome]]) -> Iterator[JobOutcome]:
+    def _ended(self, codec: Callable[[], AnyCodec], begun: list[tuple[Job, Item | JobOutcome]]) -> Iterator[JobOutcome]:
         items = [item for _, item in begun if not isinstance(item, JobOutcome)]
         results = iter(self._coded(codec, items) if items else [])
         for job, item in begun:
             yield item if isinstance(item, JobOutcome) else self._written(job, item, *next(results))
 
-    def _coded(self, codec: Callable[[], Codec], items: list[Item]) -> list[tuple[Result | S2licError, float]]:
+    def _coded(self, codec: Callable[[], AnyCodec], items: list[Item]) -> list[tuple[Result | S2licError, float]]:
         """The results with their seconds. If one of several fails, each is coded alone, to find out which."""
         try:
             coder, start = codec(), time.perf_counter()

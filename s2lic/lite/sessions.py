@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from s2lic.onnx.graph import Builder
+from s2lic.errors import ExtraMissingError
+from s2lic.onnx.graph import Builder, Graph
 
 
 class Sessions:
     """Sessions by the names of graphs, each made when it is first run; for any number of threads.
 
     Args:
-        graphs: What builds each graph.
+        builders: What builds each graph.
         threads: How many threads a session takes; 0 leaves it to onnxruntime.
     """
 
-    def __init__(self, graphs: Mapping[str, Builder], threads: int = 0) -> None:
-        self._graphs, self._threads = graphs, threads
+    def __init__(self, builders: Mapping[str, Builder], threads: int = 0) -> None:
+        self._builders, self._threads = builders, threads
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -29,14 +30,19 @@ class Sessions:
         """The outputs of a graph in their order."""
         with self._lock:
             if name not in self._sessions:
-                self._sessions[name] = self._opened(self._graphs[name]().to_bytes())
+                self._sessions[name] = self._opened(name)
         found: list[NDArray[np.float32]] = self._sessions[name].run(None, inputs)
         return found
 
-    def _opened(self, model: bytes) -> Any:
-        import onnxruntime
+    def _opened(self, name: str) -> Any:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ExtraMissingError("onnxruntime is missing: pip install 's2lic[lite]'") from error
 
+        graph = Graph(name, compact=False)
+        self._builders[name](graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])

@@ -13,20 +13,19 @@ from s2lic.onnx.layers import activated, columns, convolution, doubled, matrix, 
 
 def exact_builders(row: EntropyRow, arrays: Arrays) -> dict[str, Builder]:
     """h_s and four graphs for each slice; arrays are those of the weights file under `exact.`."""
-    found, before = {"h_s": partial(hyper_synthesis, row, scope(arrays, "h_s"))}, 0
+    found, before = dict[str, Builder](h_s=partial(hyper_synthesis, row=row, layers=scope(arrays, "h_s"))), 0
     for index, channels in enumerate(row.slices):
         name, layers = f"slices.{index}", scope(arrays, f"slices.{index}")
-        found[f"{name}.known"] = partial(known, name, layers, channels, before)
-        found[f"{name}.parameters"] = partial(parameters, name, scope(layers, "parameters_net"), channels)
-        found[f"{name}.local"] = partial(local, name, layers, channels)
-        found[f"{name}.lrp"] = partial(lrp, name, scope(layers, "lrp"), channels, before)
+        found[f"{name}.known"] = partial(known, layers=layers, channels=channels, before=before)
+        found[f"{name}.parameters"] = partial(parameters, layers=scope(layers, "parameters_net"), channels=channels)
+        found[f"{name}.local"] = partial(local, layers=layers, channels=channels)
+        found[f"{name}.lrp"] = partial(lrp, layers=scope(layers, "lrp"), channels=channels, before=before)
         before += channels
     return found
 
 
-def hyper_synthesis(row: EntropyRow, layers: Arrays) -> Graph:
+def hyper_synthesis(graph: Graph, row: EntropyRow, layers: Arrays) -> None:
     """z_hat -> hyper features, before they are cropped to the size of y."""
-    graph = Graph("h_s")
     x, width = graph.input("z_hat", 1, row.side, "zh", "zw"), row.hyper
     slope, offset = (graph.input(name, 1, width, 1, 1) for name in ("slope", "offset"))
     x = activated(graph, scope(layers, "first"), x)
@@ -35,12 +34,11 @@ def hyper_synthesis(row: EntropyRow, layers: Arrays) -> Graph:
     x = modulated(graph, scope(layers, "modulate"), doubled(graph, scope(layers, "up2"), x), slope, offset)
     features = convolution(graph, scope(layers, "last"), x, ACTIVATION)
     graph.output("hyper", features, 1, 2 * row.latent, "h", "w")
-    return graph
 
 
-def known(name: str, layers: Arrays, channels: int, before: int) -> Graph:
+def known(graph: Graph, layers: Arrays, channels: int, before: int) -> None:
     """What both halves of a slice see: the sums of g_ep over hyper features and ACGC."""
-    graph, layer = Graph(f"{name}.known"), scope(layers, "parameters_net.fc1")
+    layer = scope(layers, "parameters_net.fc1")
     seen = [graph.input("hyper", 1, 2 * channels, "h", "w")]
     if before:
         x = graph.input("context", 1, before, "h", "w")
@@ -49,12 +47,11 @@ def known(name: str, layers: Arrays, channels: int, before: int) -> Graph:
     count = 2 * channels + (len(layers["acgc.shift"]) if before else 0)
     sums = columns(graph, layer, graph.reshape(features, 1, count, -1), 0, count)
     graph.output("sums", sums, 1, len(layer["bias"]), "places")
-    return graph
 
 
-def parameters(name: str, layers: Arrays, channels: int) -> Graph:
+def parameters(graph: Graph, layers: Arrays, channels: int) -> None:
     """g_ep of one half, from its sums to means and scales."""
-    graph, width = Graph(f"{name}.parameters"), len(layers["fc1.bias"])
+    width = len(layers["fc1.bias"])
     sums = graph.input("sums", 1, width, "P")
     slope, offset = (graph.input(end, 1, width, 1) for end in ("slope", "offset"))
     x = with_bias(graph, scope(layers, "fc1"), sums, PRE)
@@ -62,27 +59,23 @@ def parameters(name: str, layers: Arrays, channels: int) -> Graph:
     for end, first in (("mean", 0), ("scale", channels)):
         part = graph.op("Slice", x, graph.whole([first]), graph.whole([first + channels]), graph.whole([1]))
         graph.output(end, part, 1, channels, "P")
-    return graph
 
 
-def local(name: str, layers: Arrays, channels: int) -> Graph:
+def local(graph: Graph, layers: Arrays, channels: int) -> None:
     """What anchors add to the sums of the other half; values at the places of anchors mean nothing."""
-    graph, layer = Graph(f"{name}.local"), scope(layers, "parameters_net.fc1")
+    layer = scope(layers, "parameters_net.fc1")
     x = graph.input("anchors", 1, channels, "h", "w")
     width, last = len(layers["local.bias"]), layer["weight"].shape[1]
     seen = graph.reshape(convolution(graph, scope(layers, "local"), x, ACTIVATION), 1, width, -1)
     sums = columns(graph, layer, seen, last - width, last)
     graph.output("sums", sums, 1, len(layer["bias"]), "places")
-    return graph
 
 
-def lrp(name: str, layers: Arrays, channels: int, before: int) -> Graph:
+def lrp(graph: Graph, layers: Arrays, channels: int, before: int) -> None:
     """The correction of a slice, in 64ths of a step."""
-    graph = Graph(f"{name}.lrp")
     seen = [graph.input("hyper", 1, channels, "h", "w")]
     if before:
         seen.append(graph.input("context", 1, before, "h", "w"))
     seen.append(graph.input("own", 1, channels, "h", "w"))
     x = activated(graph, scope(layers, "fc1"), graph.op("Concat", *seen, axis=1))
     graph.output("correction", activated(graph, scope(layers, "fc2"), x), 1, channels, "h", "w")
-    return graph

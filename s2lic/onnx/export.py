@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from s2lic.files import check_output, make_folder, write_atomically
 from s2lic.onnx.exact import exact_builders
-from s2lic.onnx.graph import Builder, scope
+from s2lic.onnx.graph import Builder, Graph, scope
 from s2lic.onnx.protobuf import OPSET
 from s2lic.onnx.transform import analysis, hyper_analysis, synthesis
 from s2lic.weights.arrays import WeightArrays
@@ -23,9 +25,9 @@ def builders(weights: WeightArrays) -> dict[str, Builder]:
     row, parameters = weights.entropy, weights.parameters
     return {
         **exact_builders(row, weights.exact),
-        "g_s": partial(synthesis, weights.transform, scope(parameters, "g_s")),
-        "g_a": partial(analysis, weights.transform, scope(parameters, "g_a")),
-        "h_a": partial(hyper_analysis, scope(parameters, "entropy.h_a"), row.latent, row.side),
+        "g_s": partial(synthesis, row=weights.transform, layers=scope(parameters, "g_s")),
+        "g_a": partial(analysis, row=weights.transform, layers=scope(parameters, "g_a")),
+        "h_a": partial(hyper_analysis, layers=scope(parameters, "entropy.h_a"), latent=row.latent, side=row.side),
     }
 
 
@@ -33,7 +35,8 @@ def exported(weights: WeightArrays) -> dict[str, bytes]:
     """The files of a set by name."""
     files, listed = dict[str, bytes](), dict[str, Any]()
     for name, builder in builders(weights).items():
-        graph, file = builder(), f"{name}.onnx"
+        graph, file = Graph(name), f"{name}.onnx"
+        builder(graph)
         files[file] = graph.to_bytes()
         listed[name] = {
             "file": file,
@@ -85,3 +88,15 @@ def _numbers(array: Any) -> list[Any]:
     """float16 as numbers that are exact in float64."""
     found: list[Any] = array.astype(np.float64).tolist()
     return found
+
+
+def write_files(folder: Path, files: dict[str, bytes], force: bool) -> None:
+    """Writes the files of a set into a folder, which is made.
+
+    Raises OutputExistsError for a file that is there, unless `force` is set, or OutputPlaceError.
+    """
+    make_folder(folder)
+    for name in files:
+        check_output(folder / name, force)
+    for name, content in files.items():
+        write_atomically(folder / name, content, force)

@@ -11,7 +11,7 @@ from s2lic.onnx import protobuf
 from s2lic.onnx.protobuf import Attribute, Shape
 
 Arrays = dict[str, NDArray[np.generic]]
-Builder = Callable[[], "Graph"]
+Builder = Callable[["Graph"], None]
 
 
 def scope(arrays: Arrays, name: str) -> Arrays:
@@ -20,10 +20,16 @@ def scope(arrays: Arrays, name: str) -> Arrays:
 
 
 class Graph:
-    """An ONNX graph of one name. Values are named by their number unless they are inputs, outputs or weights."""
+    """An ONNX graph of one name. Values are named by their number unless they are inputs, outputs or weights.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Args:
+        name: The name.
+        compact: Store weights in the types of the weights file, which halves the graph; the runtime casts them when it
+            loads the graph.
+    """
+
+    def __init__(self, name: str, compact: bool = True) -> None:
+        self.name, self._compact = name, compact
         self._nodes, self._tensors = list[bytes](), list[bytes]()
         self._inputs, self._outputs = dict[str, Shape](), dict[str, Shape]()
         self._constants: dict[tuple[str, bytes], str] = {}
@@ -56,6 +62,14 @@ class Graph:
     def real(self, value: ArrayLike) -> str:
         """A constant in float32."""
         return self.weight(np.asarray(value, np.float32))
+
+    def floats(self, array: NDArray[np.generic], scale: NDArray[np.float32] | None = None) -> str:
+        """A constant as float32, times powers of two that it broadcasts with."""
+        if not self._compact:
+            whole = array.astype(np.float32)
+            return self.real(whole if scale is None else whole * scale)
+        found = self.cast(self.weight(array), "float32")
+        return found if scale is None else self.op("Mul", found, self.real(scale))
 
     def double(self, value: ArrayLike) -> str:
         """A constant in float64."""

@@ -19,8 +19,7 @@ def scaled_weight(graph: Graph, layer: Arrays, shape: tuple[int, ...], transpose
     scale = np.exp2(layer["shift"].astype(np.float32))
     view = [1] * len(shape)
     view[1 if transposed else 0] = -1
-    weight = graph.cast(graph.weight(layer["weight"].reshape(shape)), "float32")
-    return graph.op("Mul", weight, graph.real(scale.reshape(view)))
+    return graph.floats(layer["weight"].reshape(shape), scale.reshape(view))
 
 
 def scaled_bias(layer: Arrays) -> np.ndarray:
@@ -66,7 +65,7 @@ def table(graph: Graph, entries: np.ndarray, x: str, low: int = PRE[0]) -> str:
 
     It is turned so that it begins with the entry of 0: a negative index counts from the end.
     """
-    turned = graph.cast(graph.weight(np.roll(entries, low, axis=-1)), "float32")
+    turned = graph.floats(np.roll(entries, low, axis=-1))
     return graph.op("Gather", turned, graph.cast(x, "int32"), axis=entries.ndim - 1)
 
 

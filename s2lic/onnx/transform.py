@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from s2lic.errors import BlockChoiceError
 from s2lic.onnx.graph import Arrays, Graph, scope
 from s2lic.transform.config import STRIDE, TransformRow
@@ -14,9 +12,9 @@ OUTPUT_SCALE = 1 / 64
 PATCH = 3 * STRIDE**2
 
 
-def synthesis(row: TransformRow, layers: Arrays) -> Graph:
+def synthesis(graph: Graph, row: TransformRow, layers: Arrays) -> None:
     """g_s: y_hat -> samples of 0 to 255, whole numbers."""
-    graph, unshuffle = Graph("g_s"), row.dense_unshuffle
+    unshuffle = row.dense_unshuffle
     y = graph.input("y_hat", 1, row.latent, "h", "w")
     x = graph.op("Mul", y, graph.real(INPUT_SCALE))
     for place, stage in enumerate((2, 1, 0)):
@@ -30,12 +28,11 @@ def synthesis(row: TransformRow, layers: Arrays) -> Graph:
         pixels = graph.op("DepthToSpace", pixels, blocksize=unshuffle, mode="CRD")
     levels = graph.op("Mul", graph.op("Add", pixels, graph.real(0.5)), graph.real(255))
     graph.output("x_hat", graph.round(levels, 0, 255), 1, 3, "H", "W")
-    return graph
 
 
-def analysis(row: TransformRow, layers: Arrays) -> Graph:
+def analysis(graph: Graph, row: TransformRow, layers: Arrays) -> None:
     """g_a: pixels in 0 to 1, multiples of 16 -> y."""
-    graph, unshuffle = Graph("g_a"), row.dense_unshuffle
+    unshuffle = row.dense_unshuffle
     x = graph.op("Sub", graph.input("x", 1, 3, "H", "W"), graph.real(0.5))
     features = _dense(graph, scope(layers, "dense"), _unshuffle(graph, x, 3, unshuffle))
     for stage in range(3):
@@ -45,39 +42,32 @@ def analysis(row: TransformRow, layers: Arrays) -> Graph:
     last = _convolution(graph, scope(layers, "last"), features, 2)
     linear = _convolution(graph, scope(layers, "linear.conv"), _unshuffle(graph, x, 3, STRIDE))
     graph.output("y", graph.op("Add", last, linear), 1, row.latent, "h", "w")
-    return graph
 
 
-def hyper_analysis(layers: Arrays, latent: int, side: int) -> Graph:
+def hyper_analysis(graph: Graph, layers: Arrays, latent: int, side: int) -> None:
     """h_a: y, multiples of 4 -> z."""
-    graph, width = Graph("h_a"), len(layers["first.bias"])
+    width = len(layers["first.bias"])
     x = graph.op("Mul", graph.input("y", 1, latent, "h", "w"), graph.real(INPUT_SCALE))
     slope, offset = (graph.input(name, 1, width, 1, 1) for name in ("slope", "offset"))
     for name, stride in (("first", 1), ("down1", 2), ("mix", 1), ("down2", 2)):
         x = _gelu(graph, _convolution(graph, scope(layers, name), x, stride))
     x = graph.op("Add", graph.op("Mul", x, slope), offset)
     graph.output("z", _convolution(graph, scope(layers, "last"), x), 1, side, "zh", "zw")
-    return graph
 
 
 def _gelu(graph: Graph, x: str) -> str:
     return graph.op("Gelu", x)
 
 
-def _parameter(graph: Graph, array: np.ndarray) -> str:
-    """A weight in the float16 of the file, as float32."""
-    return graph.cast(graph.weight(array), "float32")
-
-
 def _convolution(graph: Graph, layer: Arrays, x: str, stride: int = 1) -> str:
     kernel = layer["weight"].shape[2:]
-    ends = [_parameter(graph, layer[name]) for name in ("weight", "bias") if name in layer]
+    ends = [graph.floats(layer[name]) for name in ("weight", "bias") if name in layer]
     sides = {"kernel_shape": kernel, "pads": [kernel[0] // 2] * 4, "strides": [stride] * 2}
     return graph.op("Conv", x, *ends, **sides)
 
 
 def _doubled(graph: Graph, layer: Arrays, x: str) -> str:
-    ends = [_parameter(graph, layer[name]) for name in ("weight", "bias")]
+    ends = [graph.floats(layer[name]) for name in ("weight", "bias")]
     return graph.op("ConvTranspose", x, *ends, kernel_shape=[4, 4], strides=[2, 2], pads=[1] * 4)
 
 
