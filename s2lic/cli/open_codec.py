@@ -64,8 +64,6 @@ def open_lite_codec(
     """A codec on onnxruntime, whose threads share the cores. Raises DeviceMissingError for a GPU."""
     from s2lic.lite.codec import LiteCodec
 
-    AnyCodec = Codec | LiteCodec
-
     if device is DeviceName.cuda:
         raise DeviceMissingError("the runtime onnx computes on the CPU; leave --device out, or choose --runtime torch")
     options: dict[str, Any] = {"max_pixels": max_pixels, "done": done, "tune": tune}
