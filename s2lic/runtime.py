@@ -74,7 +74,7 @@ class WorkerPool:
 
 @contextmanager
 def worker_pool(jobs: int, items: int) -> Iterator[WorkerPool]:
-    """A pool for the duration of the block. Its threads share those of torch, if imported. A single item gets no pool."""
+    """A pool for the duration of the block; a single item gets none. Its threads share those of torch, if imported."""
     jobs = min(jobs, items)
     if jobs == 1:
         yield WorkerPool(None, 1)

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from s2lic.errors import ExtraMissingError
 from s2lic.onnx.graph import Builder, Graph
 
+# The float networks, which take several threads and every rewriting of onnxruntime. The others are small and exact: one
+# thread, and the sums as they are written.
+LARGE = ("g_a", "g_s")
+
 
 class Sessions:
     """Sessions by the names of graphs, each made when it is first run; for any number of threads.
@@ -43,6 +47,12 @@ class Sessions:
         graph = Graph(name, compact=False)
         self._builders[name](graph)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        if name in LARGE:
+            options.intra_op_num_threads = self._threads
+        else:
+            options.intra_op_num_threads = 1
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = False  # it would keep 80 MB
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])

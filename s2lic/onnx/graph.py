@@ -11,6 +11,8 @@ from s2lic.onnx import protobuf
 from s2lic.onnx.protobuf import Attribute, Shape
 
 Arrays = dict[str, NDArray[np.generic]]
+# Equal constants of at most so many numbers are stored once; larger ones are not compared.
+SHARED = 64
 Builder = Callable[["Graph"], None]
 
 
@@ -32,7 +34,7 @@ class Graph:
         self.name, self._compact = name, compact
         self._nodes, self._tensors = list[bytes](), list[bytes]()
         self._inputs, self._outputs = dict[str, Shape](), dict[str, Shape]()
-        self._constants: dict[tuple[str, bytes], str] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes | int], str] = {}
 
     def input(self, name: str, *shape: int | str) -> str:
         """Declares an input of float32; text stands for a size that is not fixed."""
@@ -53,9 +55,9 @@ class Graph:
     def weight(self, array: NDArray[np.generic]) -> str:
         """A constant in the type that it is given in."""
         array = np.asarray(array)
-        key = str(array.dtype) + str(array.shape), array.tobytes()
+        key = str(array.dtype), array.shape, array.tobytes() if array.size <= SHARED else len(self._tensors)
         if key not in self._constants:
-            self._constants[key] = name = f"w{len(self._constants)}"
+            self._constants[key] = name = f"w{len(self._tensors)}"
             self._tensors.append(protobuf.tensor(name, array))
         return self._constants[key]
 
