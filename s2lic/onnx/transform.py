@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from s2lic.errors import BlockChoiceError
+from s2lic.onnx.attention import swin_layer
 from s2lic.onnx.graph import Arrays, Graph, scope
 from s2lic.transform.config import STRIDE, TransformRow
 
@@ -100,11 +101,17 @@ def _dense(graph: Graph, layers: Arrays, x: str) -> str:
 
 def _group(graph: Graph, row: TransformRow, layers: Arrays, x: str, stage: int) -> str:
     """x + block_n(... block_1(x))."""
-    features, keys = x, row.keys(stage)
-    for index, key in enumerate(keys):
-        if key not in BLOCKS:
-            raise BlockChoiceError(f"the block '{key}' has no ONNX graph; there are {', '.join(BLOCKS)}")
-        features = BLOCKS[key](graph, scope(layers, f"blocks.{index}"), features)
+    if row.gate or row.wrap or row.mlp != "mlp":
+        raise BlockChoiceError(f"{row.gate or row.wrap or row.mlp} has no ONNX graph; decode with torch")
+    features = x
+    for index, key in enumerate(row.keys(stage)):
+        own = scope(layers, f"blocks.{index}")
+        if key == "swinv2":
+            features = swin_layer(graph, own, features, row.heads[stage], row.window, row.window // 2 * (index % 2))
+        elif key in BLOCKS:
+            features = BLOCKS[key](graph, own, features)
+        else:
+            raise BlockChoiceError(f"the block '{key}' has no ONNX graph; decode with torch")
     return graph.op("Add", x, features)
 
 
