@@ -1,6 +1,6 @@
 """Break files in many ways and see that each ends in a named error, soon and within memory.
 
-    python -m scripts.mutate [--count 10000] [--seed 0]
+    python -m scripts.mutate [--count 10000] [--seed 0] [--runtime torch|onnx]
 
 Valid small files of the tests' frozen model, some in tiles, some with alpha and metadata, are flipped, cut and
 lengthened. Half of the results have both checksums right, as an attacker would; some of those claim other header
@@ -29,6 +29,8 @@ from s2lic.entropy import latent_coder
 from s2lic.entropy.symbol_coder import SymbolReader
 from s2lic.errors import ArithmeticFaultError, BitstreamError, OutputFormatError
 from s2lic.images.save import encode_image
+from s2lic.lite import networks
+from s2lic.lite.codec import LiteCodec
 from scripts.mutants import KINDS, MODEL, ROOT, Mutant, mutant, seeds
 
 SECONDS_MAX = 10.0  # of the processor, for one file
@@ -58,13 +60,13 @@ class Forgiving(SymbolReader):
 class Decoder:
     """What the child runs: a codec that has been warmed up."""
 
-    def __init__(self) -> None:
-        self._codec = Codec(MODEL)
+    def __init__(self, runtime: str = "torch") -> None:
+        self._codec, self._reads = (LiteCodec(MODEL), networks) if runtime == "onnx" else (Codec(MODEL), latent_coder)
         self._codec.decode(seeds()[0])  # so that the memory of a first run is not counted
         self._memory = peak_memory()
 
     def outcome(self, case: Mutant) -> str:
-        latent_coder.SymbolReader = Forgiving if case.restamped else SymbolReader  # type: ignore[misc]
+        self._reads.SymbolReader = Forgiving if case.restamped else SymbolReader
         try:
             encode_image(self._codec.decode(case.data), ".png")
         except (BitstreamError, ArithmeticFaultError, OutputFormatError) as error:
@@ -72,7 +74,7 @@ class Decoder:
         except Exception as error:  # noqa: BLE001 whatever it is, it is what we look for
             return f"FAILED {type(error).__name__} {error}".splitlines()[0]
         finally:
-            latent_coder.SymbolReader = SymbolReader  # type: ignore[misc]
+            self._reads.SymbolReader = SymbolReader
         return OTHER_PICTURE if case.restamped else "FAILED a broken file was decoded"
 
     def work(self, count: int, seed: int, start: int, out: IO[str]) -> None:
@@ -91,12 +93,12 @@ def peak_memory() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def campaign(count: int, seed: int) -> Report:
+def campaign(count: int, seed: int, runtime: str = "torch") -> Report:
     """Run mutants 0 to `count`; a child that crashes or hangs is a failure, and the next one takes over."""
     report, files, start = Report(), seeds(), 0
     while start < count:
         done = start
-        for index, seconds, memory, outcome in _lines(count, seed, start):
+        for index, seconds, memory, outcome in _lines(count, seed, start, runtime):
             case = mutant(files, seed, index)
             _enter(report, index, case, seconds, memory, outcome)
             done = index + 1
@@ -118,7 +120,7 @@ def _enter(report: Report, index: int, case: Mutant, seconds: float, memory: int
         report.failures.append(f"mutant {index}: memory grew by {memory} bytes")
 
 
-def _lines(count: int, seed: int, start: int) -> Iterator[tuple[int, float, int, str]]:
+def _lines(count: int, seed: int, start: int, runtime: str) -> Iterator[tuple[int, float, int, str]]:
     """What a child says, until it ends or stays silent for too long."""
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     words = [
@@ -132,6 +134,8 @@ def _lines(count: int, seed: int, start: int) -> Iterator[tuple[int, float, int,
         str(seed),
         "--start",
         str(start),
+        "--runtime",
+        runtime,
     ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as child:
         assert child.stdout is not None
@@ -179,11 +183,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--runtime", choices=("torch", "onnx"), default="torch")
     words = parser.parse_args()
     if words.work:
-        Decoder().work(words.count, words.seed, words.start, sys.stdout)
+        Decoder(words.runtime).work(words.count, words.seed, words.start, sys.stdout)
         return 0
-    report = campaign(words.count, words.seed)
+    report = campaign(words.count, words.seed, words.runtime)
     print(table(report), *report.failures, sep="\n")
     return 1 if report.failures else 0
 

@@ -28,6 +28,13 @@ def test_a_thousand_broken_files_end_in_a_named_error() -> None:
     assert "restamped" in table(report)
 
 
+def test_broken_files_end_in_a_named_error_without_torch() -> None:
+    report = campaign(300, seed=2, runtime="onnx")
+    assert report.failures == []
+    assert report.outcomes.total() == 300
+    assert report.memory < MEMORY_MAX
+
+
 def test_a_mutant_is_the_same_each_time_and_never_the_original(files: list[bytes]) -> None:
     for index in range(50):
         case = mutant(files, 7, index)
