@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from itertools import islice
 from threading import Lock, Thread
 from typing import TypeVar
@@ -79,8 +80,8 @@ def worker_pool(jobs: int, items: int) -> Iterator[WorkerPool]:
     if jobs == 1:
         yield WorkerPool(None, 1)
         return
-    limits = {"initializer": limit_thread, "initargs": (share(jobs),)} if "torch" in sys.modules else {}
-    with ThreadPoolExecutor(jobs, **limits) as pool:  # type: ignore[arg-type]
+    limit = partial(limit_thread, share(jobs)) if "torch" in sys.modules else None
+    with ThreadPoolExecutor(jobs, initializer=limit) as pool:
         yield WorkerPool(pool, jobs)
 
 

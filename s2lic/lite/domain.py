@@ -18,6 +18,7 @@ from s2lic.entropy.exact.limits import (
     Y_BITS,
     Y_ONE,
 )
+from s2lic.entropy.symbol_coder import Symbols
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -38,7 +39,8 @@ def exp2(exponent: Doubles) -> Doubles:
     whole = np.floor(exponent / OCTAVE)
     octave = np.rint(np.exp2(np.arange(OCTAVE) / OCTAVE) * 2**MANTISSA_BITS)
     mantissa = octave[(exponent - whole * OCTAVE).astype(np.int64)]
-    return np.ldexp(mantissa, whole.astype(np.int64) - MANTISSA_BITS)
+    found: Doubles = np.ldexp(mantissa, whole.astype(np.int64) - MANTISSA_BITS)
+    return found
 
 
 def rounded(x: Doubles, low: int, high: int) -> Floats:
@@ -70,7 +72,7 @@ class Domain:
         return rounded(y_hat * self._context[part, None], *ACTIVATION)
 
 
-def restored(symbols: NDArray[np.integer], finer: Doubles | None) -> Doubles:
+def restored(symbols: Symbols, finer: Doubles | None) -> Doubles:
     """Symbols (c, P) in 64ths of a step, where a step is 2^(finer / 4) times as fine."""
     if finer is None:
         return symbols * np.float64(Y_ONE)

@@ -95,7 +95,7 @@ class OnnxEncoder:
 
         def quantise(mu: Floats, rows: NDArray[np.int32], first: int, at: Places) -> NDArray[np.int64]:
             residual = gained[first : first + len(mu), at] - mu / Y_ONE
-            symbols = np.rint(residual if scale is None else residual * scale[at]).astype(np.int64)
+            symbols: NDArray[np.int64] = np.rint(residual if scale is None else residual * scale[at]).astype(np.int64)
             writer.write_gaussian(symbols, rows)
             return symbols
 
@@ -107,7 +107,8 @@ class OnnxEncoder:
         table = self.networks.weights.parameters["entropy.h_a.modulate.table"].astype(np.float64)
         slope, offset = between(table, level).astype(np.float32)[:, None, :, None, None]
         (z,) = self.networks.sessions.run("h_a", y=_padded(y, Z_STRIDE)[None], slope=slope + 1, offset=offset)
-        return z[0]
+        found: Floats = z[0]
+        return found
 
 
 def _padded(x: Floats, step: int) -> Floats:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from s2lic.entropy.exact.limits import SLOPE_ONE, Z_LIMITS, Z_ONE
 from s2lic.entropy.latent_size import nearest_anchor
+from s2lic.entropy.symbol_coder import Symbols
 from s2lic.lite.domain import Domain, Doubles, Floats, interpolate, restored
 from s2lic.lite.sessions import Sessions
 from s2lic.onnx.export import modulation_names
@@ -19,7 +20,7 @@ from s2lic.weights.arrays import WeightArrays
 
 Places = NDArray[np.int64]
 # Called once a half: (means in 64ths (c, P), rows (c, P), first channel, raster positions) -> symbols (c, P).
-Quantise = Callable[[Floats, NDArray[np.int32], int, Places], NDArray[np.integer]]
+Quantise = Callable[[Floats, NDArray[np.int32], int, Places], Symbols]
 
 
 def halves(height: int, width: int) -> tuple[Places, Places]:
@@ -39,16 +40,15 @@ class Walk:
     def z_centre(self) -> NDArray[np.float32]:
         """The centre of z, (Z, 1, 1) in 16ths."""
         table = self.weights.exact["z_centre"]
-        return table[nearest_anchor(self.level, len(table))].astype(np.float32)[:, None, None]
+        found: Floats = table[nearest_anchor(self.level, len(table))].astype(np.float32)[:, None, None]
+        return found
 
     @cached_property
     def domain(self) -> Domain:
         """What the level makes of y's channels."""
         return Domain(self.weights.exact, self.level)
 
-    def run(
-        self, z: NDArray[np.integer], size: tuple[int, int], quantise: Quantise, finer: Doubles | None = None
-    ) -> Floats:
+    def run(self, z: Symbols, size: tuple[int, int], quantise: Quantise, finer: Doubles | None = None) -> Floats:
         """Symbols of z (Z, h', w') -> y_hat (M, h, w) in 64ths of a step; finer: (h * w,), levels of regions less 4."""
         row = self.weights.entropy
         hyper = self._hyper(z, *size)
@@ -61,7 +61,7 @@ class Walk:
             context[first:last] = self.domain.context(y_hat[first:last], slice(first, last))
         return y_hat.reshape(-1, *size)
 
-    def _hyper(self, z: NDArray[np.integer], height: int, width: int) -> Floats:
+    def _hyper(self, z: Symbols, height: int, width: int) -> Floats:
         z_hat = np.clip(Z_ONE * z.astype(np.float32) + self.z_centre(), *Z_LIMITS)[None]
         (hyper,) = self.sessions.run("h_s", z_hat=z_hat, **self.modulation("h_s", 4))
         return hyper[0, :, :height, :width]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2lic.entropy.exact.limits import (
     ACTIVATION,
@@ -70,7 +71,7 @@ def attention(graph: Graph, layers: Arrays, x: str) -> str:
     return graph.op("Reshape", means, shape)
 
 
-def _means(graph: Graph, exponential: np.ndarray, behind: str, v: str) -> str:
+def _means(graph: Graph, exponential: NDArray[np.generic], behind: str, v: str) -> str:
     """Values (heads, d, points) weighted by how far logits (heads, places, points) lie behind -> (heads, places, d)."""
     behind = graph.op("Sub", behind, graph.op("ReduceMin", behind, graph.whole([2]), keepdims=1))
     index = graph.op("Min", behind, graph.real(len(exponential) - 1))
@@ -132,7 +133,7 @@ def _bins(graph: Graph, size: str, count: str) -> str:
     return graph.cast(inside, "float64")
 
 
-def _bias(graph: Graph, entries: np.ndarray, size: str, at: str, axis: int) -> str:
+def _bias(graph: Graph, entries: NDArray[np.generic], size: str, at: str, axis: int) -> str:
     """The position bias of an axis for its lines and the points, (heads, h, 1, points) or (heads, 1, w, points)."""
     lines = graph.op("Mul", graph.op("Unsqueeze", _range(graph, size), graph.whole([1])), graph.whole(POINT))
     distance = graph.op("Sub", at, lines)

@@ -7,6 +7,7 @@ operators.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2lic.entropy.exact.limits import BRANCH, NORM_ONE, PRE
 from s2lic.onnx.graph import Arrays, Graph, scope
@@ -22,9 +23,10 @@ def scaled_weight(graph: Graph, layer: Arrays, shape: tuple[int, ...], transpose
     return graph.floats(layer["weight"].reshape(shape), scale.reshape(view))
 
 
-def scaled_bias(layer: Arrays) -> np.ndarray:
+def scaled_bias(layer: Arrays) -> NDArray[np.float32]:
     """The bias times the same."""
-    return np.ldexp(layer["bias"].astype(np.float32), layer["shift"].astype(np.int32))
+    found: NDArray[np.float32] = np.ldexp(layer["bias"].astype(np.float32), layer["shift"].astype(np.int32))
+    return found
 
 
 def convolution(graph: Graph, layer: Arrays, x: str, limits: Limits = PRE, groups: int = 1) -> str:
@@ -60,7 +62,7 @@ def matrix(graph: Graph, layer: Arrays, x: str, limits: Limits) -> str:
     return with_bias(graph, layer, columns(graph, layer, x, 0, layer["weight"][0].size), limits)
 
 
-def table(graph: Graph, entries: np.ndarray, x: str, low: int = PRE[0]) -> str:
+def table(graph: Graph, entries: NDArray[np.generic], x: str, low: int = PRE[0]) -> str:
     """Entries of a table over the integers from `low` on.
 
     It is turned so that it begins with the entry of 0: a negative index counts from the end.
