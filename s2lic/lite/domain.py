@@ -48,7 +48,7 @@ def rounded(x: Doubles, low: int, high: int) -> Floats:
     return np.clip(np.rint(x, out=x), low, high, out=x).astype(np.float32)
 
 
-class Domain:
+class QualityScales:
     """Means, rows and contexts of channels at a level. Halves are (c, P), maps (c, h, w)."""
 
     def __init__(self, exact: Mapping[str, NDArray[np.generic]], level: int) -> None:

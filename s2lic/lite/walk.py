@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from s2lic.entropy.exact.limits import SLOPE_ONE, Z_LIMITS, Z_ONE
 from s2lic.entropy.latent_size import nearest_anchor
 from s2lic.entropy.symbol_coder import Symbols
-from s2lic.lite.domain import Domain, Doubles, Floats, interpolate, restored
+from s2lic.lite.domain import Doubles, Floats, QualityScales, interpolate, restored
 from s2lic.lite.sessions import Sessions
 from s2lic.onnx.export import modulation_names
 from s2lic.weights.arrays import WeightArrays
@@ -44,9 +44,9 @@ class Walk:
         return found
 
     @cached_property
-    def domain(self) -> Domain:
+    def domain(self) -> QualityScales:
         """What the level makes of y's channels."""
-        return Domain(self.weights.exact, self.level)
+        return QualityScales(self.weights.exact, self.level)
 
     def run(self, z: Symbols, size: tuple[int, int], quantise: Quantise, finer: Doubles | None = None) -> Floats:
         """Symbols of z (Z, h', w') -> y_hat (M, h, w) in 64ths of a step; finer: (h * w,), levels of regions less 4."""

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from s2lic.entropy.exact import fixed
 from s2lic.entropy.exact.limits import ANSWER_LEVEL
-from s2lic.entropy.exact.networks import Domain as TorchDomain
+from s2lic.entropy.exact.networks import Domain
 from s2lic.errors import InexactDeviceError
-from s2lic.lite.domain import Domain, exp2, interpolate, restored
+from s2lic.lite.domain import QualityScales, exp2, interpolate, restored
 from s2lic.lite.known_answer import answer
 from s2lic.lite.networks import OnnxNetworks, open_networks
 from s2lic.lite.sessions import Sessions
@@ -42,7 +42,7 @@ def test_tables_between_anchors_are_those_of_torch(level: int, seed: int) -> Non
 @given(levels, st.integers(-4, 3))
 def test_means_rows_and_contexts_are_those_of_torch(level: int, finer: int) -> None:
     x = np.random.default_rng(level).integers(-32768, 32768, (4, 7)).astype(np.float32)
-    ours, torchs = Domain(WEIGHTS.exact, level), TorchDomain(codec().weights.exact.tensors, torch.tensor([level]))
+    ours, torchs = QualityScales(WEIGHTS.exact, level), Domain(codec().weights.exact.tensors, torch.tensor([level]))
     part, steps = slice(4, 8), np.full(7, finer, np.float64)
     assert np.array_equal(ours.mu(x, part), torchs.mu(torch.from_numpy(x)[None], part)[0])
     assert np.array_equal(ours.context(64 * x, part), torchs.context(torch.from_numpy(64 * x)[None], part)[0])
