@@ -107,9 +107,9 @@ def unpack(data: bytes, limits: Limits = Limits()) -> Container:
     _check_sum(data)
     spans = _check_boxes(data)
     header = read_fields(data[slice(*spans[HEADER])])
-    _check_limits(header, limits)
     if (TILES in spans) != (header.tiling == TILED):
         raise BoxesError("the header and the list of tiles contradict each other")
+    _check_limits(header, limits)
     exceptions, tiles, roi = (data[slice(*spans.get(box, (0, 0)))] for box in (EXCEPTIONS, TILES, ROI))
     extras = {name: data[slice(*spans[box_id])] for box_id, name in EXTRAS.items() if box_id in spans}
     return Container(header, data[slice(*spans[PAYLOAD])], exceptions, tiles, extras, roi)

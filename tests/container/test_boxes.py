@@ -228,6 +228,13 @@ def test_more_pixels_than_the_limit_are_refused_and_the_limit_can_be_raised() ->
     assert unpack(PLAIN_FILE, Limits(max_pixels=768 * 512)).header == PLAIN
 
 
+def test_a_contradiction_about_tiles_is_told_before_the_limit() -> None:
+    contradicting = dataclasses.replace(PLAIN, tiling=1, symbol_crc32=0)
+    data = stamped(box(HEADER, write_fields(contradicting)) + PAYLOAD_BOX)
+    with pytest.raises(errors.BoxesError):
+        unpack(data, Limits(max_pixels=1))
+
+
 @pytest.mark.parametrize(
     ("pixels", "limit", "fits"),
     [
