@@ -1,0 +1,93 @@
+// What a quality makes of the integers of a set: gains, means, rows and contexts; docs/onnx.md has the formulas.
+
+import type { Manifest } from "../model.ts";
+
+const LEVELS = 10_000, OCTAVE = 1024, MANTISSA_BITS = 15;
+const MU_LIMIT = 2 ** 21, ROW_UNIT = 64, LEVEL_UNIT = 256;
+// Adding this to a number of less than 51 bits rounds it to the nearest integer, ties to even.
+const SNAP = 1.5 * 2 ** 52;
+
+/** The nearest integer, ties to even. */
+export function round(x: number): number {
+  return x + SNAP - SNAP;
+}
+
+export function clamp(x: number, low: number, high: number): number {
+  return x < low ? low : x > high ? high : x;
+}
+
+/** 2^(n / 1024) of an integer n, as a 16-bit integer times a power of two. */
+export function power(n: number): number {
+  const whole = Math.floor(n / OCTAVE);
+  return round(2 ** MANTISSA_BITS * 2 ** ((n - whole * OCTAVE) / OCTAVE)) * 2 ** (whole - MANTISSA_BITS);
+}
+
+/** The symbols and the means of some channels at some places, in 64ths of a step. */
+export class Domain {
+  /** The centre of each channel of z, and the table row of its symbols. */
+  readonly zCentre: number[];
+  readonly zRows: number[];
+  private readonly manifest: Manifest;
+  private readonly level: number;
+  private readonly octaves: number[];
+  private readonly meanScale: number[];
+  private readonly contextScale: number[];
+  private readonly inverse: number[];
+
+  constructor(manifest: Manifest, level: number) {
+    const { anchors, side } = manifest;
+    const nearest = Math.floor((2 * level * (anchors - 1) + LEVELS) / (2 * LEVELS));
+    this.manifest = manifest;
+    this.level = level;
+    this.zCentre = manifest.z_centre[nearest];
+    this.zRows = this.zCentre.map((_, channel) => nearest * side + channel);
+    this.octaves = this.between(manifest.log_gain).map((sum) => round(sum / LEVELS));
+    this.meanScale = this.octaves.map((n, j) => power(n) * 2 ** (6 - manifest.mean_exponent[j]));
+    this.contextScale = this.octaves.map((n, j) => power(-n) * 2 ** (manifest.context_exponent[j] - 6));
+    this.inverse = this.between(manifest.log_inverse).map((sum) => Math.exp(sum / LEVELS));
+  }
+
+  /** The slope and the offset that a graph is modulated with. */
+  modulation(graph: string): { slope: Float32Array; offset: Float32Array } {
+    const { slope, offset } = this.manifest.modulations[graph];
+    const at = (table: number[][]) => Float32Array.from(this.between(table), (sum) => round(sum / LEVELS) / 1024);
+    return { slope: at(slope), offset: at(offset) };
+  }
+
+  /** The means mu of channels from `first` on, each with `places` values in a row. */
+  mu(mean: Float32Array, first: number, places: number): Float64Array {
+    return Float64Array.from(mean, (value, at) =>
+      clamp(round(value * this.meanScale[first + Math.floor(at / places)]), -MU_LIMIT, MU_LIMIT));
+  }
+
+  /** The row of each symbol; `finer` has a value for each place, or none. */
+  rows(scale: Float32Array, first: number, places: number, finer: Float32Array | null): Int32Array {
+    return Int32Array.from(scale, (value, at) => {
+      const moved = finer ? LEVEL_UNIT * finer[at % places] : 0;
+      const sum = value + this.octaves[first + Math.floor(at / places)] + moved;
+      return clamp(round(sum / ROW_UNIT), 0, this.manifest.rows - 1);
+    });
+  }
+
+  /** A value of y_hat as the networks see it. */
+  context(value: number, channel: number): number {
+    return clamp(round(value * this.contextScale[channel]), -512, 511);
+  }
+
+  /** y_hat as g_s takes it, from 64ths of a step; each channel has `places` values in a row. */
+  latent(y: Float64Array, places: number): Float32Array {
+    return Float32Array.from(y, (value, at) => Math.fround(value / 64) * Math.fround(this.inverse[Math.floor(at / places)]));
+  }
+
+  /** 10000 times a table between the two anchors of the level. */
+  private between(table: number[][]): number[] {
+    const position = this.level * (table.length - 1);
+    const low = Math.min(Math.floor(position / LEVELS), table.length - 2), part = position - LEVELS * low;
+    return table[low].map((value, at) => value * (LEVELS - part) + table[low + 1][at] * part);
+  }
+}
+
+/** A symbol in 64ths of a step, where a step is 2^(finer / 4) times as fine. */
+export function restored(symbol: number, finer: number): number {
+  return finer ? round(64 * symbol * power(-LEVEL_UNIT * finer)) : 64 * symbol;
+}
