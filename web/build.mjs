@@ -28,7 +28,7 @@ async function buildPage(folder) {
     outdir: folder,
     platform: "browser",
     conditions: ["onnxruntime-web-use-extern-wasm"],
-    external: ["./s2lic.js"],
+    splitting: true,
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: "linked",
