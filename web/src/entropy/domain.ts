@@ -22,7 +22,7 @@ export function power(n: number): number {
   return round(2 ** MANTISSA_BITS * 2 ** ((n - whole * OCTAVE) / OCTAVE)) * 2 ** (whole - MANTISSA_BITS);
 }
 
-/** The symbols and the means of some channels at some places, in 64ths of a step. */
+/** The integers of a set at one quality. */
 export class Domain {
   /** The centre of each channel of z, and the table row of its symbols. */
   readonly zCentre: number[];
@@ -56,17 +56,24 @@ export class Domain {
 
   /** The means mu of channels from `first` on, each with `places` values in a row. */
   mu(mean: Float32Array, first: number, places: number): Float64Array {
-    return Float64Array.from(mean, (value, at) =>
-      clamp(round(value * this.meanScale[first + Math.floor(at / places)]), -MU_LIMIT, MU_LIMIT));
+    const out = new Float64Array(mean.length);
+    for (let at = 0, channel = first; at < out.length; channel++) {
+      const scale = this.meanScale[channel];
+      for (const end = at + places; at < end; at++) out[at] = clamp(round(mean[at] * scale), -MU_LIMIT, MU_LIMIT);
+    }
+    return out;
   }
 
   /** The row of each symbol; `finer` has a value for each place, or none. */
   rows(scale: Float32Array, first: number, places: number, finer: Float32Array | null): Int32Array {
-    return Int32Array.from(scale, (value, at) => {
-      const moved = finer ? LEVEL_UNIT * finer[at % places] : 0;
-      const sum = value + this.octaves[first + Math.floor(at / places)] + moved;
-      return clamp(round(sum / ROW_UNIT), 0, this.manifest.rows - 1);
-    });
+    const out = new Int32Array(scale.length), last = this.manifest.rows - 1;
+    for (let at = 0, channel = first; at < out.length; channel++) {
+      for (let place = 0; place < places; place++, at++) {
+        const sum = scale[at] + this.octaves[channel] + (finer ? LEVEL_UNIT * finer[place] : 0);
+        out[at] = clamp(round(sum / ROW_UNIT), 0, last);
+      }
+    }
+    return out;
   }
 
   /** A value of y_hat as the networks see it. */
@@ -76,7 +83,12 @@ export class Domain {
 
   /** y_hat as g_s takes it, from 64ths of a step; each channel has `places` values in a row. */
   latent(y: Float64Array, places: number): Float32Array {
-    return Float32Array.from(y, (value, at) => Math.fround(value / 64) * Math.fround(this.inverse[Math.floor(at / places)]));
+    const out = new Float32Array(y.length);
+    for (let at = 0, channel = 0; at < out.length; channel++) {
+      const inverse = Math.fround(this.inverse[channel]);
+      for (const end = at + places; at < end; at++) out[at] = Math.fround(y[at] / 64) * inverse;
+    }
+    return out;
   }
 
   /** 10000 times a table between the two anchors of the level. */

@@ -87,7 +87,8 @@ class Walk {
     await this.half(name, first, channels, sums, anchors);
     if (others.length) {
       const local = await this.model.run(`${name}.local`, { anchors: this.map(this.context, first, channels) });
-      await this.half(name, first, channels, sums.map((sum, at) => sum + local.sums[at]), others);
+      for (let at = 0; at < sums.length; at++) sums[at] += local.sums[at];
+      await this.half(name, first, channels, sums, others);
     }
     const { correction } = await this.model.run(`${name}.lrp`, {
       hyper: this.map(this.hyper, 2 * first, channels), ...before, own: this.map(this.context, first, channels),
@@ -120,9 +121,11 @@ class Walk {
   /** Adds LRP's correction to channels from `first` on, and sees them anew. */
   private correct(correction: Float32Array, first: number): void {
     const start = first * this.places;
-    for (let at = 0; at < correction.length; at++) {
-      const value = this.y[start + at] += correction[at];
-      this.context[start + at] = this.domain.context(value, first + Math.floor(at / this.places));
+    for (let at = 0, channel = first; at < correction.length; channel++) {
+      for (const end = at + this.places; at < end; at++) {
+        const value = this.y[start + at] += correction[at];
+        this.context[start + at] = this.domain.context(value, channel);
+      }
     }
   }
 

@@ -118,7 +118,10 @@ function slider(stage: HTMLElement): HTMLElement {
 
 const drop = document.getElementById("drop") as HTMLElement;
 const chooser = document.getElementById("files") as HTMLInputElement;
-chooser.addEventListener("change", () => void take(Array.from(chooser.files ?? [])));
+chooser.addEventListener("change", () => {
+  void take(Array.from(chooser.files ?? []));
+  chooser.value = ""; // so that the same file can be chosen again
+});
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
