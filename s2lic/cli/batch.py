@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
-from s2lic.cli.jobs import Batch, Job
+from s2lic.cli.jobs import Batch
 from s2lic.cli.progress import progress, stderr_is_watched
 from s2lic.cli.reporting import one_line, tell
 from s2lic.cli.streams import print_json, print_note
-from s2lic.errors import S2licError
-from s2lic.progress import ProgressCallback, no_progress, with_progress
+from s2lic.coding.pipeline import DONE, FAILED, SKIPPED, Job, JobFacts, JobOutcome, Work, attempt
+from s2lic.progress import no_progress, with_progress
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDEST = 1000  # columns, more than any table of totals takes
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-
-JobFacts = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -35,40 +32,9 @@ class RunOptions:
     threads: int = 1
 
 
-@dataclass(frozen=True)
-class JobOutcome:
-    """The result of a job: facts for JSON, and the error if it failed."""
-
-    job: Job
-    facts: JobFacts = field(default_factory=dict)
-    error: S2licError | None = None
-
-    @property
-    def status(self) -> str:
-        return FAILED if self.error else str(self.facts.get("status", DONE))
-
-    def as_json(self) -> JobFacts:
-        names: JobFacts = {"input": self.job.source}
-        if self.job.target is not None:
-            names["output"] = self.job.target
-        fault = {"error": type(self.error).__name__, "message": str(self.error)} if self.error else {}
-        return {**names, "status": self.status, **self.facts, **fault}
-
-
-Work = Callable[[Iterable[Job], ProgressCallback], Iterator[JobOutcome]]  # reports the progress of a single job
-
-
 def each(do: Callable[[Job], JobFacts]) -> Work:
     """Work that does one job after another."""
     return lambda jobs, _: (attempt(job, lambda: do(job)) for job in jobs)  # noqa: B023 done before the next job comes
-
-
-def attempt(job: Job, do: Callable[[], JobFacts]) -> JobOutcome:
-    """The outcome of a job."""
-    try:
-        return JobOutcome(job, do())
-    except S2licError as error:
-        return JobOutcome(job, error=error)
 
 
 def run(
@@ -86,9 +52,18 @@ def run(
             elif not options.as_json:
                 show(outcome)
     if options.as_json:
-        facts = [outcome.as_json() for outcome in outcomes]
+        facts = [_as_json(outcome) for outcome in outcomes]
         print_json(facts if batch.many else facts[0])
     return outcomes
+
+
+def _as_json(outcome: JobOutcome) -> JobFacts:
+    names: JobFacts = {"input": outcome.job.source}
+    if outcome.job.target is not None:
+        names["output"] = outcome.job.target
+    error = outcome.error
+    fault = {"error": type(error).__name__, "message": str(error)} if error else {}
+    return {**names, "status": outcome.status, **outcome.facts, **fault}
 
 
 def exit_code(outcomes: list[JobOutcome]) -> int:

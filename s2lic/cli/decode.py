@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.batch import SKIPPED, JobFacts, RunOptions, code
-from s2lic.cli.jobs import STANDARD, Job, Outputs, plan
+from s2lic.cli.batch import RunOptions, code
+from s2lic.cli.jobs import STANDARD, Outputs, plan
 from s2lic.cli.open_codec import model_file, pick_runtime, shared_codec
 from s2lic.cli.options import (
     Device,
@@ -31,9 +31,9 @@ from s2lic.cli.options import (
     Strip,
     Verbose,
 )
-from s2lic.cli.pipeline import Stages
 from s2lic.cli.streams import CODED, check_target, is_whole_picture, print_note, read_input, write_output
 from s2lic.coding.options import Crop, DecodeOptions
+from s2lic.coding.pipeline import SKIPPED, Job, JobFacts, Stages
 from s2lic.container.boxes import Limits, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import OutputFormatError, UsageError

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import SKIPPED, JobFacts, RunOptions, code
+from s2lic.cli.batch import RunOptions, code
 from s2lic.cli.encode_request import InputPicture, encode_request, map_file
-from s2lic.cli.jobs import STANDARD, InputFilter, Job, Outputs, plan
+from s2lic.cli.jobs import STANDARD, InputFilter, Outputs, plan
 from s2lic.cli.open_codec import model_file, pick_runtime, shared_codec
 from s2lic.cli.options import (
     Cond,
@@ -31,9 +31,9 @@ from s2lic.cli.options import (
     Tune,
     Verbose,
 )
-from s2lic.cli.pipeline import Stages
 from s2lic.cli.streams import check_target, is_whole_file, print_note, stdin, write_output
 from s2lic.coding.options import EncodeOptions
+from s2lic.coding.pipeline import SKIPPED, Job, JobFacts, Stages
 from s2lic.container.boxes import read_header
 from s2lic.defaults import DEFAULT_MAX_PIXELS, EFFORT_MAX, EFFORTS, SIDE, SIDE_MAX, SIDE_MIN
 from s2lic.runtime import DeviceName

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2lic.cli.jobs import STANDARD, Job, check_targets
+from s2lic.cli.jobs import STANDARD, check_targets
 from s2lic.cli.open_codec import model_file, open_codec
 from s2lic.cli.options import Cond, Device, Force, Json, MaxPixels, Model, Output, Quiet
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import check_target, print_json, print_note, write_output
+from s2lic.coding.pipeline import Job
 from s2lic.defaults import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 from s2lic.errors import OutputFormatError, UsageError
 from s2lic.files import is_stream

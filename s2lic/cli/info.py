@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from s2lic.cli.batch import JobFacts, JobOutcome, RunOptions, each, finish, run
-from s2lic.cli.jobs import Job, find_inputs
+from s2lic.cli.batch import RunOptions, each, finish, run
+from s2lic.cli.jobs import find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
 from s2lic.cli.reporting import one_line
 from s2lic.cli.streams import CODED, read_input, say
+from s2lic.coding.pipeline import Job, JobFacts, JobOutcome
 from s2lic.container.boxes import EXTRAS, VERSION, Limits, describe, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 

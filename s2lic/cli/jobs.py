@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from s2lic.coding.pipeline import Job
 from s2lic.errors import InputMissingError, OutputUnwritableError, UsageError
 from s2lic.files import descriptor_of, is_folder, is_special, make_folder, real_path
 
@@ -16,14 +17,6 @@ STANDARD = "-"
 STDOUT = 1
 
 Found = tuple[str, Path]  # a file, and its place under the input that it was found in
-
-
-@dataclass(frozen=True)
-class Job:
-    """The names of an input and of its output; None stands for no output file."""
-
-    source: str
-    target: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from s2lic.cli import batch
-from s2lic.cli.batch import JobOutcome, RunOptions
-from s2lic.cli.jobs import Batch, Job
+from s2lic.cli.batch import RunOptions
+from s2lic.cli.jobs import Batch
 from s2lic.cli.reporting import mentions
+from s2lic.coding.pipeline import Job, JobOutcome
 from s2lic.container.boxes import read_header
 from s2lic.errors import CorruptError, InputMissingError, S2licError
 

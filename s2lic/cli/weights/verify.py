@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from s2lic.cli.batch import JobFacts, JobOutcome, RunOptions, each, finish, run
-from s2lic.cli.jobs import InputFilter, Job, find_inputs
+from s2lic.cli.batch import RunOptions, each, finish, run
+from s2lic.cli.jobs import InputFilter, find_inputs
 from s2lic.cli.options import Json, Quiet, Recursive, Verbose
 from s2lic.cli.reporting import one_line
 from s2lic.cli.streams import print_json, print_note
+from s2lic.coding.pipeline import Job, JobFacts, JobOutcome
 
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE...]", help="Weights files and folders. [default: all that ship]")

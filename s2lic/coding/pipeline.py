@@ -4,23 +4,55 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from s2lic.cli.batch import JobFacts, JobOutcome, Work, attempt
-from s2lic.cli.jobs import Job
 from s2lic.errors import S2licError
 from s2lic.progress import ProgressCallback
 from s2lic.runtime import DeviceName
-
-if TYPE_CHECKING:
-    from s2lic.cli.open_codec import AnyCodec
 
 # The most files and pixels that are coded together; a single picture may have more. On a CPU only small pictures gain
 # by it.
 FILES = 64
 PIXELS = {DeviceName.cpu: 2**16, DeviceName.cuda: 2**24, DeviceName.auto: 2**24}
+
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+JobFacts = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Job:
+    """The names of an input and of its output; None stands for no output file."""
+
+    source: str
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """The result of a job: facts for JSON, and the error if it failed."""
+
+    job: Job
+    facts: JobFacts = field(default_factory=dict)
+    error: S2licError | None = None
+
+    @property
+    def status(self) -> str:
+        return FAILED if self.error else str(self.facts.get("status", DONE))
+
+
+Work = Callable[[Iterable[Job], ProgressCallback], Iterator[JobOutcome]]  # reports the progress of a single job
+
+
+def attempt(job: Job, do: Callable[[], JobFacts]) -> JobOutcome:
+    """The outcome of a job."""
+    try:
+        return JobOutcome(job, do())
+    except S2licError as error:
+        return JobOutcome(job, error=error)
 
 
 class Sized(Protocol):
@@ -30,12 +62,13 @@ class Sized(Protocol):
     def pixels(self) -> int: ...
 
 
+Coder = TypeVar("Coder")  # a `Codec`, which stands above this module
 Item = TypeVar("Item", bound=Sized)
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Stages(Generic[Item, Result]):
+class Stages(Generic[Coder, Item, Result]):
     """The three stages.
 
     Attributes:
@@ -45,10 +78,10 @@ class Stages(Generic[Item, Result]):
     """
 
     begin: Callable[[Job], Item | JobFacts]
-    code: Callable[[AnyCodec, Sequence[Item]], Sequence[Result]]
+    code: Callable[[Coder, Sequence[Item]], Sequence[Result]]
     end: Callable[[Job, Item, Result, float], JobFacts]
 
-    def work(self, codec: Callable[[ProgressCallback], AnyCodec], device: DeviceName) -> Work:
+    def work(self, codec: Callable[[ProgressCallback], Coder], device: DeviceName) -> Work:
         """The work on jobs. The codec is opened once the first input has been read without an error."""
 
         def work(jobs: Iterable[Job], done: ProgressCallback) -> Iterator[JobOutcome]:
@@ -78,13 +111,13 @@ class Stages(Generic[Item, Result]):
         pixels = sum(item.pixels for _, item in begun if not isinstance(item, JobOutcome))
         return len(begun) >= FILES or pixels >= PIXELS[device]
 
-    def _ended(self, codec: Callable[[], AnyCodec], begun: list[tuple[Job, Item | JobOutcome]]) -> Iterator[JobOutcome]:
+    def _ended(self, codec: Callable[[], Coder], begun: list[tuple[Job, Item | JobOutcome]]) -> Iterator[JobOutcome]:
         items = [item for _, item in begun if not isinstance(item, JobOutcome)]
         results = iter(self._coded(codec, items) if items else [])
         for job, item in begun:
             yield item if isinstance(item, JobOutcome) else self._written(job, item, *next(results))
 
-    def _coded(self, codec: Callable[[], AnyCodec], items: list[Item]) -> list[tuple[Result | S2licError, float]]:
+    def _coded(self, codec: Callable[[], Coder], items: list[Item]) -> list[tuple[Result | S2licError, float]]:
         """The results with their seconds. If one of several fails, each is coded alone, to find out which."""
         try:
             coder, start = codec(), time.perf_counter()
