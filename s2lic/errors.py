@@ -39,6 +39,10 @@ class OutputPlaceError(UsageError):
     """The output path is a folder, or its parent folder does not exist."""
 
 
+class OptionsChangedError(UsageError):
+    """A run over a dataset goes on with other options or inputs than it was begun with."""
+
+
 class FolderGoneError(UsageError):
     """A path is relative and the current folder was removed."""
 
@@ -205,6 +209,18 @@ class RetiredModelError(UnknownModelError):
 
 class OutputUnwritableError(S2licError):
     """The output file cannot be written, for example for lack of permission or space."""
+
+
+class PartError(S2licError):
+    """A tar shard or a Parquet file cannot be read to its end, or lacks the column of pictures."""
+
+
+class ClusterError(S2licError):
+    """Ray cannot be started or reached, or its workers cannot be started."""
+
+
+class WorkerDiedError(S2licError):
+    """The process that coded a picture ended each time it was tried."""
 
 
 class WeightsError(S2licError):

@@ -49,7 +49,19 @@ def test_no_two_folders_import_from_each_other() -> None:
 
 
 def test_the_folders_stand_in_the_order_of_the_layers() -> None:
-    order = ("cli/", "lab/", "eval/", "train/", "codec.py", "coding/", "weights/", "model.py", "entropy/", "transform/")
+    order = (
+        "cli/",
+        "lab/",
+        "eval/",
+        "train/",
+        "bulk/",
+        "codec.py",
+        "coding/",
+        "weights/",
+        "model.py",
+        "entropy/",
+        "transform/",
+    )
     order += ("kernels/", "images/", "files.py", "runtime.py", "progress.py", "errors.py")
     rows = folders()
     assert [rows[name] for name in order] == list(range(len(order)))

@@ -12,6 +12,8 @@ import typer
 
 import s2lic
 from s2lic.cli.bench import speed
+from s2lic.cli.bulk import decode as bulk_decode
+from s2lic.cli.bulk import encode as bulk_encode
 from s2lic.cli.decode import decode
 from s2lic.cli.demo import demo
 from s2lic.cli.encode import encode
@@ -32,6 +34,7 @@ from s2lic.runtime import keep_freed_memory
 COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train)
 GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
     "bench": ("Measure this machine.", (speed,)),
+    "bulk": ("Whole datasets, on this machine or a Ray cluster.", (bulk_encode, bulk_decode)),
     "lab": ("Research: list, compare and try the blocks of a transform.", LAB),
     "weights": ("List, verify, export and fit trained weights.", WEIGHTS),
 }

@@ -97,7 +97,7 @@ def decode(
     """Decode files to PNG, or to the format that the output's extension names."""
     from s2lic.images.save import colour_of
 
-    extension, options = _extension(format_name, output), DecodeOptions(_crop(crop, skip_existing), strip)
+    extension, options = extension_of(format_name, output), DecodeOptions(_crop(crop, skip_existing), strip)
     if background is not None:
         colour_of(background)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
@@ -161,7 +161,7 @@ class Decoding:
         return {"width": image.width, "height": image.height, **crop, "bytes": len(file.data), "seconds": seconds}
 
 
-def _extension(format_name: str | None, output: str | None) -> str:
+def extension_of(format_name: str | None, output: str | None) -> str:
     """The extension of outputs that -o does not name. Raises UsageError or OutputFormatError."""
     from s2lic.images.save import FORMATS
 

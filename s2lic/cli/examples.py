@@ -20,6 +20,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic decode coded --outdir back --format webp", "a folder"),
         ("s2lic decode img.bin -o -", "to a pipe, as PNG"),
     ),
+    "bulk encode": (
+        ("s2lic bulk encode photos s3://bucket/coded -q 60", "a folder to object storage"),
+        ("s2lic bulk encode photos shards --to shards --part 500", "files to WebDataset shards"),
+        ("s2lic bulk encode s3://bucket/shards coded --psnr --address auto", "shards, on a Ray cluster"),
+    ),
+    "bulk decode": (
+        ("s2lic bulk decode s3://bucket/coded back -j 2", "two processes"),
+        ("s2lic bulk decode table back --column s2lic --format webp", "Parquet files"),
+    ),
     "info": (
         ("s2lic info img.bin", "one file"),
         ("s2lic info coded -r --json", "a folder, for programs"),

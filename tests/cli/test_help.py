@@ -21,6 +21,8 @@ from .conftest import Result
 Run = Callable[..., Result]
 # These take long; that their words are understood is what is tested here.
 LONG = (
+    "bulk encode",
+    "bulk decode",
     "models",
     "eval",
     "train",

@@ -1,0 +1,191 @@
+"""A run over a dataset: the tasks go to the workers, their tallies come back, errors go to a table."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from s2lic.bulk.job import FOLDER, BulkTask, Tally
+from s2lic.bulk.places import Place
+from s2lic.bulk.plan import ERRORS, BulkPlan
+from s2lic.bulk.session import ATTEMPTS, capacity, import_ray, session
+from s2lic.bulk.worker import BulkWorker
+from s2lic.errors import ClusterError, OutputUnwritableError, WorkerDiedError
+from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import DeviceName
+
+BATCH = 32  # pictures that a worker takes at a time, and that are repeated if it dies
+UNWRITABLE = 20  # so many outputs that cannot be written, one after another, end a run
+SAVE_EVERY = 60  # seconds between two versions of the error table
+
+ErrorRow = dict[str, Any]
+
+
+@dataclass
+class BulkSummary:
+    """Counts over a run, its seconds, the seconds before its first result, and the exit codes of its errors."""
+
+    tally: Tally = field(default_factory=Tally)
+    skipped: int = 0
+    workers: int = 0
+    seconds: float = 0.0
+    start_up: float = 0.0
+    exit_codes: set[int] = field(default_factory=set)
+
+    def as_json(self) -> dict[str, Any]:
+        tally, seconds = self.tally, max(self.seconds, 1e-9)
+        megapixels = tally.pixels / 1e6
+        counts = {"done": tally.done, "skipped": self.skipped, "failed": tally.failed, "workers": self.workers}
+        size = {"megapixels": megapixels, "bytes": tally.size, "bpp": 8 * tally.size / max(tally.pixels, 1)}
+        speed = {"pictures_per_second": tally.done / seconds, "megapixels_per_second": megapixels / seconds}
+        return {**counts, **size, "seconds": self.seconds, "start_up_seconds": self.start_up, **speed}
+
+
+class ErrorTable:
+    """`errors.jsonl` in a place: what failed in this run, and in earlier ones in parts that are finished."""
+
+    def __init__(self, dest: Place, targets: set[str]) -> None:
+        self._dest, self._saved = dest, time.monotonic()
+        self._changed = ERRORS in dest.names()
+        earlier = [json.loads(line) for line in dest.read(ERRORS).splitlines()] if self._changed else []
+        self.rows = [row for row in earlier if row["target"] not in targets]
+
+    def add(self, rows: Sequence[ErrorRow]) -> None:
+        self.rows += rows
+        self._changed = self._changed or bool(rows)
+        if time.monotonic() - self._saved > SAVE_EVERY:
+            self.save()
+
+    def save(self) -> None:
+        """Write the table if it has changed. Raises OutputUnwritableError."""
+        if self._changed:
+            self._dest.put(ERRORS, "".join(f"{json.dumps(row)}\n" for row in self.rows).encode())
+        self._changed, self._saved = False, time.monotonic()
+
+
+def run(
+    plan: BulkPlan,
+    address: str | None = None,
+    workers: int | None = None,
+    done: ProgressCallback = no_progress,
+    heard: Callable[[ErrorRow], None] = lambda _: None,
+) -> BulkSummary:
+    """Do the tasks of a plan.
+
+    Args:
+        plan: What to do.
+        address: That of a Ray cluster; None for this machine.
+        workers: The number of worker processes; None for one per CPU or GPU.
+        done: Hears how many tasks are finished.
+        heard: Hears of every failure.
+
+    Raises:
+        ExtraMissingError, ClusterError, OutputUnwritableError.
+    """
+    began = time.monotonic()
+    summary = BulkSummary(skipped=plan.skipped)
+    if not plan.tasks:
+        return summary
+    table = ErrorTable(plan.dest, {task.target for task in plan.tasks})
+    unwritable = 0
+    try:
+        with session(address, workers):
+            for tally in _with_missing(plan, _pool(plan, workers, summary)):
+                summary.start_up = summary.start_up or time.monotonic() - began
+                summary.tally.add(tally)
+                summary.tally.targets += tally.targets
+                table.add(tally.errors)
+                for row in tally.errors:
+                    summary.exit_codes.add(row["exit_code"])
+                    heard(row)
+                done(len(summary.tally.targets), len(plan.tasks))
+                unwritable = _unwritable(tally, unwritable)
+    finally:
+        summary.seconds = time.monotonic() - began
+        table.save()
+    return summary
+
+
+@dataclass(frozen=True)
+class WorkerPoolSize:
+    """How many workers there are, and what each takes."""
+
+    workers: int
+    cpus: int
+    gpus: int
+
+
+def _pool(plan: BulkPlan, workers: int | None, summary: BulkSummary) -> WorkerPoolSize:
+    """A worker per CPU, or per GPU if they are wanted and there; CPUs that are left over become threads."""
+    cpus = max(1, capacity("CPU"))
+    gpus = 0 if plan.job.device is DeviceName.cpu else capacity("GPU")
+    most = min(len(plan.tasks), workers or gpus or cpus, gpus or cpus)
+    summary.workers = most
+    return WorkerPoolSize(most, cpus // most, 1 if gpus else 0)
+
+
+def _with_missing(plan: BulkPlan, pool: WorkerPoolSize) -> Iterator[Tally]:
+    """The tallies of all tasks. Those of a batch that killed its workers are tried again one by one."""
+    batch = BATCH if plan.job.to == FOLDER else 1
+    left = {task.target: task for task in plan.tasks}
+    for size in (batch, 1):
+        for tally in _tallies(plan, list(left.values()), size, pool) if left else ():
+            for target in tally.targets:
+                left.pop(target, None)
+            yield tally
+    tally = Tally(targets=list(left))
+    for task in left.values():
+        died = WorkerDiedError(
+            f"the process that coded it ended {ATTEMPTS} times, perhaps for lack of memory; leave it out, or lower "
+            "--max-pixels or --workers"
+        )
+        tally.fail(task.sources[0], task.target, died)
+    if left:
+        yield tally
+
+
+def _tallies(plan: BulkPlan, tasks: Sequence[BulkTask], batch: int, pool: WorkerPoolSize) -> Iterator[Tally]:
+    """The tallies in the order in which batches are done. A batch is done again if its worker dies, thrice at most."""
+    ray = import_ray()
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # a batch that is lost is missing at the end
+    with warnings.catch_warnings():
+        # `max_task_retries` has no other place yet.
+        warnings.filterwarnings("ignore", message=".*ray_remote_args", category=DeprecationWarning)
+        rows = ray.data.from_items(
+            [task.as_row() for task in tasks], override_num_blocks=math.ceil(len(tasks) / batch)
+        ).map_batches(
+            BulkWorker,
+            fn_constructor_args=(plan.job, plan.source, plan.dest, pool.cpus),
+            compute=ray.data.ActorPoolStrategy(size=pool.workers, max_tasks_in_flight_per_actor=2),
+            batch_size=None,
+            batch_format="pyarrow",
+            num_cpus=pool.cpus,
+            num_gpus=pool.gpus,
+            max_task_retries=ATTEMPTS - 1,
+        )
+    try:
+        for table in rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            yield from map(Tally.of, table.to_pylist())
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            f"the workers cannot be started: {error}; check that all machines can open the model"
+        ) from error
+
+
+def _unwritable(tally: Tally, before: int) -> int:
+    """How many outputs in a row could not be written. Raises OutputUnwritableError if they are too many."""
+    if tally.done or any(row["error"] != OutputUnwritableError.__name__ for row in tally.errors):
+        return 0
+    if (count := before + tally.failed) >= UNWRITABLE:
+        raise OutputUnwritableError(
+            f"stopped, since {count} outputs in a row could not be written; the last: {tally.errors[-1]['message']}. "
+            "The same command goes on from here"
+        )
+    return count

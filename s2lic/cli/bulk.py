@@ -1,0 +1,174 @@
+"""`s2lic bulk`: whole datasets, on this machine or a Ray cluster."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from s2lic.cli.decode import Background, Format, extension_of
+from s2lic.cli.encode import Effort, Quality, Strict, TargetBpp, TargetPsnr, TargetSize
+from s2lic.cli.options import Device, Json, MaxPixels, Model, Quiet, Strip, Tune
+from s2lic.cli.progress import progress
+from s2lic.cli.streams import print_json, print_note
+from s2lic.coding.options import DecodeOptions, EncodeOptions
+from s2lic.defaults import DEFAULT_MAX_PIXELS
+from s2lic.runtime import DeviceName
+
+if TYPE_CHECKING:
+    from s2lic.bulk.job import BulkJob
+    from s2lic.bulk.run import BulkSummary
+
+
+class Storage(str, Enum):
+    """What `--to` takes: how DEST stores the pictures."""
+
+    folder = "folder"
+    shards = "shards"
+    parquet = "parquet"
+
+
+Source = Annotated[
+    str, typer.Argument(help="A folder or URL (s3://, gs://, http://) of files, WebDataset .tar shards or .parquet.")
+]
+Dest = Annotated[str, typer.Argument(help="A folder or URL. A run that was stopped goes on where it was.")]
+To = Annotated[Storage | None, typer.Option("--to", help="How DEST stores them. [default: as SOURCE does]")]
+PartSize = Annotated[int, typer.Option("--part", min=1, help="Pictures of a shard or Parquet file made of files.")]
+Column = Annotated[str, typer.Option("--column", help="The column of Parquet files that is read.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("-j", "--workers", min=1, help="Processes with a model each. [default: one per CPU or GPU]"),
+]
+Address = Annotated[
+    str | None, typer.Option("--address", help="A Ray cluster, as ray://head:10001 or auto. [default: this machine]")
+]
+Psnr = Annotated[bool, typer.Option("--psnr", help="Decode each file and record its PSNR in shards and Parquet.")]
+Anew = Annotated[bool, typer.Option("--force", help="Do everything anew instead of going on.")]
+
+
+def encode(
+    source: Source,
+    dest: Dest,
+    to: To = None,
+    part: PartSize = 1000,
+    column: Column = "image",
+    quality: Quality = None,
+    target_bpp: TargetBpp = None,
+    target_size: TargetSize = None,
+    target_psnr: TargetPsnr = None,
+    effort: Effort = None,
+    psnr: Psnr = False,
+    strip: Strip = False,
+    strict: Strict = False,
+    model: Model = None,
+    tune: Tune = None,
+    device: Device = DeviceName.cpu,
+    max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    workers: Workers = None,
+    address: Address = None,
+    force: Anew = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Encode a dataset of pictures."""
+    rates = {"quality": quality, "target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
+    options = EncodeOptions(**rates, effort=effort, strip=strip, strict=strict)  # type: ignore[arg-type]
+    own = {"psnr": psnr, "column": column}
+    job = _job(options, model, tune and tune.value, device, max_pixels, **own)
+    _run(job, source, dest, to, part, workers, address, force, quiet, as_json)
+
+
+def decode(
+    source: Source,
+    dest: Dest,
+    to: To = None,
+    part: PartSize = 1000,
+    column: Column = "s2lic",
+    format_name: Format = None,
+    background: Background = None,
+    strip: Strip = False,
+    model: Model = None,
+    device: Device = DeviceName.cpu,
+    max_pixels: MaxPixels = DEFAULT_MAX_PIXELS,
+    workers: Workers = None,
+    address: Address = None,
+    force: Anew = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Decode a dataset of s2lic files, to PNG or another format."""
+    from s2lic.images.save import colour_of
+
+    if background is not None:
+        colour_of(background)
+    own = {"column": column, "extension": extension_of(format_name, None), "background": background}
+    job = _job(DecodeOptions(strip=strip), model, None, device, max_pixels, **own)
+    _run(job, source, dest, to, part, workers, address, force, quiet, as_json)
+
+
+def _job(
+    options: EncodeOptions | DecodeOptions,
+    model: str | None,
+    tune: str | None,
+    device: DeviceName,
+    max_pixels: int,
+    **own: Any,
+) -> BulkJob:
+    """The job, if its model is there. Raises UnknownConfigError, InputMissingError, ExtraMissingError."""
+    from s2lic.bulk.session import check_extra
+    from s2lic.cli.open_codec import model_file
+    from s2lic.files import check_input
+    from s2lic.weights import manifest
+
+    check_extra()
+    from s2lic.bulk.job import BulkJob
+
+    if (file := model_file(model)) is not None:
+        check_input(file)
+    else:
+        manifest.by_config(model or manifest.DEFAULT_MODEL, tune)
+    return BulkJob(options, "", model or manifest.DEFAULT_MODEL, tune, device, max_pixels, **own)
+
+
+def _run(
+    job: BulkJob,
+    source: str,
+    dest: str,
+    to: Storage | None,
+    part: int,
+    workers: int | None,
+    address: str | None,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    from s2lic.bulk.plan import plan
+    from s2lic.bulk.run import run
+
+    wanted = plan(job, to and to.value, source, dest, part, force)
+
+    def heard(row: dict[str, Any]) -> None:
+        print_note(f"s2lic: {row['source']}: {row['message']}", quiet=False)
+
+    with progress("encoding" if job.encodes else "decoding", quiet) as done:
+        summary = run(wanted, address, workers, done, heard)
+    if as_json:
+        print_json(summary.as_json())
+    else:
+        print_note(_line(summary, len(wanted.tasks)), quiet)
+    if codes := summary.exit_codes:
+        raise typer.Exit(min(codes))
+
+
+def _line(summary: BulkSummary, tasks: int) -> str:
+    facts = summary.as_json()
+    counts = "{done} done, {skipped} outputs there already, {failed} failed; {bytes} bytes, {bpp:.4f} bpp".format(
+        **facts
+    )
+    if not tasks:
+        return counts
+    speed = (
+        "{seconds:.1f} s, {start_up_seconds:.1f} of them before the first result; {pictures_per_second:.1f} pictures/s"
+    )
+    return f"{counts}; {speed.format(**facts)}, {facts['megapixels_per_second']:.3f} megapixels/s"
