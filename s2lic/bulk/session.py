@@ -61,10 +61,12 @@ def capacity(name: str) -> int:
     return int(import_ray().cluster_resources().get(name, 0))
 
 
-def unordered(do: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[tuple[Item, Result]]:
+def unordered(
+    do: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[tuple[Item, Result | Exception]]:
     """The results of a function in the order in which they are done, so many at a time.
 
-    Raises whatever a task raises, or a RayError of one whose worker died repeatedly, as the result.
+    The result of an item that raises an error, or whose worker dies each time, is an exception.
     """
     ray = import_ray()
     remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(do)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,22 @@ Settings = Annotated[
 ]
 
 
+class Engine(str, Enum):
+    """What `--engine` takes."""
+
+    processes = "processes"
+    ray = "ray"
+
+
+EngineName = Annotated[
+    Engine, typer.Option("--engine", help="Who runs the -j processes: this command, or Ray (extra bulk), on CPUs.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="A Ray cluster; its machines share the pictures and --out. [default: this machine]"),
+]
+
+
 def eval(  # noqa: A001 the command's name
     sources: Sources,
     codec: CodecNames = "s2lic,avif,jpeg",
@@ -64,6 +81,8 @@ def eval(  # noqa: A001 the command's name
     model: Model = None,
     device: Device = DeviceName.cpu,
     settings: Settings = None,
+    engine: EngineName = Engine.processes,
+    address: Address = None,
     recursive: Recursive = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -74,7 +93,11 @@ def eval(  # noqa: A001 the command's name
 
     options = _options([*_own(model, device), *(settings or [])])
     selections = _selections(_list(codec), qualities or [], options)
-    request = EvalRequest(selections, tuple(_list(baseline or "")), out, jobs)
+    on_ray = engine is Engine.ray
+    _check_engine(on_ray, address, device)
+    request = EvalRequest(
+        selections, tuple(_list(baseline or "")), out.resolve() if on_ray else out, jobs, on_ray, address
+    )
     check(request)
     paths = _paths(sources, recursive)
     words = _words(codec, qualities or [], baseline, model, settings or [], jobs)
@@ -88,6 +111,14 @@ def eval(  # noqa: A001 the command's name
             typer.echo(text)
         print_note(f"{out}: evaluation.json, samples.csv, results.md, rd.png, report.html, results/, files/", quiet)
     _complain(found, out)
+
+
+def _check_engine(on_ray: bool, address: str | None, device: DeviceName) -> None:
+    """Raises UsageError."""
+    if address is not None and not on_ray:
+        raise UsageError("--address is that of a Ray cluster; give --engine ray too")
+    if on_ray and device is not DeviceName.cpu:
+        raise UsageError("--engine ray measures on CPUs; leave --device out, or --engine")
 
 
 def write(found: Evaluation, out: Path) -> str:

@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from s2lic.bulk.session import check_extra, session, unordered
 from s2lic.eval import codecs, measure, published
 from s2lic.eval.codecs.base import need
 from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
@@ -35,12 +36,18 @@ class Selection:
 
 @dataclass(frozen=True)
 class EvalRequest:
-    """What to measure, the baselines (empty for the defaults), the output folder, and the number of processes."""
+    """What to measure, the baselines (empty for the defaults), the output folder, and the number of processes.
+
+    With `on_ray` they are processes of Ray: of the cluster at `address`, whose machines share the folder and the
+    pictures, or of this machine.
+    """
 
     selections: tuple[Selection, ...]
     baselines: tuple[str, ...]
     folder: Path
     jobs: int = 1
+    on_ray: bool = False
+    address: str | None = None
 
 
 def check(request: EvalRequest) -> None:
@@ -48,6 +55,8 @@ def check(request: EvalRequest) -> None:
 
     Raises UsageError for an unknown codec, baseline, option or quality, and for a missing library or program.
     """
+    if request.on_ray:
+        check_extra()
     for module in ("matplotlib", "pytorch_msssim", "scipy"):
         need(module, "an evaluation", "matplotlib pytorch-msssim scipy")
     for selection in request.selections:
@@ -71,7 +80,7 @@ def evaluate(
     check(request)
     make_folder(request.folder)
     pictures, failures = read(paths)
-    found = list(_results(_tasks(pictures, request), request.jobs, done))
+    found = list(_results(_tasks(pictures, request), request, done))
     samples = _in_order([item for item in found if isinstance(item, Sample)], pictures, request)
     curves = [_curve(selection, samples) for selection in request.selections]
     kodak = is_kodak(pictures)
@@ -100,7 +109,7 @@ def _tasks(pictures: Iterable[EvalPicture], request: EvalRequest) -> list[EvalTa
     ]
 
 
-def _results(tasks: Sequence[EvalTask], jobs: int, done: ProgressCallback) -> Iterator[Sample | Failure]:
+def _results(tasks: Sequence[EvalTask], request: EvalRequest, done: ProgressCallback) -> Iterator[Sample | Failure]:
     """Samples of earlier runs first, then the others as they are measured."""
     total, count = sum(len(task.qualities) for task in tasks), 0
     missing = []
@@ -111,9 +120,10 @@ def _results(tasks: Sequence[EvalTask], jobs: int, done: ProgressCallback) -> It
             missing.append(replace(task, qualities=rest))
         count += len(kept) - len(rest)
     done(count, total)
-    jobs = min(jobs, len(missing))
+    jobs = min(request.jobs, len(missing))
     here = machine(jobs)
-    for results in _measured([replace(task, machine=here) for task in missing], jobs):
+    missing = [replace(task, machine=here) for task in missing]
+    for results in _on_ray(missing, jobs, request.address) if request.on_ray else _measured(missing, jobs):
         yield from results
         count += len(results)
         done(count, total)
@@ -133,6 +143,16 @@ def _measured(tasks: Sequence[EvalTask], jobs: int) -> Iterator[list[Sample | Fa
             # Running tasks finish, and their samples are kept. No other task starts.
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _on_ray(tasks: Sequence[EvalTask], jobs: int, address: str | None) -> Iterator[list[Sample | Failure]]:
+    if not tasks:
+        return
+    with session(address, jobs):
+        for task, found in unordered(measure.run, tasks, jobs):
+            if isinstance(found, Exception):
+                found = [measure.failure(task, quality, found) for quality in task.qualities]  # noqa: PLW2901
+            yield found
 
 
 def _outcome(future: Future[list[Sample | Failure]], task: EvalTask) -> list[Sample | Failure]:
