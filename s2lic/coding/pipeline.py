@@ -13,10 +13,9 @@ from s2lic.progress import ProgressCallback
 from s2lic.runtime import DeviceName
 
 # The most files and pixels that are coded together; a single picture may have more. On a CPU only small pictures gain
-# by it.
+# by it, and only those of equal size: many are taken, so that equal ones are among them.
 FILES = 64
-PIXELS = {DeviceName.cpu: 2**16, DeviceName.cuda: 2**24, DeviceName.auto: 2**24}
-
+PIXELS = {DeviceName.cpu: 2**20, DeviceName.cuda: 2**24, DeviceName.auto: 2**24}
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 

@@ -372,7 +372,7 @@ def test_small_pictures_are_coded_together_and_large_ones_alone(
         real = getattr(FakeCodec, name)
         monkeypatch.setattr(FakeCodec, name, lambda *a, real=real, **k: sizes.append(len(a[1])) or real(*a, **k))
     for name in ("l.png", "m.png"):
-        Image.new("RGB", (300, 300)).save(album / name)
+        Image.new("RGB", (1100, 1000)).save(album / name)
     assert run("encode", album, "--outdir", "coded").code == 0
     assert run("decode", "coded", "--outdir", "back", "-j", 2).code == 0
     # a, b and the first large one go together; the second has nobody to wait for, and threads take files alone
