@@ -43,5 +43,5 @@ $(VENV)/.stamp-eval: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.stamp-all: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[train,eval,jxl,heif,dev]'
+	$(BIN)/python -m pip install --quiet -e '.[train,eval,bulk,jxl,heif,dev]'
 	touch $@ $(VENV)/.stamp-eval

@@ -14,7 +14,7 @@ from s2lic.bulk.places import Place, open_place, open_source
 from s2lic.bulk.worker import accepted
 from s2lic.errors import InputMissingError, OptionsChangedError, UsageError
 
-RECORD, ERRORS = "s2lic-bulk.json", "errors.jsonl"
+RECORD = "s2lic-bulk.json"
 PICTURES_A_PART = 1000
 
 
@@ -101,7 +101,7 @@ def _record(dest: Place, job: BulkJob, tasks: Sequence[BulkTask], there: set[str
         record["inputs"] = hashlib.sha256(listed.encode()).hexdigest()
     text = json.dumps(record, indent=2, sort_keys=True).encode()
     if RECORD in there and not force:
-        if dest.read(RECORD) != text:
+        if json.loads(dest.read(RECORD)) != json.loads(text):
             raise OptionsChangedError(
                 f"{dest.url} was begun with other options or inputs ({RECORD} has them); repeat those, give --force to "
                 "do everything anew, or another place"

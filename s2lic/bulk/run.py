@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import warnings
@@ -10,20 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from s2lic.bulk.error_table import ErrorRow, ErrorTable
 from s2lic.bulk.job import FOLDER, BulkTask, Tally
-from s2lic.bulk.places import Place
-from s2lic.bulk.plan import ERRORS, BulkPlan
+from s2lic.bulk.plan import BulkPlan
 from s2lic.bulk.session import ATTEMPTS, capacity, import_ray, session
 from s2lic.bulk.worker import BulkWorker
+from s2lic.coding.pipeline import FILES
 from s2lic.errors import ClusterError, OutputUnwritableError, WorkerDiedError
 from s2lic.progress import ProgressCallback, no_progress
 from s2lic.runtime import DeviceName
 
-BATCH = 32  # pictures that a worker takes at a time, and that are repeated if it dies
+BATCH = FILES  # pictures that a worker takes at a time, and that are repeated if it dies
 UNWRITABLE = 20  # so many outputs that cannot be written, one after another, end a run
-SAVE_EVERY = 60  # seconds between two versions of the error table
-
-ErrorRow = dict[str, Any]
 
 
 @dataclass
@@ -44,28 +41,6 @@ class BulkSummary:
         size = {"megapixels": megapixels, "bytes": tally.size, "bpp": 8 * tally.size / max(tally.pixels, 1)}
         speed = {"pictures_per_second": tally.done / seconds, "megapixels_per_second": megapixels / seconds}
         return {**counts, **size, "seconds": self.seconds, "start_up_seconds": self.start_up, **speed}
-
-
-class ErrorTable:
-    """`errors.jsonl` in a place: what failed in this run, and in earlier ones in parts that are finished."""
-
-    def __init__(self, dest: Place, targets: set[str]) -> None:
-        self._dest, self._saved = dest, time.monotonic()
-        self._changed = ERRORS in dest.names()
-        earlier = [json.loads(line) for line in dest.read(ERRORS).splitlines()] if self._changed else []
-        self.rows = [row for row in earlier if row["target"] not in targets]
-
-    def add(self, rows: Sequence[ErrorRow]) -> None:
-        self.rows += rows
-        self._changed = self._changed or bool(rows)
-        if time.monotonic() - self._saved > SAVE_EVERY:
-            self.save()
-
-    def save(self) -> None:
-        """Write the table if it has changed. Raises OutputUnwritableError."""
-        if self._changed:
-            self._dest.put(ERRORS, "".join(f"{json.dumps(row)}\n" for row in self.rows).encode())
-        self._changed, self._saved = False, time.monotonic()
 
 
 def run(
@@ -152,18 +127,17 @@ def _with_missing(plan: BulkPlan, pool: WorkerPoolSize) -> Iterator[Tally]:
 def _tallies(plan: BulkPlan, tasks: Sequence[BulkTask], batch: int, pool: WorkerPoolSize) -> Iterator[Tally]:
     """The tallies in the order in which batches are done. A batch is done again if its worker dies, thrice at most."""
     ray = import_ray()
+    batches = math.ceil(len(tasks) / batch)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # a batch that is lost is missing at the end
     with warnings.catch_warnings():
         # `max_task_retries` has no other place yet.
         warnings.filterwarnings("ignore", message=".*ray_remote_args", category=DeprecationWarning)
-        rows = ray.data.from_items(
-            [task.as_row() for task in tasks], override_num_blocks=math.ceil(len(tasks) / batch)
-        ).map_batches(
+        rows = ray.data.from_items([task.as_row() for task in tasks], override_num_blocks=batches).map_batches(
             BulkWorker,
             fn_constructor_args=(plan.job, plan.source, plan.dest, pool.cpus),
-            compute=ray.data.ActorPoolStrategy(size=pool.workers, max_tasks_in_flight_per_actor=2),
+            compute=ray.data.ActorPoolStrategy(size=min(pool.workers, batches), max_tasks_in_flight_per_actor=2),
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=pool.cpus,
