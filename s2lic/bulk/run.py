@@ -70,7 +70,7 @@ def run(
     unwritable = 0
     try:
         with session(address, workers):
-            for tally in _with_missing(plan, _pool(plan, workers, summary)):
+            for tally in _with_missing(plan, _pool(plan, address, workers, summary)):
                 summary.start_up = summary.start_up or time.monotonic() - began
                 summary.tally.add(tally)
                 summary.tally.targets += tally.targets
@@ -95,13 +95,14 @@ class WorkerPoolSize:
     gpus: int
 
 
-def _pool(plan: BulkPlan, workers: int | None, summary: BulkSummary) -> WorkerPoolSize:
-    """A worker per CPU, or per GPU if they are wanted and there; CPUs that are left over become threads."""
+def _pool(plan: BulkPlan, address: str | None, workers: int | None, summary: BulkSummary) -> WorkerPoolSize:
+    """A worker per CPU, or per GPU if they are wanted and there. CPUs that are left over here become threads."""
     cpus = max(1, capacity("CPU"))
     gpus = 0 if plan.job.device is DeviceName.cpu else capacity("GPU")
     most = min(len(plan.tasks), workers or gpus or cpus, gpus or cpus)
     summary.workers = most
-    return WorkerPoolSize(most, cpus // most, 1 if gpus else 0)
+    # Of a cluster's CPUs, no machine may have so many.
+    return WorkerPoolSize(most, 1 if address else cpus // most, 1 if gpus else 0)
 
 
 def _with_missing(plan: BulkPlan, pool: WorkerPoolSize) -> Iterator[Tally]:

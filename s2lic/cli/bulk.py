@@ -41,7 +41,10 @@ Workers = Annotated[
     typer.Option("-j", "--workers", min=1, help="Processes with a model each. [default: one per CPU or GPU]"),
 ]
 Address = Annotated[
-    str | None, typer.Option("--address", help="A Ray cluster, as ray://head:10001 or auto. [default: this machine]")
+    str | None,
+    typer.Option(
+        "--address", help="A Ray cluster that this machine is part of: auto, or HEAD:6379. [default: this machine]"
+    ),
 ]
 Psnr = Annotated[bool, typer.Option("--psnr", help="Decode each file and record its PSNR in shards and Parquet.")]
 Anew = Annotated[bool, typer.Option("--force", help="Do everything anew instead of going on.")]
