@@ -29,6 +29,7 @@ def folder_with_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # WebDataset leaves closing to the collector
 def test_the_examples_of_a_page_run_in_its_order(name: str) -> None:
     found = [(language, code) for language, code in blocks((FOLDER / name).read_text()) if language != "text"]
     assert found
