@@ -16,9 +16,9 @@ help: ## list the targets
 demo: $(VENV)/.stamp-eval ## encode and decode a photograph at several qualities, into demo/
 	$(BIN)/s2lic demo --out demo --force
 
-test: $(VENV)/.stamp-all ## ruff, mypy --strict and pytest
+test: $(VENV)/.stamp-all ## ruff, mypy --strict and pytest, one process per core
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.stamp-all ## ruff and mypy only
 	$(BIN)/ruff check .

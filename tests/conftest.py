@@ -11,6 +11,8 @@ import pytest
 # Waiting threads spin by default; on a busy machine two of them are then 60 times slower than one. It must stand before
 # torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers have the cores; threads of each would wait for those of others
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
