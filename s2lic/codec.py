@@ -104,7 +104,7 @@ class Codec:
             roi: Grey picture of what matters, stretched over this one: white is coded finer, black coarser, mid-grey as
                 usual, in cells of 64 pixels.
             effort: Rounds 0..9 of a search for fewer bits at the same fidelity. One takes about as long as coding the
-                picture once. The default is 5, and 0 for a picture in tiles.
+                picture once, and three times as long for weights tuned for the eye. See `EncodeOptions`.
             cond: Numbers that describe the picture, for a model that was trained with them.
 
         Raises:

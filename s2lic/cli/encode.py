@@ -58,7 +58,7 @@ Effort = Annotated[
         min=0,
         max=EFFORT_MAX,
         help="Rounds of the search for a smaller file; 0 is fastest.",
-        show_default=f"{EFFORTS['psnr']} with --tune psnr, else 0",
+        show_default=f"{EFFORTS['visual']}, {EFFORTS['psnr']} with --tune psnr",
     ),
 ]
 RoiMap = Annotated[

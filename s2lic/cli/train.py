@@ -225,8 +225,6 @@ def _check(plan: Plan, export: Path | None) -> None:
         raise UsageError(f"--lr takes a rate above 0, not {plan.lr}")
     if export is not None:
         check_weights(export, force=True, read=[plan.init, plan.grow])
-    if plan.config.endswith("+tune=visual") and importlib.util.find_spec("pytorch_msssim") is None:
-        raise ExtraMissingError("--tune visual needs pytorch_msssim: pip install pytorch-msssim")
     if plan.optimiser == OptimiserName.soap.value:
         try:
             importlib.import_module("pytorch_optimizer")

@@ -14,7 +14,7 @@ from s2lic.coding.conditioning import condition_of
 from s2lic.coding.networks import Networks, pad, to_tensor
 from s2lic.coding.options import EncodeOptions
 from s2lic.coding.roi import Roi, finer_steps, roi_of, step_scale
-from s2lic.coding.search import LatentSearch, RDProblem, TileView, border_weight, distortion_weight
+from s2lic.coding.search import LatentSearch, TileView, border_weight, distortion_weight, search_problem
 from s2lic.coding.streams import latent_size, to_container
 from s2lic.coding.tiling import encoder_input
 from s2lic.container.boxes import pack
@@ -101,7 +101,7 @@ class Encoder:
             picture,
             extras,
             layout,
-            rounds=options.rounds(layout.rows * layout.columns > 1, self.networks.weights.model.row.tune),
+            rounds=options.rounds(layout, self.networks.weights.model.row.tune),
             regions=None if regions is None or regions.neutral else regions,
             condition=condition_of(self.networks, options.cond),
         )
@@ -137,7 +137,9 @@ class Encoder:
         levels = torch.tensor([quality_level], device=self.networks.device)
         weight = distortion_weight(levels, step_scale(picture.regions, [seen]), view.x)
         weight = weight * border_weight(tile, seen, picture.layout.whole).to(weight)
-        problem = RDProblem(view, partial(self.networks.synthesise_float, level=quality_level), weight)
+        synthesise = partial(self.networks.synthesise_float, level=quality_level)
+        tune = self.networks.weights.model.row.tune
+        problem = search_problem(tune, view, synthesise, weight, quality_level)
         coder = self.networks.weights.coder
         return LatentSearch(problem, coder, levels, picture.finer_steps(cell)).run(picture.rounds)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from s2lic.coding.targets import TARGETS, Target
-from s2lic.defaults import DEFAULT_QUALITY, EFFORT_MAX, EFFORT_TILED, EFFORTS
+from s2lic.defaults import DEFAULT_QUALITY, EFFORT_MAX, EFFORT_TILED, EFFORTS, SEARCHED_FROM
 from s2lic.errors import CropRangeError, QualityRangeError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from s2lic.container.tiles import Layout
     from s2lic.images.load import ImageLike
 
 Crop = tuple[int, int, int, int]  # x, y, width, height in pixels
@@ -30,8 +31,9 @@ class EncodeOptions:
         target_size: Bytes to meet.
         target_psnr: PSNR to meet, in dB, alpha not counted.
         roi: Grey picture of what matters, stretched over the picture: white is coded finer, black coarser.
-        effort: Rounds of the search for a smaller file, 0..9. The default is 5 for weights tuned for PSNR and a
-            picture in one stream, and 0 otherwise.
+        effort: Rounds of the search for a smaller file, 0..9. The default is 5 for weights tuned for PSNR, 2 for those
+            tuned for the eye, and 0 for pictures in tiles, for pictures that are too small for the search (less than
+            161 pixels a side, tuned for the eye), and without torch.
         cond: Numbers that describe the picture, for a model that was trained with them.
 
     Raises:
@@ -89,11 +91,13 @@ class EncodeOptions:
             return self.target_size
         return None if self.target_bpp is None else self.target_bpp * pixels / 8
 
-    def rounds(self, tiled: bool, tune: str) -> int:
-        """The rounds of the search for a picture in tiles or in one stream, with weights of a tune."""
+    def rounds(self, layout: Layout, tune: str) -> int:
+        """The rounds of the search for a picture, with weights of a tune."""
         if self.effort is not None:
             return self.effort
-        return EFFORT_TILED if tiled else EFFORTS[tune]
+        if layout.rows * layout.columns > 1:
+            return EFFORT_TILED
+        return EFFORTS[tune] if min(layout.width, layout.height) >= SEARCHED_FROM[tune] else 0
 
 
 @dataclass(frozen=True)

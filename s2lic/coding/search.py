@@ -7,22 +7,47 @@ y by the gradient over the curvature, which is nearly one number per channel. RD
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from s2lic.coding.distortion import MIXES, Mix, distortion
 from s2lic.container.tiles import Box
 from s2lic.entropy.latent_coder import FINER_AN_OCTAVE, LatentCoder, Rehearsal
 from s2lic.entropy.quality import QUALITY_MAX, quality_lambda
 from s2lic.entropy.rounding import RDOQ, QuantTarget
 from s2lic.transform.config import STRIDE
 
-# Tried on validation crops. Larger first steps overshoot: errors of neighbours add up, and the curvature of one alone
-# does not show it; least so where steps of y are fine. For the same reason a zero costs more than its own error.
-STEP_COARSE, STEP_FINE, FALL = 0.25, 0.4, 0.6
-STRICTNESS = 1.5
+
+@dataclass(frozen=True)
+class Steps:
+    """How far one round moves y. Tried on validation crops.
+
+    Attributes:
+        pull: The part of the way from the wanted y back to the y that was sent, at quality 0 and at 100.
+        slope: The part of a Newton step against the slope of the distortion, at quality 0 and at 100. Larger ones
+            overshoot: errors of neighbours add up, and the curvature of one alone does not show it; least so where
+            steps of y are fine.
+        limit: The most that the slope moves one number, in steps of y.
+        fall: The factor on both from one round to the next.
+        strictness: The worth of an error in RDOQ, relative to its own curvature: the errors of neighbours add up.
+    """
+
+    pull: tuple[float, float]
+    slope: tuple[float, float]
+    limit: float
+    fall: float
+    strictness: float
+
+
+MSE_STEPS = Steps(pull=(0.25, 0.4), slope=(0.25, 0.4), limit=math.inf, fall=0.6, strictness=1.5)
+# The visual distortion is far from quadratic: a few places have most of its slope.
+VISUAL_STEPS = Steps(pull=(0.1, 0.1), slope=(0.04, 0.04), limit=0.15, fall=0.7, strictness=9.0)
+
 # Steps are divided by the curvature. One random probe may find none, or a negative one, in a channel that matters
 # little to g_s.
 CURVATURE_MIN = 1e-3
@@ -51,7 +76,7 @@ class TileView:
 
 @dataclass(frozen=True)
 class RDProblem:
-    """A view, how it is decoded, and what its distortion is worth in bits.
+    """A view, how it is decoded, and what its squared error is worth in bits.
 
     Attributes:
         view: The tile and its surroundings.
@@ -63,6 +88,8 @@ class RDProblem:
     synthesise: Callable[[Tensor], Tensor]
     weight: Tensor
 
+    steps: ClassVar[Steps] = MSE_STEPS
+
     def decode(self, y_hat: Tensor) -> Tensor:
         """x_hat of the view for y_hat of the tile; g_a's own y stands in for the tiles around."""
         view, y = self.view, self.view.y.clone()
@@ -70,12 +97,59 @@ class RDProblem:
         return self.synthesise(y)[:, :, : view.x.shape[2], : view.x.shape[3]]
 
     def distortion(self, x_hat: Tensor) -> Tensor:
-        """The weighted squared error, in bits."""
+        """The distortion in bits, a scalar that is differentiable by x_hat."""
+        return self.squared_error(x_hat)
+
+    def squared_error(self, x_hat: Tensor) -> Tensor:
+        """The weighted squared error, a scalar."""
         return (self.weight * (x_hat - self.view.x).square()).sum()
 
-    def gradient(self, x_hat: Tensor) -> Tensor:
-        """The derivative of `distortion` by x_hat."""
-        return 2 * self.weight * (x_hat - self.view.x)
+    def worth(self, x_hat: Tensor, gradient: Tensor) -> float:
+        """What the distortion costs beside the squared error, by the slopes of both along the error of x_hat."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class VisualProblem(RDProblem):
+    """The same for weights that are tuned for the eye, with the distortion that they were trained for.
+
+    Where the weight is f^2 times as large, errors count f times as large.
+
+    Attributes:
+        mix: The distortion.
+        lam: Bits per pixel and unit of distortion.
+    """
+
+    mix: Mix
+    lam: float
+
+    steps: ClassVar[Steps] = VISUAL_STEPS
+
+    def distortion(self, x_hat: Tensor) -> Tensor:
+        x, pixels = self.view.x, self.view.x[0, 0].numel()
+        error = (self.weight * 3 / (255**2 * self.lam)).sqrt() * (x_hat - x)
+        return self.lam * pixels * distortion(self.mix, x + error, x).sum()
+
+    def worth(self, x_hat: Tensor, gradient: Tensor) -> float:
+        along = float((gradient * (x_hat - self.view.x)).sum()) / (2 * float(self.squared_error(x_hat)) or 1.0)
+        return along if along > 0 else 1.0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A target as coded and decoded.
+
+    Attributes:
+        tried: Its estimate.
+        x_hat: Its pixels, differentiable by `tried.y_hat`.
+        cost: Bits and distortion together.
+        gradient: The derivative of the distortion by x_hat; zero if no round follows.
+    """
+
+    tried: Rehearsal
+    x_hat: Tensor
+    cost: float
+    gradient: Tensor
 
 
 class LatentSearch:
@@ -91,51 +165,57 @@ class LatentSearch:
     def __init__(self, problem: RDProblem, coder: LatentCoder, levels: Tensor, finer: Tensor | None) -> None:
         self.problem, self.coder, self.levels, self.finer = problem, coder, levels, finer
         self.gain, self.inverse = coder.gains(levels)
-        self.step = STEP_COARSE + (STEP_FINE - STEP_COARSE) * (levels.item() / QUALITY_MAX) ** 2
+        part = (levels.item() / QUALITY_MAX) ** 2
+        self.pull, self.slope = (a + (b - a) * part for a, b in (problem.steps.pull, problem.steps.slope))
 
     def run(self, rounds: int) -> QuantTarget:
         """The best of g_a's own y and the results of all rounds; with no round, g_a's own."""
-        y = self.problem.view.tile()
-        best, wanted = QuantTarget(y), y * self.gain
+        best = QuantTarget(self.problem.view.tile())
         if not rounds:
             return best
-        tried, x_hat = self._try(best)
-        curvature = self._curvature(tried.y_hat, x_hat)
-        rounding = RDOQ(STRICTNESS / 2 * curvature.flatten())
-        metric, lowest = curvature * self._place_weight(), self._cost(tried, x_hat)
+        steps, wanted, now = self.problem.steps, best.y * self.gain, self._try(best)
+        curvature, lowest = self._curvature(now), now.cost
+        rounding, metric = RDOQ(steps.strictness / 2 * curvature.flatten()), curvature * self._place_weight()
         for turn in range(rounds):
-            slope = pull_back(self.problem.gradient(x_hat.detach()), x_hat, tried.y_hat)
-            wanted = wanted - self.step * FALL**turn * (wanted - tried.sent + slope * self.inverse / metric)
+            wanted = wanted - steps.fall**turn * self._move(wanted, now, metric)
             if not wanted.isfinite().all():  # the slope of g_s overflowed: no later round can recover
                 break
             target = QuantTarget(wanted / self.gain, rounding)
-            tried, x_hat = self._try(target, ahead=turn + 1 < rounds)
-            cost = self._cost(tried, x_hat)
-            if cost < lowest:
-                best, lowest = target, cost
+            now = self._try(target, ahead=turn + 1 < rounds)
+            if now.cost < lowest:
+                best, lowest = target, now.cost
         return best
 
-    def _try(self, target: QuantTarget, ahead: bool = True) -> tuple[Rehearsal, Tensor]:
-        """The estimate of a target, and its x_hat, differentiable by y_hat if there is a round ahead."""
+    def _try(self, target: QuantTarget, ahead: bool = True) -> Attempt:
+        """A target with its cost, and with the gradient of its distortion if there is a round ahead."""
         tried = self.coder.rehearse(self.problem.view.tile(), self.levels, target, self.finer)
         with torch.set_grad_enabled(ahead):
-            return tried, self.problem.decode(tried.y_hat.requires_grad_(ahead))
+            x_hat = self.problem.decode(tried.y_hat.requires_grad_(ahead))
+            pixels = x_hat.detach().requires_grad_(ahead)
+            error = self.problem.distortion(pixels)
+        gradient = torch.autograd.grad(error, pixels)[0] if ahead else torch.zeros_like(pixels)
+        return Attempt(tried, x_hat, float(tried.bits.sum()) + error.item(), gradient)
 
-    def _cost(self, tried: Rehearsal, x_hat: Tensor) -> float:
-        return float(tried.bits.sum()) + self.problem.distortion(x_hat.detach()).item()
+    def _move(self, wanted: Tensor, now: Attempt, metric: Tensor) -> Tensor:
+        """How far the wanted y, gained, moves against the slope and towards what was sent."""
+        uphill = pull_back(now.gradient, now.x_hat, now.tried.y_hat) * self.inverse / metric
+        limit = self.problem.steps.limit
+        return self.pull * (wanted - now.tried.sent) + (self.slope * uphill).clamp(-limit, limit)
 
-    def _curvature(self, y_hat: Tensor, x_hat: Tensor) -> Tensor:
+    def _curvature(self, now: Attempt) -> Tensor:
         """The second derivative of the distortion by gained y, per channel at neutral places, (1, M, 1, 1).
 
-        An estimate from one random probe (Hutchinson 1990), averaged over places.
+        That of the squared error is an estimate from one random probe (Hutchinson 1990), averaged over places.
         """
+        y_hat, x_hat = now.tried.y_hat, now.x_hat
         generator = torch.Generator().manual_seed(0)
         signs = torch.randint(0, 2, y_hat.shape, generator=generator).to(y_hat) * 2 - 1
         with torch.no_grad():
             moved = self.problem.decode(y_hat + PROBE * signs * self.inverse)
             change = 2 * self.problem.weight * (moved - x_hat) / PROBE
         seen: Tensor = pull_back(change, x_hat, y_hat) * self.inverse * signs / self._place_weight()
-        return seen.mean((2, 3), keepdim=True).clamp(min=CURVATURE_MIN)
+        worth = self.problem.worth(x_hat.detach(), now.gradient)
+        return worth * seen.mean((2, 3), keepdim=True).clamp(min=CURVATURE_MIN)
 
     def _place_weight(self) -> Tensor:
         """(1, 1, h, w) or 1: where steps are f times finer, errors weigh f^2 as much."""
@@ -147,6 +227,19 @@ def pull_back(change: Tensor, x_hat: Tensor, y_hat: Tensor) -> Tensor:
     """The transposed Jacobian of x_hat by y_hat times a change of x_hat. The graph is kept."""
     back: Tensor = torch.autograd.grad(x_hat, y_hat, change, retain_graph=True)[0]
     return back
+
+
+def search_problem(
+    tune: str, view: TileView, synthesise: Callable[[Tensor], Tensor], weight: Tensor, level: int
+) -> RDProblem:
+    """The search problem of a tile, for weights of a tune at a level 0..10000.
+
+    A view that is too small for the distortion of the tune is searched for squared error.
+    """
+    mix = MIXES[tune]
+    if mix == MIXES["psnr"] or not mix.fits(min(view.x.shape[2:])):
+        return RDProblem(view, synthesise, weight)
+    return VisualProblem(view, synthesise, weight, mix, quality_lambda(torch.tensor([level])).item())
 
 
 def distortion_weight(levels: Tensor, step_scale: Tensor | None, x: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class LiteCodec:
             self._own = self._opened(load_shipped_arrays(manifest.by_config(str(self._model), self._tune)))
         return self._own
 
-    def encode(self, image: ImageLike, options: EncodeOptions = EncodeOptions(effort=0)) -> bytes:
+    def encode(self, image: ImageLike, options: EncodeOptions = EncodeOptions()) -> bytes:
         """The file of a picture. Raises UsageError for options that need torch, or what `as_image` raises."""
         return OnnxEncoder(self.networks, self.max_pixels, self.tile, self.jobs, self.done).encode(image, options)
 

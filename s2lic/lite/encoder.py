@@ -48,7 +48,7 @@ class OnnxEncoder:
         """The file of a picture. Raises UsageError for options that need torch, or what `as_image` raises."""
         picture, extras = split_extras(as_image(image, self.max_pixels, options.strict), options.strip)
         layout = layout_of(picture.width, picture.height, self.tile)
-        self._check(options, layout)
+        self._check(options)
         roi = None if options.roi is None else roi_of(as_image(options.roi, self.max_pixels), picture.size)
         roi = None if roi is None or roi.neutral else roi
         streams = self._streams(picture, layout, roi, options.quality_level)
@@ -56,13 +56,12 @@ class OnnxEncoder:
         container = to_container(layout, streams, model_id, options.quality_level, grey)
         return pack(replace(container, extras=extras, roi=b"" if roi is None else roi.pack()))
 
-    def _check(self, options: EncodeOptions, layout: Layout) -> None:
+    def _check(self, options: EncodeOptions) -> None:
         needs = [*options.targets, *(["cond"] if options.cond is not None else [])]
         if needs:
             raise UsageError(f"{needs[0]} needs torch: install torch, or leave it out")
-        tiled, tune = layout.rows * layout.columns > 1, self.networks.weights.tune
-        if options.rounds(tiled, tune):
-            raise UsageError(f"the search of effort {options.rounds(tiled, tune)} needs torch: choose effort 0")
+        if options.effort:
+            raise UsageError(f"the search of effort {options.effort} needs torch: install torch, or choose effort 0")
 
     def _streams(self, picture: Image.Image, layout: Layout, roi: Roi | None, level: int) -> list[Coded]:
         """The streams of all tiles in the order of the file."""

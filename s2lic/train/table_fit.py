@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from s2lic.coding.networks import Networks
-from s2lic.coding.search import LatentSearch, RDProblem, TileView, distortion_weight
+from s2lic.coding.search import LatentSearch, TileView, distortion_weight, search_problem
 from s2lic.defaults import EFFORTS
 from s2lic.entropy.quality import QUALITY_MAX
 from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
@@ -103,7 +103,8 @@ def _count(networks: Networks, x: Tensor, condition: Tensor | None, level: int, 
         x, networks.condition_level(level), None if condition is None else condition.to(networks.device)
     )
     view = TileView(x, y, (slice(None), slice(None)))
-    problem = RDProblem(view, partial(networks.synthesise_float, level=level), distortion_weight(levels, None, x))
-    aim = LatentSearch(problem, weights.coder, levels, None).run(EFFORTS[weights.model.row.tune])
+    tune, synthesise = weights.model.row.tune, partial(networks.synthesise_float, level=level)
+    problem = search_problem(tune, view, synthesise, distortion_weight(levels, None, x), level)
+    aim = LatentSearch(problem, weights.coder, levels, None).run(EFFORTS[tune])
     writer = partial(CountingWriter, census=census)
     weights.coder.encode(y, levels, aim=aim, writer=writer)

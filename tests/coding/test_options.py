@@ -11,23 +11,35 @@ import sys
 import pytest
 
 from s2lic.codec import Codec
+from s2lic.coding.distortion import MIXES
 from s2lic.coding.options import DecodeOptions, EncodeOptions
 from s2lic.coding.targets import TARGETS
+from s2lic.container.tiles import Layout
+from s2lic.defaults import SEARCHED_FROM, TUNES
 from s2lic.errors import CropRangeError, QualityRangeError, UsageError
+
+SMALL, WHOLE, TILED = Layout(160, 300, 160, 300), Layout(161, 300, 161, 300), Layout(161, 300, 161, 150)
 
 
 def test_the_defaults_are_quality_50_and_a_search_in_one_stream() -> None:
     options = EncodeOptions()
     assert options.quality_level == 5000
-    assert (options.rounds(False, "psnr"), options.rounds(True, "psnr")) == (5, 0)
-    assert (options.rounds(False, "visual"), options.rounds(True, "visual")) == (0, 0)
+    assert [options.rounds(layout, "psnr") for layout in (SMALL, WHOLE, TILED)] == [5, 5, 0]
+    assert [options.rounds(layout, "visual") for layout in (SMALL, WHOLE, TILED)] == [0, 2, 0]
     assert options.targets == {}
     assert not options.is_individual
 
 
 def test_an_effort_holds_for_tiles_too() -> None:
     options = EncodeOptions(effort=3)
-    assert options.rounds(False, "visual") == options.rounds(True, "psnr") == 3
+    assert {options.rounds(layout, tune) for layout in (SMALL, WHOLE, TILED) for tune in TUNES} == {3}
+
+
+@pytest.mark.parametrize("tune", TUNES)
+def test_pictures_are_searched_where_their_distortion_is_defined(tune: str) -> None:
+    side = SEARCHED_FROM[tune]
+    assert MIXES[tune].fits(side)
+    assert not MIXES[tune].fits(side - 1)
 
 
 @pytest.mark.parametrize("quality", [-0.01, 100.01, math.nan, math.inf])

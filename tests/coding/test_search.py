@@ -13,7 +13,20 @@ from torch import Tensor
 
 import s2lic.pillow_plugin
 from s2lic.codec import Codec
-from s2lic.coding.search import EXTRA, REACH, LatentSearch, RDProblem, TileView, border_weight, distortion_weight
+from s2lic.coding.distortion import MIXES, MS_SSIM_SIDE, distortion
+from s2lic.coding.networks import to_tensor
+from s2lic.coding.search import (
+    EXTRA,
+    MSE_STEPS,
+    REACH,
+    VISUAL_STEPS,
+    LatentSearch,
+    RDProblem,
+    TileView,
+    border_weight,
+    distortion_weight,
+    search_problem,
+)
 from s2lic.coding.tiling import encoder_input
 from s2lic.container.tiles import Layout
 from s2lic.entropy.quality import quality_lambda
@@ -79,17 +92,65 @@ def test_the_curvature_of_an_orthonormal_transform_is_exact() -> None:
     weights, scale = load(MODEL), torch.linspace(0.5, 2, CHANNELS)
     problem, y = linear_problem(weights, scale)
     search = LatentSearch(problem, weights.coder, LEVELS, None)
-    y_hat = weights.coder.rehearse(y, LEVELS, QuantTarget(y)).y_hat.requires_grad_()
-    found = search._curvature(y_hat, problem.decode(y_hat))
+    found = search._curvature(search._try(QuantTarget(y)))
     expected = 2 * 5.0 * (scale * search.inverse.flatten()) ** 2
     assert torch.allclose(found.flatten(), expected, rtol=1e-4)
 
 
-def test_the_pull_is_the_derivative_of_the_error() -> None:
-    problem, y = linear_problem(load(MODEL), torch.ones(CHANNELS))
-    x_hat = (problem.decode(y) + 0.1).requires_grad_()
-    (expected,) = torch.autograd.grad(problem.distortion(x_hat), x_hat)
-    assert torch.allclose(problem.gradient(x_hat), expected)
+def test_an_attempt_has_the_derivative_of_the_error() -> None:
+    weights = load(MODEL)
+    problem, y = linear_problem(weights, torch.ones(CHANNELS))
+    now = LatentSearch(problem, weights.coder, LEVELS, None)._try(QuantTarget(y + 0.3))
+    error = now.x_hat.detach() - problem.view.x
+    assert torch.allclose(now.gradient, 2 * 5.0 * error, atol=1e-5)
+    assert now.cost == pytest.approx(float(now.tried.bits.sum() + 5.0 * error.square().sum()))
+
+
+def visual_problem(weight: float, side: int = MS_SSIM_SIDE) -> RDProblem:
+    """A random view of some pixels a side; the weight is relative to that of a picture without regions."""
+    x = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    plain, none = distortion_weight(LEVELS, None, x), torch.empty(0)
+    inside = slice(0, 1), slice(0, 1)
+    return search_problem("visual", TileView(x, none, inside), lambda y: y, weight * plain, int(LEVELS))
+
+
+def test_the_visual_distortion_is_in_bits_and_grows_with_steps() -> None:
+    plain, finer = visual_problem(1.0), visual_problem(4.0)
+    x = plain.view.x
+    error = 0.02 * torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+    lam = float(quality_lambda(LEVELS))
+    expected = [lam * MS_SSIM_SIDE**2 * float(distortion(MIXES["visual"], x + f * error, x)) for f in (1, 2)]
+    found = [float(problem.distortion(x + error)) for problem in (plain, finer)]
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_worth_is_that_of_the_slope_along_the_error() -> None:
+    problem = visual_problem(1.0)
+    x_hat = problem.view.x + 0.02
+    quadratic = 3 * 2 * problem.weight * (x_hat - problem.view.x)
+    assert problem.worth(x_hat, quadratic) == pytest.approx(3, rel=1e-4)
+    assert problem.worth(problem.view.x, torch.zeros_like(x_hat)) == 1
+
+
+def test_a_view_too_small_for_ms_ssim_is_searched_for_squared_error() -> None:
+    assert visual_problem(1.0).steps is VISUAL_STEPS
+    assert visual_problem(1.0, MS_SSIM_SIDE - 1).steps is MSE_STEPS
+
+
+def visual_cost(data: bytes, image: Image.Image, quality: float, coder: Codec) -> float:
+    """Bits a pixel and lambda times the visual distortion, from the file."""
+    x, x_hat = (to_tensor(shown) for shown in (image, coder.decode(data)))
+    error = distortion(MIXES["visual"], x_hat, x).item()
+    return 8 * len(data) / x[0, 0].numel() + quality_lambda(torch.tensor([quality * 100])).item() * error
+
+
+@pytest.mark.parametrize("quality", [15, 70])
+def test_weights_for_the_eye_are_searched_for_their_distortion(quality: float) -> None:
+    image, coder = picture("portrait", size=(224, 192)), Codec()
+    files = [coder.encode(image, quality, effort=effort) for effort in (0, 2)]
+    plain, searched = (visual_cost(data, image, quality, coder) for data in files)
+    assert searched < 0.99 * plain
+    assert coder.encode(image, quality) == files[1]
 
 
 def test_no_round_gives_the_y_of_g_a_itself() -> None:

@@ -73,7 +73,7 @@ def test_files_in_tiles_with_regions_are_those_of_torch() -> None:
     assert abs(len(found) - len(Codec(MODEL, tile=256).encode(image, 40, effort=0, roi=regions))) <= 8
 
 
-@pytest.mark.parametrize("options", [{"effort": 3}, {"target_bpp": 1.0}, {"cond": [1.0], "effort": 0}, {}])
+@pytest.mark.parametrize("options", [{"effort": 3}, {"target_bpp": 1.0}, {"cond": [1.0]}])
 def test_what_needs_torch_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(errors.UsageError, match="needs torch"):
         lite().encode(picture("portrait"), EncodeOptions(**options))

@@ -9,9 +9,10 @@ import torch
 from pytorch_msssim import ms_ssim
 from torch import Tensor
 
+from s2lic.coding.distortion import MIXES
 from s2lic.coding.ssimulacra2 import distance
 from s2lic.defaults import TUNES
-from s2lic.train.loss import MIXES, rd_loss
+from s2lic.train.loss import rd_loss
 
 LEVELS = torch.tensor([0.0, 5000.0, 10_000.0])
 MIDDLE = math.sqrt(0.0015 * 0.18)
