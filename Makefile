@@ -42,6 +42,6 @@ $(VENV)/.stamp-eval: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -e '.[eval]'
 	touch $@
 
-$(VENV)/.stamp-all: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -e '.[train,eval,bulk,jxl,heif,dev]'
+$(VENV)/.stamp-all: pyproject.toml s2lic/entropy/_rans.c | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e '.[compressai,gpu,train,eval,lab,bulk,jxl,heif,dev]'
 	touch $@ $(VENV)/.stamp-eval

@@ -21,7 +21,10 @@ def __getattr__(name: str) -> object:
     if name in ("EncodeOptions", "DecodeOptions"):
         return getattr(importlib.import_module("s2lic.coding.options"), name)
     if name in ("Codec", "decode", "encode"):
-        return getattr(importlib.import_module("s2lic.codec"), name)
+        try:
+            return getattr(importlib.import_module("s2lic.codec"), name)
+        except ModuleNotFoundError as error:
+            raise importlib.import_module("s2lic.errors").ExtraMissingError.of(error) from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

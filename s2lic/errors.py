@@ -74,6 +74,14 @@ class ForkedDeviceError(UsageError):
 class ExtraMissingError(UsageError):
     """A package is missing that an optional extra of s2lic installs."""
 
+    @staticmethod
+    def of(error: ModuleNotFoundError) -> Exception:
+        """The named error for a package of the extra `torch`; any other error stays what it is."""
+        package = (error.name or "").partition(".")[0]
+        if package not in ("torch", "pytorch_msssim"):
+            return error
+        return ExtraMissingError(f"this needs {package}, which is not installed: pip install 's2lic[torch]'")
+
 
 class UnknownConfigError(UsageError):
     """The name belongs to no model configuration and to no installed weights."""
@@ -269,7 +277,3 @@ class ConversionWarning(UserWarning):
 
 class TargetWarning(UserWarning):
     """A target lies beyond what the scale of qualities gives, and its end is within it: that file is given."""
-
-
-class PureCoderWarning(UserWarning):
-    """The compiled range coder is not installed. The slow pure-Python coder is used instead."""

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from s2lic.cli.options import Verbose
-from s2lic.errors import S2licError
+from s2lic.errors import ExtraMissingError, S2licError
 
 
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
@@ -27,9 +27,12 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
     def run(*, verbose: bool, **arguments: Any) -> None:
         try:
             command(**arguments, **({"verbose": verbose} if own else {}))
-        except S2licError as error:
-            tell(error, verbose)
-            raise typer.Exit(error.exit_code) from error
+        except (S2licError, ModuleNotFoundError) as error:
+            named = ExtraMissingError.of(error) if isinstance(error, ModuleNotFoundError) else error
+            if not isinstance(named, S2licError):
+                raise
+            tell(named, verbose)
+            raise typer.Exit(named.exit_code) from error
 
     option = inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose)
     parameters = [*signature.parameters.values(), *([] if own else [option])]

@@ -7,11 +7,9 @@ an exception, which travels beside the payload.
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 
 from s2lic.container.exceptions import CodingException
 from s2lic.container.header import STATE_BYTES
-from s2lic.entropy.ans import load_ans
+from s2lic.entropy.range_coder import RangeCoder, load_coder
 from s2lic.entropy.tables import INT16, Tables
 from s2lic.errors import (
     ArithmeticFaultError,
@@ -51,9 +49,9 @@ class Coded:
 class SymbolWriter:
     """Codes symbols pass by pass, in the order in which a SymbolReader will ask for them."""
 
-    def __init__(self, tables: Tables, ans: ModuleType | None = None) -> None:
-        self._tables = tables
-        self._encoder = (ans or load_ans()).BufferedRansEncoder()
+    def __init__(self, tables: Tables, coder: RangeCoder | None = None) -> None:
+        self._tables, self._coder = tables, coder or load_coder()
+        self._passes: list[tuple[Symbols, NDArray[np.int64]]] = []
         self._exceptions: list[CodingException] = []
         self._crc = 0
         self._count = 0
@@ -80,9 +78,11 @@ class SymbolWriter:
         reader leaves unread. They cost no bytes: no payload is shorter than 8.
         """
         padding = max(0, SYMBOLS_MIN - self._count)
-        self._encode(np.zeros(padding, np.int64), np.full(padding, self._tables.gaussian_first))
+        self._append(np.zeros(padding, np.int16), np.full(padding, self._tables.gaussian_first))
         self._finished = True
-        return Coded(self._encoder.flush(), tuple(self._exceptions), self._crc, self._count)
+        symbols, rows = (np.concatenate(parts) for parts in zip(*self._passes, strict=True))
+        payload = self._coder.encode(symbols, rows, self._tables)
+        return Coded(payload, tuple(self._exceptions), self._crc, self._count)
 
     def _write(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
         true = _int16(symbols.ravel())
@@ -91,15 +91,14 @@ class SymbolWriter:
         clipped = np.clip(true, self._tables.offsets[rows], self._tables.last[rows])
         beyond = np.flatnonzero(clipped != true)
         self._exceptions += [CodingException(self._count + int(at), int(true[at])) for at in beyond]
-        self._encode(clipped, rows)
+        self._append(clipped, rows)
         self._crc = zlib.crc32(true.astype("<i2").tobytes(), self._crc)
         self._count += true.size
 
-    def _encode(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
+    def _append(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
         if self._finished:
             raise UsageError("this writer has finished; a new stream needs a new writer")
-        if symbols.size:
-            self._encoder.encode_with_indexes(symbols.tolist(), *self._tables.arguments(rows))
+        self._passes.append((symbols, rows))
 
 
 class SymbolReader:
@@ -111,7 +110,7 @@ class SymbolReader:
         payload: bytes,
         exceptions: Iterable[CodingException],
         symbol_count: int,
-        ans: ModuleType | None = None,
+        coder: RangeCoder | None = None,
     ) -> None:
         """`symbol_count` is that of all passes together.
 
@@ -122,9 +121,9 @@ class SymbolReader:
         check_capacity(len(payload), symbol_count * float(tables.least_bits.min()))
         self._tables = tables
         self._exceptions = _positions_and_values(exceptions, symbol_count)
-        self._decoder = (ans or load_ans()).RansDecoder()
         # Each symbol takes at most one word, so these zeros end every stream within memory.
-        self._decoder.set_stream(payload + bytes(STATE_BYTES + 4 * symbol_count))
+        stream = payload + bytes(STATE_BYTES + 4 * symbol_count)
+        self._decode = (coder or load_coder()).decoder(stream, tables)
         self._symbol_count = symbol_count
         self._crc = 0
         self._position = 0
@@ -159,11 +158,7 @@ class SymbolReader:
     def _read(self, rows: NDArray[np.int64]) -> NDArray[np.int16]:
         if rows.size > self._symbol_count - self._position:
             raise UsageError(f"the picture needs more than {self._symbol_count} symbols")
-        decoded = self._decoder.decode_stream(*self._tables.arguments(rows)) if rows.size else []
-        # A third of the time that np.array takes over a list.
-        symbols = np.frombuffer(bytearray(struct.pack(f"<{len(decoded)}h", *decoded)), "<i2").astype(
-            np.int16, copy=False
-        )
+        symbols = self._decode(rows)
         where, values = self._exceptions_within(rows.size)
         symbols[where] = values
         self._crc = zlib.crc32(symbols.astype("<i2").tobytes(), self._crc)

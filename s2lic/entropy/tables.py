@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,11 @@ class Tables:
         return int(self.sizes.size) - self.gaussian_first
 
     @cached_property
+    def starts(self) -> NDArray[np.int32]:
+        """Where the bounds of each row begin."""
+        return (np.cumsum(self.sizes) - self.sizes).astype(np.int32)
+
+    @cached_property
     def last(self) -> NDArray[np.int32]:
         """Symbol of each row's last slot that has a width."""
         return self.offsets + self.sizes - 3
@@ -67,8 +73,7 @@ class Tables:
     @cached_property
     def least_bits(self) -> NDArray[np.float64]:
         """What a symbol costs at least on each row: the bits of the row's widest slot."""
-        starts = np.cumsum(self.sizes) - self.sizes
-        widest = np.maximum.reduceat(np.diff(self.cdf, append=0), starts)
+        widest = np.maximum.reduceat(np.diff(self.cdf, append=0), self.starts)
         bits: NDArray[np.float64] = PRECISION - np.log2(widest)
         return bits
 
@@ -77,7 +82,7 @@ class Tables:
         """The rows as the range coder takes them."""
         return [row.tolist() for row in np.split(self.cdf, np.cumsum(self.sizes)[:-1])]
 
-    def arguments(self, rows: NDArray[np.int64]) -> RowArguments:
+    def arguments(self, rows: NDArray[np.integer[Any]]) -> RowArguments:
         """(indexes, cdfs, sizes, offsets) for a coder call on `rows`, with only the rows in use.
 
         The coder copies every row it is handed on every call, hence the selection.

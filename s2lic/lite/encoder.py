@@ -15,7 +15,6 @@ from s2lic.coding.tiling import encoder_input
 from s2lic.container.boxes import pack
 from s2lic.container.tiles import Box, Layout, layout_of
 from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
-from s2lic.entropy.ans import load_any_ans
 from s2lic.entropy.config import Z_STRIDE
 from s2lic.entropy.exact.limits import Y_ONE, Z_ONE
 from s2lic.entropy.latent_size import LatentSize, z_rows
@@ -85,7 +84,7 @@ class OnnxEncoder:
     def _coded(self, y: Floats, finer: NDArray[np.int64] | None, level: int) -> Coded:
         """The stream of y (M, h, w)."""
         walk, (height, width) = self.networks.walk(level), y.shape[1:]
-        writer = SymbolWriter(self.networks.tables, load_any_ans())
+        writer = SymbolWriter(self.networks.tables)
         z = np.rint(self._z(y, level) - walk.z_centre() / Z_ONE).astype(np.int64)
         (rows,) = z_rows(self.networks.entropy_row, [level], LatentSize(height, width))
         writer.write_rows(z, rows)

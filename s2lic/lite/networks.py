@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from s2lic.entropy.ans import load_any_ans
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.exact.limits import ANSWER_LEVEL, LEVELS, Y_ONE
 from s2lic.entropy.latent_size import LatentSize, least_bits, z_rows
@@ -52,7 +51,7 @@ class OnnxNetworks:
     def _decode(self, stream: Coded, level: int, finer: NDArray[np.int64] | None, size: LatentSize) -> Floats:
         row, tables = self.weights.entropy, self.weights.tables
         check_capacity(len(stream.payload), least_bits(row, tables, level, size))
-        reader = SymbolReader(tables, stream.payload, stream.exceptions, size.symbols(row), load_any_ans())
+        reader = SymbolReader(tables, stream.payload, stream.exceptions, size.symbols(row))
         (rows,) = z_rows(row, [level], size)
 
         def quantise(mu: Floats, rows: NDArray[np.int32], first: int, at: Places) -> NDArray[np.int16]:

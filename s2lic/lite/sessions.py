@@ -42,7 +42,7 @@ class Sessions:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ExtraMissingError("onnxruntime is missing: pip install 's2lic[lite]'") from error
+            raise ExtraMissingError("onnxruntime is missing: pip install onnxruntime") from error
 
         graph = Graph(name, compact=False)
         self._builders[name](graph)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2lic.entropy import rans
-from s2lic.entropy.ans import load_ans
+from s2lic.entropy.range_coder import load_ans
 from s2lic.errors import TruncatedError, UsageError
 
 TOTAL = 1 << 16

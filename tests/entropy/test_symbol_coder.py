@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import replace
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from s2lic.container.exceptions import CodingException, pack_exceptions
 from s2lic.entropy import rans
-from s2lic.entropy.ans import load_ans
+from s2lic.entropy.range_coder import ListCoder, NativeCoder, RangeCoder, load_ans
 from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter
 from s2lic.entropy.tables import TOTAL, build_tables, row_count, row_scales
 from s2lic.errors import (
@@ -27,8 +26,8 @@ from s2lic.errors import (
 from tests.scaled import read_scaled, rows_of, write_scaled
 
 TABLES = build_tables([(-16, np.ones(33)), (90, np.arange(1.0, 21.0))], row_scales(row_count(512.0)))
-CODERS = {"twin": rans, "compiled": load_ans()}
-both = pytest.mark.parametrize("ans", CODERS.values(), ids=CODERS)
+CODERS: dict[str, RangeCoder] = {"plain": ListCoder(rans), "compressai": ListCoder(load_ans()), "native": NativeCoder()}
+all_coders = pytest.mark.parametrize("coder", CODERS.values(), ids=CODERS)
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -45,8 +44,8 @@ def write_y(symbols: Ints, sigma: Floats) -> Coded:
     return writer.finish()
 
 
-def reader_of(coded: Coded, ans: ModuleType | None = None) -> SymbolReader:
-    return SymbolReader(TABLES, coded.payload, coded.exceptions, coded.count, ans)
+def reader_of(coded: Coded, coder: RangeCoder | None = None) -> SymbolReader:
+    return SymbolReader(TABLES, coded.payload, coded.exceptions, coded.count, coder)
 
 
 def ideal_bits(symbols: Ints, sigma: Floats) -> float:
@@ -57,17 +56,17 @@ def ideal_bits(symbols: Ints, sigma: Floats) -> float:
     return float(-np.log2(near - far).sum())
 
 
-@both
-def test_passes_of_z_and_y_come_back_in_order_and_shape(ans: ModuleType) -> None:
+@all_coders
+def test_passes_of_z_and_y_come_back_in_order_and_shape(coder: RangeCoder) -> None:
     rng = np.random.default_rng(1)
     z, rows = rng.integers(90, 110, (2, 3, 4)), np.ones((2, 3, 4), int)
     y, sigma = (part.reshape(10, 8, 5) for part in random_y(2, 400))
-    writer = SymbolWriter(TABLES, ans=ans)
+    writer = SymbolWriter(TABLES, coder=coder)
     writer.write_rows(z, rows)
     for i in range(0, 10, 2):
         write_scaled(writer, TABLES, y[i : i + 2], sigma[i : i + 2])
     coded = writer.finish()
-    reader = reader_of(coded, ans)
+    reader = reader_of(coded, coder)
     assert np.array_equal(reader.read_rows(rows), z)
     for i in range(0, 10, 5):
         assert np.array_equal(read_scaled(reader, TABLES, sigma[i : i + 5]), y[i : i + 5])
@@ -75,14 +74,14 @@ def test_passes_of_z_and_y_come_back_in_order_and_shape(ans: ModuleType) -> None
     assert coded.count == 24 + 400
 
 
-def test_twin_and_compiled_coder_write_the_same_stream() -> None:
+def test_all_coders_write_the_same_stream() -> None:
     symbols, sigma = random_y(3, 3000)
     streams = []
-    for ans in CODERS.values():
-        writer = SymbolWriter(TABLES, ans=ans)
+    for coder in CODERS.values():
+        writer = SymbolWriter(TABLES, coder=coder)
         write_scaled(writer, TABLES, symbols, sigma)
         streams.append(writer.finish())
-    assert streams[0] == streams[1]
+    assert streams[0] == streams[1] == streams[2]
 
 
 def test_golden_stream() -> None:
@@ -96,17 +95,17 @@ def test_golden_stream() -> None:
     assert coded.symbol_crc == zlib.crc32(np.array([3, 95, 0, -2, 1, 40, 300], "<i2").tobytes())
 
 
-@both
+@all_coders
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 51])
-def test_few_symbols_are_padded_to_eight_bytes_at_least(ans: ModuleType, count: int) -> None:
+def test_few_symbols_are_padded_to_eight_bytes_at_least(coder: RangeCoder, count: int) -> None:
     # At 16 bits a symbol: two such, unpadded, overrun the compiled coder's buffer.
     symbols, sigma = np.full(count, 4), np.full(count, 0.11)
-    writer = SymbolWriter(TABLES, ans=ans)
+    writer = SymbolWriter(TABLES, coder=coder)
     write_scaled(writer, TABLES, symbols, sigma)
     coded = writer.finish()
     assert coded.count == count
     assert len(coded.payload) == 8 + 4 * (count // 2)
-    reader = reader_of(coded, ans)
+    reader = reader_of(coded, coder)
     assert np.array_equal(read_scaled(reader, TABLES, sigma), symbols)
     reader.finish(coded.symbol_crc)
 
@@ -219,14 +218,14 @@ def test_reading_more_or_fewer_symbols_than_declared_is_the_callers_fault() -> N
         reader_of(coded).finish(coded.symbol_crc)
 
 
-@both
-def test_any_payload_ends_in_the_symbol_checksum_and_never_in_a_crash(ans: ModuleType) -> None:
+@all_coders
+def test_any_payload_ends_in_the_symbol_checksum_and_never_in_a_crash(coder: RangeCoder) -> None:
     rng = np.random.default_rng(10)
     rows, sigma = rng.integers(0, 2, 400), np.exp(rng.uniform(-3, 7, 2000))
     for words in [*range(2, 12), *rng.integers(2, 1202, 20), 1202]:
         fill = rng.integers(0, 256) if words % 3 == 0 else rng.integers(0, 256, 4 * words)
         payload = np.full(4 * words, fill, np.uint8).tobytes()
-        reader = SymbolReader(TABLES, payload, (), 2400, ans)
+        reader = SymbolReader(TABLES, payload, (), 2400, coder)
         z, y = reader.read_rows(rows), read_scaled(reader, TABLES, sigma)
         assert ((z >= TABLES.offsets[rows]) & (z <= TABLES.last[rows])).all()
         assert abs(y).max() <= TABLES.last[-1]

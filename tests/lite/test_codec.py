@@ -116,11 +116,31 @@ main(sys.argv[1:])
 def test_the_command_decodes_and_encodes_where_torch_is_not_installed(tmp_path: Path) -> None:
     target, again = tmp_path / "out.png", tmp_path / "again.s2lic"
     source = TESTS / "golden" / "portrait-50.s2lic"
-    for words in (("decode", source, "-o", target), ("encode", target, "-o", again, "-e", "0")):
+    for words in (("decode", source, "-o", target), ("encode", target, "-o", again)):
         command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, words), "--model", str(MODEL), "-v"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "the runtime is onnx" in done.stderr
     with Image.open(target) as image:
         assert distance(image, codec().decode(source.read_bytes())) <= 1
-    assert again.read_bytes() == lite().encode(target, EncodeOptions(effort=0))
+    assert again.read_bytes() == lite().encode(target, EncodeOptions())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("explain", "a.png"), ("demo",), ("train", "--data", "."), ("encode", "a.png", "-e", "2")],
+)
+def test_a_command_that_needs_torch_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+    picture("portrait", size=(32, 32)).save(tmp_path / "a.png")
+    command = [sys.executable, "-c", WITHOUT_TORCH, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "torch" in done.stderr
+    assert done.stderr.startswith("s2lic: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_library_names_the_extra_that_has_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None; import s2lic; s2lic.Codec"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ExtraMissingError: this needs torch, which is not installed: pip install 's2lic[torch]'" in done.stderr
