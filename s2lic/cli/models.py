@@ -1,45 +1,40 @@
-"""`s2lic models`: prints the cost of each model."""
+"""`s2lic models`: prints the cost of each model, and for which tunes it has weights."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from importlib.resources import files
+from typing import Annotated, Any
 
 import typer
 
 from s2lic.cli.options import Json, Quiet
 from s2lic.cli.streams import print_json
-
-if TYPE_CHECKING:
-    from s2lic.eval.complexity import Cost
+from s2lic.weights import manifest
 
 All = Annotated[bool, typer.Option("--all", help="Also show the test model.")]
 
 HIDDEN = ("tiny",)
-TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  of it entropy"
+TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  of it entropy  weights"
 
 
 def models(everything: All = False, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Print the parameters and multiply-accumulates per pixel of each model."""
-    from s2lic.eval.complexity import cost
-    from s2lic.model import CONFIGS
-
-    costs = [cost(name) for name in CONFIGS if everything or name not in HIDDEN]
+    """Print the size and cost of each model, and what weights ship."""
+    stored: dict[str, dict[str, Any]] = json.loads(files("s2lic.eval").joinpath("costs.json").read_bytes())
+    shown = {
+        name: {**facts, "weights": [row.tune for row in manifest.rows() if row.model == name]}
+        for name, facts in stored.items()
+        if everything or name not in HIDDEN
+    }
     if as_json:
-        print_json({row.config: _facts(row) for row in costs})
+        print_json(shown)
         return
     if not quiet:
-        for line in (TABLE_HEAD, *map(_line, costs)):
+        for line in (TABLE_HEAD, *(_line(name, facts) for name, facts in shown.items())):
             typer.echo(line)
 
 
-def _line(row: Cost) -> str:
-    return f"{row.config:6} {row.parameters / 1e6:9.2f} {row.encode:15.1f} {row.decode:15.1f} {row.entropy:14.1f}"
-
-
-def _facts(row: Cost) -> dict[str, object]:
-    return {
-        "parameters": row.parameters,
-        "parameters_by_part": row.part_parameters,
-        "kmac_per_pixel": {"encode": row.encode, "decode": row.decode, "entropy": row.entropy},
-        "kmac_per_pixel_by_part": row.kmac,
-    }
+def _line(name: str, facts: dict[str, Any]) -> str:
+    kmac, weights = facts["kmac_per_pixel"], ", ".join(facts["weights"]) or "none"
+    costs = f"{kmac['encode']:15.1f} {kmac['decode']:15.1f} {kmac['entropy']:14.1f}"
+    return f"{name:6} {facts['parameters'] / 1e6:9.2f} {costs}  {weights}"
