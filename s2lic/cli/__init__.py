@@ -102,7 +102,7 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+        typer.Option("-V", "--version", is_eager=True, callback=_print_version, help="Print the version."),
     ] = False,
 ) -> None:
     """A learned image codec for photographs."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2lic.cli.batch import RunOptions, code
-from s2lic.cli.jobs import STANDARD, Outputs, plan
+from s2lic.cli.jobs import STANDARD, Outputs, all_inputs, name_output, plan
 from s2lic.cli.open_codec import model_file, pick_runtime, shared_codec
 from s2lic.cli.options import (
     Device,
+    FilesFrom,
     Force,
-    Inputs,
+    InputsOutput,
     Jobs,
     Json,
     MaxPixels,
@@ -49,6 +50,12 @@ Format = Annotated[
     str | None,
     typer.Option("--format", help="Format of outputs that -o does not name: png, jpg, webp... [default: png]"),
 ]
+SaveQuality = Annotated[
+    int | None,
+    typer.Option(
+        "-q", "--quality", min=0, max=100, help="Of JPEG, WebP and AVIF. [default: JPEG 95, AVIF 100, WebP lossless]"
+    ),
+]
 Background = Annotated[
     str | None,
     typer.Option("--background", help="Colour to put behind transparent pictures: white, #ffe4c4..."),
@@ -74,12 +81,14 @@ Precision = Annotated[
 
 
 def decode(
-    sources: Inputs,
+    sources: InputsOutput = None,
     output: Output = None,
     outdir: Outdir = None,
+    files_from: FilesFrom = None,
     recursive: Recursive = False,
     format_name: Format = None,
     crop: CropWords = None,
+    save_quality: SaveQuality = None,
     background: Background = None,
     strip: Strip = False,
     model: Model = None,
@@ -97,15 +106,16 @@ def decode(
     """Decode files to PNG, or to the format that the output's extension names."""
     from s2lic.images.save import colour_of
 
+    inputs, output = name_output(all_inputs(sources, files_from), output, outdir, coded=False)
     extension, options = extension_of(format_name, output), DecodeOptions(_crop(crop, skip_existing), strip)
     if background is not None:
         colour_of(background)
     outputs = Outputs(output, outdir, beside=f".decoded{extension}", apart=extension)
-    batch = plan(sources, outputs, CODED, recursive, as_json, [model_file(model)])
+    batch = plan(inputs, outputs, CODED, recursive, as_json, [model_file(model)])
     picked = pick_runtime(runtime, verbose)
     codec = shared_codec(device, model, max_pixels, jobs, len(batch.jobs), precision=precision.value, runtime=picked)
 
-    stages = Decoding(options, extension, background, max_pixels, force, skip_existing, quiet)
+    stages = Decoding(options, extension, background, save_quality, max_pixels, force, skip_existing, quiet)
     work = Stages(stages.begin, stages.decode, stages.end).work(codec, device)
     code(batch, work, _line, RunOptions(quiet, as_json, verbose, jobs), "decoding")
 
@@ -126,16 +136,18 @@ class Decoding:
     options: DecodeOptions
     extension: str
     background: str | None
+    quality: int | None
     max_pixels: int
     force: bool
     skip_existing: bool
     quiet: bool
 
     def begin(self, job: Job) -> InputFile | JobFacts:
-        from s2lic.images.save import check_alpha, format_of
+        from s2lic.images.save import check_alpha, check_quality, format_of
 
         target = job.target or STANDARD
         form = self.extension if target == STANDARD or is_stream(target) else format_of(target)
+        check_quality(form, self.quality)
         if not self.skip_existing:
             check_target(target, self.force)
         data = read_input(job.source, self.max_pixels)
@@ -155,7 +167,7 @@ class Decoding:
 
         if lost := left_out(image, file.form):
             print_note(f"s2lic: note: {job.source}: {file.form} has no place for {', '.join(lost)}", self.quiet)
-        data = encode_image(image, file.form, self.background)
+        data = encode_image(image, file.form, self.background, self.quality)
         write_output(job.target or STANDARD, data, self.force or self.skip_existing)
         crop = {} if self.options.crop is None else {"crop": self.options.crop}
         return {"width": image.width, "height": image.height, **crop, "bytes": len(file.data), "seconds": seconds}

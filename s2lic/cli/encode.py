@@ -9,13 +9,14 @@ import typer
 
 from s2lic.cli.batch import RunOptions, code
 from s2lic.cli.encode_request import InputPicture, encode_request, map_file
-from s2lic.cli.jobs import STANDARD, InputFilter, Outputs, plan
+from s2lic.cli.jobs import STANDARD, InputFilter, Outputs, all_inputs, name_output, plan
 from s2lic.cli.open_codec import model_file, pick_runtime, shared_codec
 from s2lic.cli.options import (
     Cond,
     Device,
+    FilesFrom,
     Force,
-    Inputs,
+    InputsOutput,
     Jobs,
     Json,
     MaxPixels,
@@ -87,9 +88,10 @@ Strict = Annotated[
 
 
 def encode(
-    sources: Inputs,
+    sources: InputsOutput = None,
     output: Output = None,
     outdir: Outdir = None,
+    files_from: FilesFrom = None,
     recursive: Recursive = False,
     quality: Quality = None,
     target_bpp: TargetBpp = None,
@@ -117,13 +119,14 @@ def encode(
     """Encode pictures."""
     from s2lic.images.names import is_picture_name, unreadable_pictures
 
+    inputs, output = name_output(all_inputs(sources, files_from), output, outdir, coded=True)
     options = {"quality": quality, "effort": effort, "strip": strip, "strict": strict}
     targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
     request = encode_request(roi, cond, adapt, max_pixels, **options, **targets)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     others = (map_file(roi), cond, model_file(model))
     wanted = InputFilter("pictures", is_picture_name, unreadable_pictures)
-    batch = plan(sources, outputs, wanted, recursive, as_json, others)
+    batch = plan(inputs, outputs, wanted, recursive, as_json, others)
     picked = pick_runtime(runtime, verbose)
     codec = shared_codec(
         device, model, max_pixels, jobs, len(batch.jobs), tile, tune=tune and tune.value, runtime=picked

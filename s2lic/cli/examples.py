@@ -4,21 +4,21 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "encode": (
-        ("s2lic encode img.png -o img.bin", "one picture"),
-        ("s2lic encode img.png -q 80", "finer, to img.s2lic"),
-        ("s2lic encode img.png -o half.bin --target-bpp 0.5", "to a size; also --target-size, --target-psnr"),
-        ("s2lic encode img.png -o face.bin --roi map.png", "finer where map.png is white, coarser where it is black"),
-        ("s2lic encode img.png -o area.bin --roi saliency", "finer where bits stand out from their surroundings"),
+        ("s2lic encode img.png img.s2lic", "one picture; or -o img.s2lic"),
+        ("s2lic encode img.png -q 80 -o fine.s2lic", "finer"),
+        ("s2lic encode img.png -o half.s2lic --target-bpp 0.5", "to a size; also --target-size, --target-psnr"),
+        ("s2lic encode img.png -o face.s2lic --roi map.png", "finer where map.png is white, coarser where it is black"),
+        ("s2lic encode img.png -o area.s2lic --roi saliency", "finer where bits stand out from their surroundings"),
         ("s2lic encode photos -r --outdir coded -j 2", "a folder, two at a time"),
         ("s2lic encode photos --outdir coded --skip-existing", "go on with a stopped run"),
-        ("s2lic encode - -o piped.bin <img.png", "from a pipe"),
+        ("s2lic encode - -o piped.s2lic <img.png", "from a pipe"),
     ),
     "decode": (
-        ("s2lic decode img.bin", "to img.decoded.png"),
-        ("s2lic decode img.bin -o back.jpg", "to a JPEG"),
-        ("s2lic decode img.bin -o part.png --crop 64,32,100,80", "a part of it"),
+        ("s2lic decode img.s2lic", "to img.decoded.png"),
+        ("s2lic decode img.s2lic back.jpg -q 90", "to a JPEG of that quality"),
+        ("s2lic decode img.s2lic -o part.png --crop 64,32,100,80", "a part of it"),
         ("s2lic decode coded --outdir back --format webp", "a folder"),
-        ("s2lic decode img.bin -o -", "to a pipe, as PNG"),
+        ("s2lic decode img.s2lic -o -", "to a pipe, as PNG"),
     ),
     "bulk encode": (
         ("s2lic bulk encode photos s3://bucket/coded -q 60", "a folder to object storage"),
@@ -30,7 +30,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic bulk decode table back --column s2lic --format webp", "Parquet files"),
     ),
     "info": (
-        ("s2lic info img.bin", "one file"),
+        ("s2lic info img.s2lic", "one file"),
         ("s2lic info coded -r --json", "a folder, for programs"),
     ),
     "explain": (

@@ -11,9 +11,11 @@ from typing import NoReturn
 
 from s2lic.coding.pipeline import Job
 from s2lic.errors import InputMissingError, OutputUnwritableError, UsageError
-from s2lic.files import descriptor_of, is_folder, is_special, make_folder, real_path
+from s2lic.files import descriptor_of, is_folder, is_special, make_folder, read_bytes, real_path
+from s2lic.images.names import is_picture_name
 
 STANDARD = "-"
+CODED_ENDINGS = (".s2lic", ".bin")
 STDOUT = 1
 
 Found = tuple[str, Path]  # a file, and its place under the input that it was found in
@@ -66,6 +68,41 @@ class Outputs:
         if self.outdir is not None:
             return str(self.outdir / within.with_name(within.stem + self.apart))
         return str(Path(source).with_name(Path(source).stem + self.beside))
+
+
+def name_output(
+    sources: list[str], output: str | None, outdir: Path | None, coded: bool
+) -> tuple[list[str], str | None]:
+    """The inputs and the output, where `IN OUT` means `IN -o OUT`.
+
+    Args:
+        sources: The names on the command line.
+        output: The file of -o.
+        outdir: The folder of --outdir.
+        coded: Whether outputs are s2lic files; else they are pictures.
+    """
+    if len(sources) != 2 or output is not None or outdir is not None or is_folder(sources[0]):
+        return sources, output
+    last = Path(sources[1])
+    is_coded, is_picture = last.suffix.lower() in CODED_ENDINGS, is_picture_name(last)
+    own, other = (is_coded, is_picture) if coded else (is_picture, is_coded)
+    if sources[1] == STANDARD or own or not (other or last.exists()):
+        return sources[:1], sources[1]
+    return sources, output
+
+
+def all_inputs(sources: Sequence[str] | None, files_from: str | None) -> list[str]:
+    """The inputs of the command line and those that a file lists. Raises UsageError, InputMissingError."""
+    listed = [] if files_from is None else _listed(files_from)
+    found = [*(sources or ()), *listed]
+    if not found:
+        raise UsageError("there is no input: give files or folders, - for stdin, or --files-from FILE")
+    return found
+
+
+def _listed(name: str) -> list[str]:
+    data = sys.stdin.buffer.read() if name == STANDARD else read_bytes(Path(name))
+    return [line for line in os.fsdecode(data).splitlines() if line]
 
 
 def find_inputs(sources: Sequence[str], wanted: InputFilter, recursive: bool) -> Batch:

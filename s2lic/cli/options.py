@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -53,6 +54,10 @@ def _split(option: str, text: str, kind: Callable[[str], Number], what: str) -> 
 
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin.")]
+InputsOutput = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin; or a file and its output."),
+]
 Output = Annotated[
     str | None,
     typer.Option("-o", "--output", help="A file, or - for stdout. [default: named after the input]"),
@@ -62,7 +67,31 @@ Outdir = Annotated[
     typer.Option("--outdir", help="A folder for the outputs, made if it is not there; keeps the inputs' folders."),
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into the folders of folders too.")]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="How many files, or tiles of a single file, at a time.")]
+FilesFrom = Annotated[
+    str | None,
+    typer.Option("--files-from", help="Also the inputs that a file, or - for stdin, names one per line."),
+]
+
+
+def _jobs(text: str | int) -> int:
+    """A count, or `all` for the processors that this process may use."""
+    if text == "all":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise typer.BadParameter(f"{text!r} is neither a number from 1 up nor 'all'")
+    return count
+
+
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "-j", "--jobs", parser=_jobs, metavar="N|all", help="How many files, or tiles of a single file, at a time."
+    ),
+]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave outputs that are there and whole; goes on with a stopped run.")
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Format:
 
     `alpha`: whether it holds alpha. `grey`: whether grey stays grey in it. `dpi`: whether it has a resolution apart
     from Exif. `metadata`: how it takes metadata, if it does, each of no more bytes than `limits` says. `write`: what
-    saves in it instead of Pillow.
+    saves in it instead of Pillow. `lossy`: whether it takes a quality.
     """
 
     name: str
@@ -69,18 +69,21 @@ class Format:
     metadata: Callable[[Metadata], dict[str, Any]] | None = dict
     limits: Mapping[str, int] = field(default_factory=dict)
     write: Callable[[Image.Image, Metadata], bytes] | None = None
+    lossy: bool = False
 
 
 # What fits in one marker of JPEG behind the words that it begins with, or in 255 of them.
 _MARKERS = {"exif": 65_527, "xmp": 65_504, "icc_profile": 255 * 65_519}
 
 # Lossless where the format can be, else at a quality that hides nothing of ours.
-_JPEG = Format("JPEG", {"quality": 95, "subsampling": 0}, False, dpi=True, metadata=_in_jpeg, limits=_MARKERS)
+_JPEG = Format(
+    "JPEG", {"quality": 95, "subsampling": 0}, False, dpi=True, metadata=_in_jpeg, limits=_MARKERS, lossy=True
+)
 _PPM = Format("PPM", alpha=False, metadata=None)
 _TIFF = Format("TIFF", write=encode_tiff)
 FORMATS = {
     ".png": Format("PNG", dpi=True, metadata=_in_png),
-    ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}, grey=False, metadata=_in_avif),
+    ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}, grey=False, metadata=_in_avif, lossy=True),
     ".bmp": Format("BMP", {"dpi": (0, 0)}, alpha=False, dpi=True, metadata=None),  # Pillow would say 96
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
@@ -88,7 +91,7 @@ FORMATS = {
     ".ppm": _PPM,
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".webp": Format("WEBP", {"lossless": True}, grey=False),
+    ".webp": Format("WEBP", {"lossless": True}, grey=False, lossy=True),
 }
 
 
@@ -108,6 +111,13 @@ def colour_of(name: str) -> tuple[int, int, int]:
     except ValueError as error:
         raise UnknownColourError(f"'{name}' is no opaque colour; give one like white or #ffe4c4") from error
     return red, green, blue
+
+
+def check_quality(extension: str, quality: int | None) -> None:
+    """Refuse a quality for a lossless format. Raises OutputFormatError."""
+    if quality is not None and not FORMATS[extension].lossy:
+        lossy = ", ".join(name for name, row in FORMATS.items() if row.lossy)
+        raise OutputFormatError(f"{FORMATS[extension].name} takes no quality; leave --quality out, or choose {lossy}")
 
 
 def check_alpha(extension: str, background: str | None) -> None:
@@ -134,12 +144,18 @@ def left_out(image: Image.Image, extension: str) -> list[str]:
     return [name for name in found if name not in carried]
 
 
-def encode_image(image: Image.Image, extension: str = ".png", background: str | None = None) -> bytes:
+def encode_image(
+    image: Image.Image, extension: str = ".png", background: str | None = None, quality: int | None = None
+) -> bytes:
     """The picture and its metadata in the format of an extension, on a background if one is named.
 
-    Raises OutputFormatError if it does not fit, BackgroundMissingError or UnknownColourError.
+    A quality 0..100 is that of the format's own encoder. Raises OutputFormatError if the picture does not fit or the
+    format takes no quality, BackgroundMissingError or UnknownColourError.
     """
+    check_quality(extension, quality)
     row = FORMATS[extension]
+    if quality is not None:
+        row = replace(row, options={"quality": quality})
     if image.mode in ("RGBA", "LA"):
         check_alpha(extension, background)
         image = image if background is None else _on_background(image, colour_of(background))

@@ -243,3 +243,56 @@ def test_a_quality_and_targets_exclude_one_another(run: Run, photo: Path, words:
     result = run("encode", photo, "-o", "a.bin", *words)
     assert (result.code, Path("a.bin").exists()) == (2, False)
     assert "exclude one another" in result.err
+
+
+def test_two_names_are_an_input_and_its_output(run: Run, photo: Path) -> None:
+    for name in ("a.s2lic", "b.bin", "plain"):
+        assert run("encode", photo, name).code == 0
+        assert run("decode", name, f"{name}.webp").code == 0
+        with Image.open(f"{name}.webp") as image:
+            assert image.format == "WEBP"
+    assert run("encode", photo, "-").out == Path("a.s2lic").read_bytes()
+
+
+def test_two_inputs_stay_two_inputs(run: Run, photo: Path) -> None:
+    shutil.copy(photo, "other.png")
+    assert run("encode", photo, "other.png").code == 0
+    assert run("decode", "photo.s2lic", "other.s2lic").code == 0
+    assert {path.name for path in Path().glob("*.decoded.png")} == {"photo.decoded.png", "other.decoded.png"}
+
+
+def test_an_output_by_position_is_not_overwritten(run: Run, photo: Path) -> None:
+    Path("a.s2lic").write_bytes(b"mine")
+    assert run("encode", photo, "a.s2lic").code == 2
+    assert Path("a.s2lic").read_bytes() == b"mine"
+    assert run("encode", photo, "a.s2lic", "--force").code == 0
+
+
+def test_a_file_lists_inputs(run: Run, photo: Path) -> None:
+    shutil.copy(photo, "other.png")
+    Path("names").write_text(f"{photo}\n\nother.png\n")
+    assert run("encode", "--files-from", "names", "--outdir", "listed", "-j", "all").code == 0
+    assert {path.name for path in Path("listed").iterdir()} == {"photo.s2lic", "other.s2lic"}
+
+
+def test_no_input_and_a_wrong_count_of_jobs_are_refused(run: Run, photo: Path) -> None:
+    assert "there is no input" in run("encode").err
+    for jobs in ("0", "-1", "two"):
+        assert "neither a number from 1 up nor 'all'" in run("encode", photo, "-j", jobs).err
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.avif"])
+def test_a_lossy_picture_has_the_quality_asked_for(run: Run, photo: Path, name: str) -> None:
+    assert run("encode", photo, "a.s2lic").code == 0
+    sizes = []
+    for quality in ("5", "90"):
+        assert run("decode", "a.s2lic", name, "-q", quality, "--force").code == 0
+        sizes.append(Path(name).stat().st_size)
+    assert sizes[0] < sizes[1]
+
+
+def test_a_lossless_picture_takes_no_quality(run: Run, photo: Path) -> None:
+    assert run("encode", photo, "a.s2lic").code == 0
+    found = run("decode", "a.s2lic", "-q", "90")
+    assert found.code == 2
+    assert "PNG takes no quality" in found.err
