@@ -28,7 +28,7 @@ from s2lic.coding.networks import PRECISIONS, pad, to_tensor
 from s2lic.coding.options import EncodeOptions
 from s2lic.entropy.exact.networks import ExactEntropy
 from s2lic.entropy.latent_size import LatentSize
-from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.errors import S2licError
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load
@@ -108,9 +108,9 @@ def under(path: Path, setting: Setting) -> Iterator[tuple[Weights, Callable[[Ten
         torch.set_num_threads(before)
 
 
-def encode(path: Path, x: Tensor, levels: Tensor, setting: Setting) -> list[Coded]:
+def encode(path: Path, x: Tensor, levels: Tensor, setting: Setting) -> list[SymbolStream]:
     """Streams of padded pictures (B, 3, H, W) at qualities (B,)."""
-    coded: list[Coded] = []
+    coded: list[SymbolStream] = []
     with under(path, setting) as (found, place):
         for part, level in zip(x.split(setting.batch), levels.split(setting.batch), strict=True):
             y = found.model.g_a(place(part) - 0.5)
@@ -119,7 +119,7 @@ def encode(path: Path, x: Tensor, levels: Tensor, setting: Setting) -> list[Code
     return coded
 
 
-def decode(path: Path, coded: Sequence[Coded], levels: Tensor, size: LatentSize, setting: Setting) -> Decoded:
+def decode(path: Path, coded: Sequence[SymbolStream], levels: Tensor, size: LatentSize, setting: Setting) -> Decoded:
     """Raises SymbolChecksumError where this setting finds other symbols."""
     latents, pictures = [], []
     with under(path, setting) as (found, place):
@@ -148,7 +148,7 @@ def compare(
 ) -> None:
     """Encode and decode a group as planned; streams that came out the same are decoded once a setting."""
     size = LatentSize(x.shape[2] // 16, x.shape[3] // 16)
-    seen: dict[tuple[Coded, ...], list[Decoded]] = {}
+    seen: dict[tuple[SymbolStream, ...], list[Decoded]] = {}
     for setting, others in plan:
         coded = tuple(encode(path, x, levels, setting))
         report.streams += len(coded)
@@ -162,7 +162,12 @@ def compare(
 
 
 def _decodes(
-    path: Path, coded: Sequence[Coded], levels: Tensor, size: LatentSize, settings: Sequence[Setting], report: Report
+    path: Path,
+    coded: Sequence[SymbolStream],
+    levels: Tensor,
+    size: LatentSize,
+    settings: Sequence[Setting],
+    report: Report,
 ) -> Iterator[Decoded]:
     for setting in settings:
         report.decodes += len(coded)

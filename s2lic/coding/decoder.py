@@ -19,7 +19,7 @@ from s2lic.container.boxes import Header, Limits, unpack
 from s2lic.container.tiles import Box, Cell, Layout, crop_box
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.latent_size import LatentSize
-from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.entropy.tables import Tables
 from s2lic.errors import UsageError
 from s2lic.images.extras import alpha_of, join_extras
@@ -38,7 +38,7 @@ class DecoderNetworks(Protocol):
         """The tables of the range coder."""
 
     def decode_latent(
-        self, streams: list[Coded], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+        self, streams: list[SymbolStream], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
     ) -> Latent:
         """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). Raises a BitstreamError."""
 
@@ -67,7 +67,7 @@ class ParsedFile(Generic[AnyNetworks]):
     header: Header
     networks: AnyNetworks
     layout: Layout
-    streams: list[Coded]
+    streams: list[SymbolStream]
     area: Box
     regions: Roi | None
     alpha: Image.Image | None

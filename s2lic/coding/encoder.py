@@ -22,7 +22,7 @@ from s2lic.container.tiles import Cell, Layout, layout_of
 from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
 from s2lic.entropy.latent_size import LatentSize
 from s2lic.entropy.rounding import QuantTarget
-from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.images.extras import split_extras
 from s2lic.images.load import ImageLike, as_image
 from s2lic.progress import ProgressCallback, no_progress, with_progress
@@ -111,13 +111,13 @@ class Encoder:
         streams = self.encode_tiles(picture, lambda cell: self._encode_tile(picture, cell, quality_level))
         return self.write(picture, quality_level, streams)
 
-    def encode_tiles(self, picture: PreparedPicture, encode_tile: Callable[[Cell], Coded]) -> list[Coded]:
+    def encode_tiles(self, picture: PreparedPicture, encode_tile: Callable[[Cell], SymbolStream]) -> list[SymbolStream]:
         """The streams of all tiles in the order of the file, several of them made at once."""
         cells = list(picture.layout.cells())
         with worker_pool(self.jobs, len(cells)) as pool:
             return list(with_progress(pool.map(encode_tile, cells), len(cells), self.done))
 
-    def _encode_tile(self, picture: PreparedPicture, cell: Cell, quality_level: int) -> Coded:
+    def _encode_tile(self, picture: PreparedPicture, cell: Cell, quality_level: int) -> SymbolStream:
         view = self.analyse_tile(picture, cell, quality_level)
         target = self.search_tile(picture, cell, view, quality_level) if picture.rounds else None
         return self.encode_view(picture, cell, view, quality_level, target)[0]
@@ -145,13 +145,13 @@ class Encoder:
 
     def encode_view(
         self, picture: PreparedPicture, cell: Cell, view: TileView, quality_level: int, target: QuantTarget | None
-    ) -> tuple[Coded, Tensor]:
+    ) -> tuple[SymbolStream, Tensor]:
         """The stream of a tile, and y_hat as a decoder will have it, (1, M, h, w) float64."""
         finer = picture.finer_steps(cell)
         (stream,), y_hat = self.networks.encode_latent(view.tile(), quality_level, finer, target)
         return stream, y_hat
 
-    def write(self, picture: PreparedPicture, quality_level: int, streams: list[Coded]) -> bytes:
+    def write(self, picture: PreparedPicture, quality_level: int, streams: list[SymbolStream]) -> bytes:
         """The file of these streams, one per tile."""
         model_id, grey = self.networks.weights.model_id, picture.image.mode == "L"
         container = to_container(picture.layout, streams, model_id, quality_level, grey)

@@ -15,7 +15,7 @@ from torch import Tensor
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.latent_size import LatentSize
 from s2lic.entropy.rounding import QuantTarget
-from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.entropy.tables import Tables
 from s2lic.errors import UsageError
 from s2lic.runtime import multiplies_bf16
@@ -83,13 +83,13 @@ class Networks:
 
     def encode_latent(
         self, y: Tensor, level: int, finer: Tensor | None = None, aim: QuantTarget | None = None
-    ) -> tuple[list[Coded], Tensor]:
+    ) -> tuple[list[SymbolStream], Tensor]:
         """A stream for each y of a batch, and the y_hat of a decoder; see `LatentCoder.encode`."""
         levels = torch.full((len(y),), level, device=self.device)
         return self.weights.coder.encode(y, levels, finer, aim)
 
     def decode_latent(
-        self, streams: list[Coded], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+        self, streams: list[SymbolStream], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
     ) -> Tensor:
         """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). See `LatentCoder.decode`."""
         steps = None if finer is None else torch.from_numpy(finer)

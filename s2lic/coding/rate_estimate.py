@@ -14,7 +14,7 @@ from s2lic.coding.encoder import PreparedPicture
 from s2lic.coding.networks import Networks, to_tensor
 from s2lic.coding.roi import finer_steps
 from s2lic.container.tiles import Box
-from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.symbol_coder import SymbolStream
 
 # Blocks of this side, spread evenly, take within a tenth of the bits per pixel of the whole picture, and twice its
 # time per pixel.
@@ -52,7 +52,7 @@ class BlockEstimator:
         original = (255 * x).round().to(torch.uint8)
         return measure(original[:, :, middle, middle], decoded[:, :, middle, middle])
 
-    def _encode(self, quality_level: int) -> tuple[list[Coded], Tensor]:
+    def _encode(self, quality_level: int) -> tuple[list[SymbolStream], Tensor]:
         finer = finer_steps(self._picture.regions, self._boxes)
         return self._networks.encode_latent(self._analyse(quality_level)[1], quality_level, finer)
 

@@ -11,7 +11,7 @@ from s2lic.container.header import EXACT_ARITHMETIC, ONE_STREAM, TILED
 from s2lic.container.tiles import Box, Entry, Layout, one_stream, pack_tiles, unpack_tiles
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.latent_size import LatentSize, least_bits
-from s2lic.entropy.symbol_coder import Coded, check_capacity
+from s2lic.entropy.symbol_coder import SymbolStream, check_capacity
 from s2lic.entropy.tables import Tables
 from s2lic.errors import HeaderError
 from s2lic.transform.config import STRIDE
@@ -19,7 +19,9 @@ from s2lic.transform.config import STRIDE
 RGB, GREY = 0, 1
 
 
-def to_container(layout: Layout, coded: list[Coded], model_id: bytes, quality_level: int, grey: bool) -> Container:
+def to_container(
+    layout: Layout, streams: list[SymbolStream], model_id: bytes, quality_level: int, grey: bool
+) -> Container:
     """The parts of a file: one stream as it is, or the streams of tiles with a list of their sizes."""
     tiled = layout != one_stream(layout.width, layout.height)
     header = Header(
@@ -30,14 +32,14 @@ def to_container(layout: Layout, coded: list[Coded], model_id: bytes, quality_le
         arithmetic=EXACT_ARITHMETIC,
         tiling=TILED if tiled else ONE_STREAM,
         colour=GREY if grey else RGB,
-        symbol_crc32=0 if tiled else coded[0].symbol_crc,
+        symbol_crc32=0 if tiled else streams[0].symbol_crc,
     )
-    entries = [Entry(len(tile.payload), tile.symbol_crc) for tile in coded]
+    entries = [Entry(len(tile.payload), tile.symbol_crc) for tile in streams]
     tiles = pack_tiles(layout, entries) if tiled else b""
-    return Container(header, b"".join(tile.payload for tile in coded), pack_exceptions(_shifted(coded)), tiles)
+    return Container(header, b"".join(tile.payload for tile in streams), pack_exceptions(_shifted(streams)), tiles)
 
 
-def from_container(container: Container, row: EntropyRow) -> tuple[Layout, list[Coded]]:
+def from_container(container: Container, row: EntropyRow) -> tuple[Layout, list[SymbolStream]]:
     """The layout and the stream of each tile, in the order of the file. Raises a CorruptError."""
     header = container.header
     if header.tiling == TILED:
@@ -51,18 +53,20 @@ def from_container(container: Container, row: EntropyRow) -> tuple[Layout, list[
     exceptions = _split(unpack_exceptions(container.exceptions, sum(counts)), counts)
     starts = accumulate((entry.length for entry in entries), initial=0)
     return layout, [
-        Coded(container.payload[start : start + entry.length], listed, entry.symbol_crc32, count)
+        SymbolStream(container.payload[start : start + entry.length], listed, entry.symbol_crc32, count)
         for start, entry, listed, count in zip(starts, entries, exceptions, counts, strict=False)
     ]
 
 
-def check_payload_sizes(row: EntropyRow, tables: Tables, coded: list[Coded], level: int, layout: Layout) -> None:
+def check_payload_sizes(
+    row: EntropyRow, tables: Tables, streams: list[SymbolStream], level: int, layout: Layout
+) -> None:
     """Check that no tile has too few bytes for its pixels, before memory is allocated for them.
 
     Raises:
         PayloadSizeError: A tile has too few.
     """
-    for tile, stream in zip(layout.tiles(), coded, strict=True):
+    for tile, stream in zip(layout.tiles(), streams, strict=True):
         check_capacity(len(stream.payload), least_bits(row, tables, level, latent_size(tile)))
 
 
@@ -71,12 +75,12 @@ def latent_size(tile: Box) -> LatentSize:
     return LatentSize(-(-tile.height // STRIDE), -(-tile.width // STRIDE))
 
 
-def _shifted(coded: list[Coded]) -> list[CodingException]:
+def _shifted(streams: list[SymbolStream]) -> list[CodingException]:
     """Exceptions with positions in the whole file."""
-    starts = accumulate((tile.count for tile in coded), initial=0)
+    starts = accumulate((tile.count for tile in streams), initial=0)
     return [
         CodingException(start + position, value)
-        for start, tile in zip(starts, coded, strict=False)
+        for start, tile in zip(starts, streams, strict=False)
         for position, value in tile.exceptions
     ]
 

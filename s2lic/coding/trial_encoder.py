@@ -22,7 +22,7 @@ from s2lic.coding.tiling import Window, decode_windows, paste_windows
 from s2lic.container.tiles import Cell
 from s2lic.entropy.latent_coder import Rehearsal
 from s2lic.entropy.rounding import QuantTarget
-from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.images.load import ImageLike
 
 HEADER_BYTES = 35
@@ -99,7 +99,7 @@ class TrialEncoder:
 
     def encode_and_decode(self, quality_level: int) -> RateTrial:
         """The file, and the fidelity of the picture that it will be decoded to."""
-        layout, streams = self._picture.layout, dict[Cell, Coded]()
+        layout, streams = self._picture.layout, dict[Cell, SymbolStream]()
 
         def latent(cell: Cell) -> Tensor:
             streams[cell], y_hat = self._encode_tile(cell, quality_level)
@@ -149,7 +149,7 @@ class TrialEncoder:
         steeper = STEEPER if len(self._found) == SEARCHES and self._found_any() else 1.0
         return RateTrial(data, value, line=len(self._found), steeper=steeper)
 
-    def _encode_tile(self, cell: Cell, quality_level: int) -> tuple[Coded, Tensor]:
+    def _encode_tile(self, cell: Cell, quality_level: int) -> tuple[SymbolStream, Tensor]:
         view = self._view(cell, quality_level)
         target = self._quant_target(cell, view, quality_level) if self.searches else None
         return self._encoder.encode_view(self._picture, cell, view, quality_level, target)

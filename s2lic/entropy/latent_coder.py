@@ -18,7 +18,7 @@ from s2lic.entropy.latent_size import LatentSize, least_bits, z_rows
 from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.rounding import QuantTarget
-from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter, check_capacity
+from s2lic.entropy.symbol_coder import SymbolReader, SymbolStream, SymbolWriter, check_capacity
 from s2lic.entropy.tables import INT16, ROWS_AN_OCTAVE, SCALE_MIN, Tables
 from s2lic.errors import ArithmeticFaultError
 
@@ -74,7 +74,7 @@ class LatentCoder:
         finer: Tensor | None = None,
         aim: QuantTarget | None = None,
         writer: Callable[[Tables], SymbolWriter] = SymbolWriter,
-    ) -> tuple[list[Coded], Tensor]:
+    ) -> tuple[list[SymbolStream], Tensor]:
         """Code y (B, M, h, w) at quality levels (B,); the y_hat of a decoder comes with it.
 
         aim: what to send symbols for, instead of y itself rounded to the nearest. writer: makes that of each picture.
@@ -129,15 +129,17 @@ class LatentCoder:
         return self._reconstruct(z, levels, size, quantise, finer)
 
     @torch.inference_mode()
-    def decode(self, coded: list[Coded], levels: Tensor, size: LatentSize, finer: Tensor | None = None) -> Tensor:
+    def decode(
+        self, streams: list[SymbolStream], levels: Tensor, size: LatentSize, finer: Tensor | None = None
+    ) -> Tensor:
         """y_hat (B, M, h, w) float32, the one that the encoder's g_s would have seen.
 
         Raises PayloadSizeError, TruncatedError, ExceptionListError or SymbolChecksumError.
         """
         row, count = self.model.row, size.symbols(self.model.row)
-        for picture, level in zip(coded, levels.tolist(), strict=True):
+        for picture, level in zip(streams, levels.tolist(), strict=True):
             check_capacity(len(picture.payload), least_bits(row, self.tables, level, size))
-        readers = [SymbolReader(self.tables, c.payload, c.exceptions, count) for c in coded]
+        readers = [SymbolReader(self.tables, s.payload, s.exceptions, count) for s in streams]
         z = [r.read_rows(rows) for r, rows in zip(readers, z_rows(row, levels.tolist(), size), strict=True)]
 
         def quantise(mu: Tensor, rows: Tensor, first: int, at: Tensor) -> Tensor:
@@ -146,7 +148,7 @@ class LatentCoder:
             return torch.from_numpy(np.stack(q)).to(mu)
 
         y_hat = self._reconstruct(torch.from_numpy(np.stack(z)), levels, size, quantise, finer)
-        for reader, picture in zip(readers, coded, strict=True):
+        for reader, picture in zip(readers, streams, strict=True):
             reader.finish(picture.symbol_crc)
         return y_hat
 

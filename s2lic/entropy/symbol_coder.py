@@ -37,7 +37,7 @@ Symbols = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
-class Coded:
+class SymbolStream:
     """What a SymbolWriter leaves: rANS words, exceptions by position, CRC-32, symbols."""
 
     payload: bytes
@@ -71,7 +71,7 @@ class SymbolWriter:
         """
         self._write(symbols, _gaussian(rows, self._tables))
 
-    def finish(self) -> Coded:
+    def finish(self) -> SymbolStream:
         """Everything written so far as bytes; the writer is spent.
 
         Fewer than SYMBOLS_MIN symbols are filled up with zeros on the first Gaussian row, which the
@@ -82,7 +82,7 @@ class SymbolWriter:
         self._finished = True
         symbols, rows = (np.concatenate(parts) for parts in zip(*self._passes, strict=True))
         payload = self._coder.encode(symbols, rows, self._tables)
-        return Coded(payload, tuple(self._exceptions), self._crc, self._count)
+        return SymbolStream(payload, tuple(self._exceptions), self._crc, self._count)
 
     def _write(self, symbols: Symbols, rows: NDArray[np.int64]) -> None:
         true = _int16(symbols.ravel())

@@ -18,7 +18,7 @@ from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
 from s2lic.entropy.config import Z_STRIDE
 from s2lic.entropy.exact.limits import Y_ONE, Z_ONE
 from s2lic.entropy.latent_size import LatentSize, z_rows
-from s2lic.entropy.symbol_coder import Coded, SymbolWriter
+from s2lic.entropy.symbol_coder import SymbolStream, SymbolWriter
 from s2lic.errors import UsageError
 from s2lic.images.extras import split_extras
 from s2lic.images.load import ImageLike, as_image
@@ -62,11 +62,11 @@ class OnnxEncoder:
         if options.effort:
             raise UsageError(f"the search of effort {options.effort} needs torch: install torch, or choose effort 0")
 
-    def _streams(self, picture: Image.Image, layout: Layout, roi: Roi | None, level: int) -> list[Coded]:
+    def _streams(self, picture: Image.Image, layout: Layout, roi: Roi | None, level: int) -> list[SymbolStream]:
         """The streams of all tiles in the order of the file."""
         cells = list(layout.cells())
 
-        def encode(cell: tuple[int, int]) -> Coded:
+        def encode(cell: tuple[int, int]) -> SymbolStream:
             tile, seen = layout.tile(*cell), encoder_input(layout, cell)
             return self._coded(self._latent(picture, tile, seen), None if roi is None else roi.finer(tile), level)
 
@@ -81,7 +81,7 @@ class OnnxEncoder:
         size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
         return np.ascontiguousarray(y[0, :, top : top + size.height, left : left + size.width])
 
-    def _coded(self, y: Floats, finer: NDArray[np.int64] | None, level: int) -> Coded:
+    def _coded(self, y: Floats, finer: NDArray[np.int64] | None, level: int) -> SymbolStream:
         """The stream of y (M, h, w)."""
         walk, (height, width) = self.networks.walk(level), y.shape[1:]
         writer = SymbolWriter(self.networks.tables)

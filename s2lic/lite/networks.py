@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.exact.limits import ANSWER_LEVEL, LEVELS, Y_ONE
 from s2lic.entropy.latent_size import LatentSize, least_bits, z_rows
-from s2lic.entropy.symbol_coder import Coded, SymbolReader, check_capacity
+from s2lic.entropy.symbol_coder import SymbolReader, SymbolStream, check_capacity
 from s2lic.entropy.tables import Tables
 from s2lic.lite.domain import Floats
 from s2lic.lite.known_answer import check
@@ -42,13 +42,13 @@ class OnnxNetworks:
         return Walk(self.weights, self.sessions, level)
 
     def decode_latent(
-        self, streams: list[Coded], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+        self, streams: list[SymbolStream], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
     ) -> Floats:
         """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). Raises a BitstreamError."""
         steps = [None] * len(streams) if finer is None else list(finer)
         return np.stack([self._decode(*one, size) for one in zip(streams, levels, steps, strict=True)])
 
-    def _decode(self, stream: Coded, level: int, finer: NDArray[np.int64] | None, size: LatentSize) -> Floats:
+    def _decode(self, stream: SymbolStream, level: int, finer: NDArray[np.int64] | None, size: LatentSize) -> Floats:
         row, tables = self.weights.entropy, self.weights.tables
         check_capacity(len(stream.payload), least_bits(row, tables, level, size))
         reader = SymbolReader(tables, stream.payload, stream.exceptions, size.symbols(row))

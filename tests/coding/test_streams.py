@@ -11,20 +11,20 @@ from s2lic.container.boxes import pack, unpack
 from s2lic.container.exceptions import CodingException
 from s2lic.container.header import ONE_STREAM, TILED
 from s2lic.container.tiles import Layout, one_stream
-from s2lic.entropy.symbol_coder import Coded
+from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.errors import HeaderError
 from s2lic.model import config
 
 ROW_OF_SIZES = config("tiny").entropy
 
 
-def coded(layout: Layout) -> list[Coded]:
+def coded(layout: Layout) -> list[SymbolStream]:
     """Made-up streams whose exceptions stand at both ends of every tile."""
     streams = []
     for index, tile in enumerate(layout.tiles()):
         count = latent_size(tile).symbols(ROW_OF_SIZES)
         exceptions = tuple(CodingException(at, index) for at in (0, index + 1, count - 1))
-        streams.append(Coded(bytes([index] * (8 + 4 * index)), exceptions, 1000 + index, count))
+        streams.append(SymbolStream(bytes([index] * (8 + 4 * index)), exceptions, 1000 + index, count))
     return streams
 
 

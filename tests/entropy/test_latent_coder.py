@@ -13,7 +13,7 @@ from torch import Tensor
 from s2lic.container.header import STATE_BYTES
 from s2lic.entropy.latent_size import LatentSize, least_bits
 from s2lic.entropy.rounding import RDOQ, QuantTarget
-from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter, check_capacity
+from s2lic.entropy.symbol_coder import SymbolReader, SymbolStream, SymbolWriter, check_capacity
 from s2lic.errors import ArithmeticFaultError, PayloadSizeError
 from s2lic.weights.store import Weights, load
 from tests.frozen import MODEL
@@ -32,7 +32,7 @@ def latent(weights: Weights, height: int, width: int, count: int = 2) -> Tensor:
     return 3 * torch.randn(count, weights.model.row.entropy.latent, height, width, generator=generator)
 
 
-def streams(weights: Weights, y: Tensor, levels: Tensor = LEVELS) -> list[Coded]:
+def streams(weights: Weights, y: Tensor, levels: Tensor = LEVELS) -> list[SymbolStream]:
     return weights.coder.encode(y, levels)[0]
 
 
@@ -94,8 +94,8 @@ def test_the_least_bits_are_those_of_the_widest_slot(weights: Weights) -> None:
     assert tables.least_bits.min() > 0
 
 
-def claim(weights: Weights, height: int, width: int, payload: int) -> Coded:
-    return Coded(bytes(payload), (), 0, LatentSize(height, width).symbols(weights.model.row.entropy))
+def claim(weights: Weights, height: int, width: int, payload: int) -> SymbolStream:
+    return SymbolStream(bytes(payload), (), 0, LatentSize(height, width).symbols(weights.model.row.entropy))
 
 
 @pytest.mark.parametrize(("height", "width"), [(100, 100), (512, 512), (2**27, 2**27)])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from s2lic.container.exceptions import CodingException, pack_exceptions
 from s2lic.entropy import rans
 from s2lic.entropy.range_coder import ListCoder, NativeCoder, RangeCoder, load_ans
-from s2lic.entropy.symbol_coder import Coded, SymbolReader, SymbolWriter
+from s2lic.entropy.symbol_coder import SymbolReader, SymbolStream, SymbolWriter
 from s2lic.entropy.tables import TOTAL, build_tables, row_count, row_scales
 from s2lic.errors import (
     ArithmeticFaultError,
@@ -38,13 +38,13 @@ def random_y(seed: int, count: int, top: float = 60.0) -> tuple[Ints, Floats]:
     return np.rint(rng.normal(size=count) * sigma).astype(np.int64), sigma
 
 
-def write_y(symbols: Ints, sigma: Floats) -> Coded:
+def write_y(symbols: Ints, sigma: Floats) -> SymbolStream:
     writer = SymbolWriter(TABLES)
     write_scaled(writer, TABLES, symbols, sigma)
     return writer.finish()
 
 
-def reader_of(coded: Coded, coder: RangeCoder | None = None) -> SymbolReader:
+def reader_of(coded: SymbolStream, coder: RangeCoder | None = None) -> SymbolReader:
     return SymbolReader(TABLES, coded.payload, coded.exceptions, coded.count, coder)
 
 
