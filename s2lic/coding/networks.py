@@ -31,7 +31,7 @@ def to_tensor(image: Image.Image) -> Tensor:
 
 
 def pad(x: Tensor) -> Tensor:
-    """Repeats the right and bottom edges up to multiples of 16."""
+    """Pad to multiples of 16 by repeating the right and bottom edges."""
     return F.pad(x, (0, -x.shape[3] % STRIDE, 0, -x.shape[2] % STRIDE), mode="replicate")
 
 
@@ -45,9 +45,9 @@ class Networks:
 
     Attributes:
         weights: The weights.
-        device: Where to compute.
-        precision: Of g_a and g_s: "float32", "bf16", or "auto", which is float32 except for g_s on a CPU that has
-            instructions for bfloat16. Symbols never depend on it.
+        device: The device to compute on.
+        precision: The precision of g_a and g_s: "float32", "bf16", or "auto", which is float32 except for g_s on a
+            CPU that has instructions for bfloat16. Symbols never depend on it.
 
     Raises:
         UsageError: There is no such precision.
@@ -82,11 +82,11 @@ class Networks:
             return self.weights.model.g_s(_fast_layout(y_hat.float()), self._context(y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
     def encode_latent(
-        self, y: Tensor, level: int, finer: Tensor | None = None, aim: QuantTarget | None = None
+        self, y: Tensor, level: int, finer: Tensor | None = None, target: QuantTarget | None = None
     ) -> tuple[list[SymbolStream], Tensor]:
         """A stream for each y of a batch, and the y_hat of a decoder; see `LatentCoder.encode`."""
         levels = torch.full((len(y),), level, device=self.device)
-        return self.weights.coder.encode(y, levels, finer, aim)
+        return self.weights.coder.encode(y, levels, finer, target)
 
     def decode_latent(
         self, streams: list[SymbolStream], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
@@ -119,7 +119,7 @@ class Networks:
 
     @property
     def _quick(self) -> torch.dtype:
-        """bf16 where the CPU multiplies it faster."""
+        """bfloat16 if the CPU multiplies it faster than float32."""
         return torch.bfloat16 if self.device.type == "cpu" and multiplies_bf16() else self._precision
 
     def _autocast(self, precision: torch.dtype) -> contextlib.AbstractContextManager[object]:

@@ -1,4 +1,4 @@
-"""ACGC: what the decoded slices say about the next one, by a local and a global branch that gate each other.
+"""ACGC: the context of a slice from the decoded slices, by a local and a global branch that gate each other.
 
 The global branch is deformable attention across slices (Xia et al. 2022, Vision Transformer with Deformable Attention,
 section 3.2).
@@ -14,12 +14,12 @@ from s2lic.entropy.conv import Conv
 from s2lic.entropy.exact.limits import GRID_MAX, OFFSET_REACH
 from s2lic.kernels.deformable_attention import deformable_attention
 
-# A head's bias is a curve over one number, computed in float64 in every slice but the first: it has to be small.
+# The bias of a head is a function of one number, computed in float64 in every slice but the first. Keep it small.
 BIAS_HIDDEN = 16
 
 
 def reference_points(height: int, width: int, like: Tensor) -> Tensor:
-    """(points, 2) row and column of a regular grid of cell centres, at most 16x16 whatever the size."""
+    """(points, 2): row and column of the cell centres of a regular grid of at most 16x16 cells."""
     rows, cols = (
         (torch.arange(g, dtype=like.dtype, device=like.device) + 0.5) * (size / g) - 0.5
         for size, g in ((height, min(height, GRID_MAX)), (width, min(width, GRID_MAX)))
@@ -28,7 +28,7 @@ def reference_points(height: int, width: int, like: Tensor) -> Tensor:
 
 
 class AxisBias(nn.Module):
-    """Position bias of one axis: an MLP of the log-spaced distance from each line to each key, a value a head."""
+    """Position bias of one axis: an MLP of the log-spaced distance from each line to each key, one value per head."""
 
     def __init__(self, heads: int) -> None:
         super().__init__()
@@ -36,10 +36,10 @@ class AxisBias(nn.Module):
         self.fc2 = nn.Linear(BIAS_HIDDEN, heads, bias=False)
         nn.init.zeros_(self.fc2.weight)
 
-    def forward(self, size: int, at: Tensor) -> Tensor:
-        """at: (B, G) key coordinates -> (B, heads, size, G)."""
-        lines = torch.arange(size, dtype=at.dtype, device=at.device)
-        delta = at[:, None, :] - lines[None, :, None]
+    def forward(self, size: int, keys: Tensor) -> Tensor:
+        """Key coordinates (B, G) -> (B, heads, size, G)."""
+        lines = torch.arange(size, dtype=keys.dtype, device=keys.device)
+        delta = keys[:, None, :] - lines[None, :, None]
         spaced = torch.sign(delta) * torch.log1p(delta.abs())
         bias: Tensor = self.fc2(F.gelu(self.fc1(spaced.unsqueeze(-1))))
         return bias.permute(0, 3, 1, 2).contiguous()
@@ -111,7 +111,7 @@ class Depthwise(nn.Module):
 
 
 class AdjacentContext(nn.Module):
-    """AC: conv3x3-GELU-conv3x3-GELU beside a depth-wise branch (S2LIC, section III-C)."""
+    """AC: conv3x3-GELU-conv3x3-GELU plus a depth-wise branch (S2LIC, section III-C)."""
 
     def __init__(self, source: int, hidden: int, dim: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class AdjacentContext(nn.Module):
 
 
 class GlobalContext(nn.Module):
-    """AG: deformable attention, conv5x5, a 1x1 to the slice's width, beside a depth-wise branch."""
+    """AG: deformable attention, conv5x5 and a 1x1 to the width of the slice, plus a depth-wise branch."""
 
     def __init__(self, source: int, attention: int, head_width: int, dim: int) -> None:
         super().__init__()

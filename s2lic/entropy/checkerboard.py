@@ -1,4 +1,4 @@
-"""The two halves of a checkerboard, as lists of places in raster order, and a convolution from one to the other."""
+"""The two halves of a checkerboard as raster positions, and a convolution from one half to the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Checkerboard:
-    """Raster positions of the anchors ((row + column) even) and of the others, and the way back."""
+    """Raster positions of the anchors ((row + column) even) and of the others, and the inverse permutation."""
 
     height: int
     width: int
@@ -21,7 +21,7 @@ class Checkerboard:
 
     @staticmethod
     def of(height: int, width: int, device: torch.device) -> Checkerboard:
-        """That of a map of height x width places; anchors are the half that has more, if one has."""
+        """The checkerboard of a map. If one half is larger, it is the anchors."""
         parity = (torch.arange(height)[:, None] + torch.arange(width)[None, :]) % 2
         order = torch.argsort(parity.flatten(), stable=True).to(device)
         count = (height * width + 1) // 2
@@ -33,9 +33,9 @@ class Checkerboard:
         return whole.unflatten(2, (self.height, self.width))  # type: ignore[no-any-return]
 
     def anchors_around(self, reach: int) -> Tensor:
-        """(others, taps): which anchor lies under each odd tap of a kernel around each of the others.
+        """The index of the anchor under each odd tap of a kernel at each of the others, (others, taps).
 
-        Taps in raster order; the number of anchors stands for what is outside the map.
+        Taps are in raster order. Outside the map the index is the number of anchors.
         """
         row, column = (self.others // self.width)[:, None], (self.others % self.width)[:, None]
         tap = odd_taps(2 * reach + 1).to(self.others.device)
@@ -45,9 +45,9 @@ class Checkerboard:
 
 
 class FromAnchors(nn.Conv2d):
-    """A convolution with an odd kernel over a map of anchors alone, where the others are: (B, C, P) -> (B, dim, P').
+    """A convolution with an odd kernel over the anchors, computed at the others: (B, C, P) -> (B, dim, P').
 
-    Zeros lie where an anchor is not, so that half of the squares and every second tap are left out, with the same sums.
+    The others would be zeros in the input, so every second tap is skipped. The sums are the same.
     """
 
     def __init__(self, source: int, dim: int, kernel: int) -> None:
@@ -65,13 +65,13 @@ class FromAnchors(nn.Conv2d):
 
 
 def odd_taps(size: int) -> Tensor:
-    """The taps of a kernel that lie an odd number of steps from its middle, in raster order."""
+    """The taps of a kernel at an odd distance from its centre, in raster order."""
     return torch.arange(1, size * size, 2)
 
 
-def take(x: Tensor, at: Tensor) -> Tensor:
-    """(B, C, N) at places (P,) -> (B, C, P)."""
-    return x.gather(2, at.expand(*x.shape[:2], -1))
+def take(x: Tensor, positions: Tensor) -> Tensor:
+    """(B, C, N) at positions (P,) -> (B, C, P)."""
+    return x.gather(2, positions.expand(*x.shape[:2], -1))
 
 
 def tokens(x: Tensor) -> Tensor:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Z_STRIDE = 4  # places of y per place of z, in each direction
+Z_STRIDE = 4  # positions of y per position of z, in each direction
 
 
 @dataclass(frozen=True)
 class EntropyRow:
-    """`latent` is M, cut into `slices`; `hyper` and `side` are the channels inside h_a/h_s and of z.
+    """`latent` is M, the sum of `slices`. `hyper` is the width of h_a and h_s, and `side` the number of channels of z.
 
-    `context`, `attention`, `local` and `hidden` cap the widths of AC, AG, the checkerboard context and of
-    g_ep / LRP; a slice of fewer channels uses its own number.
+    `context`, `attention`, `local`, `hidden` and `lrp` limit the widths of AC, AG, the checkerboard context, g_ep and
+    LRP. A slice of fewer channels uses its own number.
     """
 
     latent: int

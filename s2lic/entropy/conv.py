@@ -1,4 +1,4 @@
-"""Convolutions that keep the size of a map."""
+"""A convolution that keeps the size of a map."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch import nn
 
 
 class Conv(nn.Conv2d):
-    """Stride 1, an odd kernel, zeros around the map: (B, C, H, W) -> (B, dim, H, W).
+    """Stride 1, an odd kernel, zero padding: (B, C, H, W) -> (B, dim, H, W).
 
-    `groups` is 1, or C for one kernel a channel.
+    `groups` is 1, or C for one kernel per channel.
     """
 
     def __init__(self, source: int, dim: int, kernel: int, groups: int = 1) -> None:

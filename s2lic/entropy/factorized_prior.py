@@ -1,4 +1,4 @@
-"""The factorised prior of z: one learned density a channel and anchor quality (Balle et al. 2018, appendix 6.1)."""
+"""The factorised prior of z: one learned density per channel and anchor quality (Balle et al. 2018, appendix 6.1)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from s2lic.entropy.likelihood import LIKELIHOOD_MIN, lower_bound
 
 WIDTHS = (1, 3, 3, 1)
 INIT_SCALE = 2.0
-# Parameters are stored this much smaller than they act, so that an optimiser with unit-sized steps
-# lets the densities follow z; without it they lag for thousands of steps.
+# Parameters are stored divided by this. Optimiser steps have a fixed size, and without it the densities would lag
+# behind z for thousands of steps.
 PACE = 10.0
 TAIL = 2.0**-20
 SEARCH_REACH = 4096.0
@@ -22,7 +22,7 @@ BISECTIONS = {torch.float32: 36, torch.float64: 80}
 
 
 class FactorizedPrior(nn.Module):
-    """Cumulatives by a small monotone network for each of (anchors, channels)."""
+    """Cumulative distributions, each a small monotone network, (anchors, channels)."""
 
     def __init__(self, anchors: int, channels: int) -> None:
         super().__init__()
@@ -53,14 +53,14 @@ class FactorizedPrior(nn.Module):
         """Mass on [z - 1/2, z + 1/2]: (B, C, H, W) -> the same shape."""
         flat = z.flatten(2)
         low, high = self.logits(flat - 0.5, anchor), self.logits(flat + 0.5, anchor)
-        # On the right of the median both sigmoids are near 1: flip signs so that small numbers are subtracted.
+        # Right of the median both sigmoids are near 1. Flip the signs, so that small numbers are subtracted.
         sign = -torch.sign(low + high).detach()
         mass = (torch.sigmoid(sign * high) - torch.sigmoid(sign * low)).abs()
         return lower_bound(mass, LIKELIHOOD_MIN).view_as(z)
 
     @torch.no_grad()
     def quantiles(self, mass: float) -> Tensor:
-        """Where each cumulative reaches `mass`, by bisection: (anchors, channels)."""
+        """The point where each cumulative reaches `mass`, (anchors, channels). Found by bisection."""
         like: Tensor = self.biases[0]
         anchors, channels = like.shape[:2]
         target = torch.tensor(mass, dtype=torch.float64).logit().to(like)
@@ -75,7 +75,7 @@ class FactorizedPrior(nn.Module):
 
     @torch.no_grad()
     def pmfs(self, centre: Tensor) -> list[tuple[int, Tensor]]:
-        """(first symbol, masses) of every (anchor, channel) in that order, at least 16 symbols to each side.
+        """(first symbol, masses) of every (anchor, channel) in that order, with at least 16 symbols on each side.
 
         Symbol k stands for the value centre + k; centre is (anchors, channels).
         """

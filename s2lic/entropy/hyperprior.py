@@ -1,4 +1,4 @@
-"""h_a and h_s: the side information z at stride 64, and the hyper features it gives at stride 16."""
+"""h_a and h_s: y to the side information z at stride 64, and z_hat to hyper features at stride 16."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def crop(x: Tensor, height: int, width: int) -> Tensor:
 
 
 class HyperAnalysis(nn.Module):
-    """y (B, M, h, w) -> z (B, Z, ceil(h/4), ceil(w/4)); edges are repeated up to a multiple of 4."""
+    """y (B, M, h, w) -> z (B, Z, ceil(h/4), ceil(w/4)); y is padded to a multiple of 4 by repeating its edges."""
 
     def __init__(self, row: EntropyRow) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class HyperAnalysis(nn.Module):
 
 
 class HyperSynthesis(nn.Module):
-    """z_hat -> hyper features (B, 2M, h, w), cropped to y's size; block i of 2 c_i channels serves slice i."""
+    """z_hat -> hyper features (B, 2M, h, w), cropped to y's size; slice i reads block i of 2 c_i channels."""
 
     def __init__(self, row: EntropyRow) -> None:
         super().__init__()

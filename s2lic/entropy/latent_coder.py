@@ -1,6 +1,6 @@
-"""The entropy model at coding time: a latent to coded symbols, and coded symbols back to the same latent.
+"""Coding of latents: y to a stream of symbols, and the stream back to the same y_hat.
 
-Symbols go in the order z, then slice by slice anchors and others, each channel by channel in raster order.
+The order of symbols is z, then for each slice the anchors and the other half, each channel by channel in raster order.
 """
 
 from __future__ import annotations
@@ -22,26 +22,37 @@ from s2lic.entropy.symbol_coder import SymbolReader, SymbolStream, SymbolWriter,
 from s2lic.entropy.tables import INT16, ROWS_AN_OCTAVE, SCALE_MIN, Tables
 from s2lic.errors import ArithmeticFaultError
 
-# Levels of regions of interest are quarters of an octave.
+# The step size of a region of interest is set in quarters of an octave.
 FINER_AN_OCTAVE = 4
 
 
 @dataclass(frozen=True)
 class LatentHalf:
-    """What one half of a slice sends: symbols and what belongs to each, (B, c, P), from channel `first`, at places."""
+    """One checkerboard half of a slice, as coded.
+
+    Attributes:
+        symbols: The symbols, (B, c, P).
+        mu: Their means in 64ths of a step, (B, c, P).
+        rows: Their table rows, (B, c, P).
+        first: The first channel of the slice.
+        positions: The raster positions of the half, (P,).
+    """
 
     symbols: Tensor
     mu: Tensor
     rows: Tensor
     first: int
-    at: Tensor
+    positions: Tensor
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A trial of one latent: y_hat as g_s takes it, y_hat before LRP in the gained domain, and the bits of each symbol.
+    """The result of coding one latent without writing it. All tensors are (1, M, h, w).
 
-    All are (1, M, h, w); the bits are those of the symbol's Gaussian.
+    Attributes:
+        y_hat: The input of g_s.
+        sent: y_hat before LRP, times the gain.
+        bits: The bits of each symbol under its Gaussian.
     """
 
     y_hat: Tensor
@@ -51,10 +62,10 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class LatentCoder:
-    """What codes latents: h_a and gains in float32, the exact networks behind them, and tables.
+    """Codes latents with h_a and the gains in float32, the exact networks, and the tables.
 
-    finer, wherever it is asked for: how much finer the steps of each place are, (B, h, w) integers n of 2^(n / 4);
-    None where they are all 0.
+    The argument `finer` of its methods is (B, h, w) integers n: at each place the step is divided by 2^(n / 4).
+    None means 0 everywhere.
     """
 
     model: EntropyModel
@@ -62,7 +73,7 @@ class LatentCoder:
     tables: Tables
 
     def gains(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        """What y is multiplied by before it is coded, and after; (B, M, 1, 1) float32."""
+        """The gain of y before coding and the inverse gain after it, (B, M, 1, 1) float32 each."""
         gain = self.exact.gain(levels)[:, :, None, None].float()
         return gain, self.model.gains(self.model.quality(levels))[1]
 
@@ -72,13 +83,23 @@ class LatentCoder:
         y: Tensor,
         levels: Tensor,
         finer: Tensor | None = None,
-        aim: QuantTarget | None = None,
+        target: QuantTarget | None = None,
         writer: Callable[[Tables], SymbolWriter] = SymbolWriter,
     ) -> tuple[list[SymbolStream], Tensor]:
-        """Code y (B, M, h, w) at quality levels (B,); the y_hat of a decoder comes with it.
+        """Code a batch of latents.
 
-        aim: what to send symbols for, instead of y itself rounded to the nearest. writer: makes that of each picture.
-        Raises ArithmeticFaultError if y is not finite or a symbol does not fit 16 bits.
+        Args:
+            y: The latents, (B, M, h, w).
+            levels: Their quality levels, (B,).
+            finer: The step sizes of regions, (B, h, w), or None.
+            target: What y_hat should be near, and how to round. The default is y, rounded to the nearest.
+            writer: Makes the writer of each picture.
+
+        Returns:
+            The stream of each picture, and the y_hat that a decoder will have.
+
+        Raises:
+            ArithmeticFaultError: y is not finite, or a symbol does not fit 16 bits.
         """
         size = LatentSize(y.shape[2], y.shape[3])
         writers, z = [writer(self.tables) for _ in range(len(y))], _int16(self.z_symbols(y, levels))
@@ -90,40 +111,40 @@ class LatentCoder:
             for own, symbols, rows in zip(writers, *parts, strict=True):
                 own.write_gaussian(symbols, rows)
 
-        y_hat = self._choose(z, aim or QuantTarget(y), levels, finer, write)
+        y_hat = self._quantise(z, target or QuantTarget(y), levels, finer, write)
         return [own.finish() for own in writers], y_hat
 
     @torch.no_grad()
-    def rehearse(self, y: Tensor, levels: Tensor, aim: QuantTarget, finer: Tensor | None = None) -> Rehearsal:
-        """What `encode` would give for y (1, M, h, w), without a coder: a search asks for it many times."""
+    def rehearse(self, y: Tensor, levels: Tensor, target: QuantTarget, finer: Tensor | None = None) -> Rehearsal:
+        """Estimate the result of `encode` for y (1, M, h, w), without running the range coder."""
         sent, scale = torch.empty_like(y.flatten(2)), _step_scale(finer, y)
         bits = torch.empty_like(sent)
 
         def note(half: LatentHalf) -> None:
             part = slice(half.first, half.first + half.mu.shape[1])
-            bits[:, part, half.at] = -gaussian_likelihood(half.symbols, row_sigma(half.rows).to(bits)).log2()
-            sent[:, part, half.at] = half.symbols / scale[:, :, half.at] + half.mu / Y_ONE
+            bits[:, part, half.positions] = -gaussian_likelihood(half.symbols, row_sigma(half.rows).to(bits)).log2()
+            sent[:, part, half.positions] = half.symbols / scale[:, :, half.positions] + half.mu / Y_ONE
 
-        y_hat = self._choose(self.z_symbols(y, levels), aim, levels, finer, note)
+        y_hat = self._quantise(self.z_symbols(y, levels), target, levels, finer, note)
         return Rehearsal(y_hat, sent.view(y.shape), bits.view(y.shape))
 
     def z_symbols(self, y: Tensor, levels: Tensor) -> Tensor:
-        """What is sent of z, (B, Z, h', w'), whole numbers."""
+        """The symbols of z, (B, Z, h', w'), as integers in a float tensor."""
         z = self.model.hyper_analysis(y.float(), self.model.quality(levels))
         return torch.round(z - self.exact.z_centre(levels) / Z_ONE)
 
-    def _choose(
-        self, z: Tensor, aim: QuantTarget, levels: Tensor, finer: Tensor | None, heard: Callable[[LatentHalf], None]
+    def _quantise(
+        self, z: Tensor, target: QuantTarget, levels: Tensor, finer: Tensor | None, emit: Callable[[LatentHalf], None]
     ) -> Tensor:
-        """One walk in which the aim picks the symbols, half by half; y_hat."""
-        gained = (aim.y * self.gains(levels)[0]).flatten(2)
-        scale, size = _step_scale(finer, gained), LatentSize(aim.y.shape[2], aim.y.shape[3])
+        """Choose all symbols of y, pass each half to `emit`, and return y_hat."""
+        gained = (target.y * self.gains(levels)[0]).flatten(2)
+        scale, size = _step_scale(finer, gained), LatentSize(target.y.shape[2], target.y.shape[3])
 
         def quantise(mu: Tensor, rows: Tensor, first: int, at: Tensor) -> Tensor:
             residual = (gained[:, first : first + mu.shape[1], at] - mu / Y_ONE) * scale[:, :, at]
             sigma = row_sigma(rows).to(residual)
-            symbols = aim.rounding(residual.transpose(1, 2), sigma.transpose(1, 2), first).transpose(1, 2)
-            heard(LatentHalf(symbols, mu, rows, first, at))
+            symbols = target.rounding(residual.transpose(1, 2), sigma.transpose(1, 2), first).transpose(1, 2)
+            emit(LatentHalf(symbols, mu, rows, first, at))
             return symbols
 
         return self._reconstruct(z, levels, size, quantise, finer)
@@ -132,9 +153,13 @@ class LatentCoder:
     def decode(
         self, streams: list[SymbolStream], levels: Tensor, size: LatentSize, finer: Tensor | None = None
     ) -> Tensor:
-        """y_hat (B, M, h, w) float32, the one that the encoder's g_s would have seen.
+        """y_hat (B, M, h, w) float32, equal to the one that `encode` returned.
 
-        Raises PayloadSizeError, TruncatedError, ExceptionListError or SymbolChecksumError.
+        Raises:
+            PayloadSizeError: A stream is too short or too long for its symbols.
+            TruncatedError: A stream ends before its last symbol.
+            ExceptionListError: An exception lies beyond the last symbol.
+            SymbolChecksumError: The decoded symbols are not those that were encoded.
         """
         row, count = self.model.row, size.symbols(self.model.row)
         for picture, level in zip(streams, levels.tolist(), strict=True):
@@ -155,7 +180,7 @@ class LatentCoder:
     def _reconstruct(
         self, z: Tensor, levels: Tensor, size: LatentSize, quantise: ExactQuantise, finer: Tensor | None
     ) -> Tensor:
-        """y_hat as g_s takes it."""
+        """Run the exact networks with `quantise`, and return y_hat for g_s."""
         flat = None if finer is None else finer.to(levels.device, self.exact.dtype).flatten(1)[:, None]
         whole = self.exact(z.to(levels.device, self.exact.dtype), levels, (size.height, size.width), quantise, flat)
         inverse: Tensor = self.model.gains(self.model.quality(levels))[1]
@@ -164,20 +189,22 @@ class LatentCoder:
 
 
 def row_sigma(rows: Tensor) -> Tensor:
-    """The scale that rows of y stand for, float64."""
+    """The standard deviation of each table row of y, float64."""
     return SCALE_MIN * torch.exp2(rows.double() / ROWS_AN_OCTAVE)
 
 
 def _step_scale(finer: Tensor | None, like: Tensor) -> Tensor:
-    """How many times as fine the steps of places are, (B, 1, h * w), of the places of (B, M, h, w) or (B, M, h * w)."""
+    """The factor 2^(n / 4) of each place of `like`, (B, M, h, w) or (B, M, h * w) -> (B, 1, h * w)."""
     if finer is None:
         return like.new_ones(1, 1, 1).expand(1, 1, like[0, 0].numel())
     return torch.exp2(finer.to(like).flatten(1)[:, None] / FINER_AN_OCTAVE)
 
 
 def _int16(symbols: Tensor) -> Tensor:
-    """Whole numbers as int16. Raises ArithmeticFaultError for one beyond it, or for no number."""
+    """Integers in a float tensor as int16. Raises ArithmeticFaultError for NaN or a value that does not fit."""
     least, most = symbols.aminmax() if symbols.numel() else (symbols.new_zeros(()), symbols.new_zeros(()))
     if not (least >= INT16.min and most <= INT16.max):  # NaN if any symbol is
-        raise ArithmeticFaultError("a symbol does not fit 16 bits: the network gave far too much")
+        raise ArithmeticFaultError(
+            "a symbol does not fit 16 bits: the output of the network is far too large, check the weights"
+        )
     return symbols.to(torch.int16)

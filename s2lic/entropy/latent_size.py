@@ -1,4 +1,4 @@
-"""The sizes of y and z, their table rows, and the least that they cost; this module does not import torch."""
+"""The sizes of y and z, their table rows, and a lower bound of their bits. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from s2lic.entropy.tables import Tables
 
 @dataclass(frozen=True)
 class LatentSize:
-    """Height and width of y, and what follows from them."""
+    """Height and width of y."""
 
     height: int
     width: int
@@ -25,13 +25,13 @@ class LatentSize:
         return -(-self.height // Z_STRIDE), -(-self.width // Z_STRIDE)
 
     def symbols(self, row: EntropyRow) -> int:
-        """How many symbols a picture has: those of z and those of y."""
+        """The number of symbols of z and y."""
         z_height, z_width = self.side
         return row.side * z_height * z_width + row.latent * self.height * self.width
 
 
 def nearest_anchor(level: int, anchors: int) -> int:
-    """The anchor quality next to a level 0..10000."""
+    """The anchor quality nearest to a level 0..10000."""
     return (2 * level * (anchors - 1) + LEVELS) // (2 * LEVELS)
 
 
@@ -43,9 +43,9 @@ def z_rows(row: EntropyRow, levels: Sequence[int], size: LatentSize) -> Iterator
 
 
 def least_bits(row: EntropyRow, tables: Tables, level: int, size: LatentSize) -> float:
-    """What a picture costs at least, were all symbols the likeliest of their rows.
+    """The bits of a picture if every symbol were the most likely one of its row.
 
-    z has its rows from the header alone; y is taken at the cheapest of all Gaussian rows.
+    The rows of z follow from the header. For y, the row with the cheapest symbol is assumed.
     """
     z_height, z_width = size.side
     y = row.latent * size.height * size.width * float(tables.least_bits[tables.gaussian_first :].min())

@@ -1,4 +1,4 @@
-"""Likelihoods of integers under a Gaussian, and rounding that lets gradients pass."""
+"""Likelihoods of integers under a Gaussian, and rounding with straight-through gradients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _LowerBound(torch.autograd.Function):
 
 
 def lower_bound(x: Tensor, bound: float) -> Tensor:
-    """max(x, bound); below the bound, gradients pass only when descent would raise x."""
+    """max(x, bound). Below the bound, gradients pass only if descent would raise x."""
     return _LowerBound.apply(x, bound)  # type: ignore[no-any-return,no-untyped-call]
 
 
@@ -39,15 +39,15 @@ def gaussian_likelihood(residual: Tensor, sigma: Tensor) -> Tensor:
 
 
 def round_through(x: Tensor) -> Tensor:
-    """round(x) whose gradient is that of x."""
+    """round(x) with the gradient of x."""
     return x + (torch.round(x) - x).detach()
 
 
 def noisy(x: Tensor, uniform_like: Callable[[Tensor], Tensor] = torch.rand_like) -> Tensor:
-    """x plus uniform noise of one step, the training stand-in for rounding (Balle et al. 2017)."""
+    """x plus uniform noise of width 1, which replaces rounding in training (Balle et al. 2017)."""
     return x + uniform_like(x) - 0.5
 
 
 def bits(likelihood: Tensor) -> Tensor:
-    """-log2, summed over all but the batch: (B, ...) -> (B,)."""
+    """-log2, summed over all dimensions except the batch: (B, ...) -> (B,)."""
     return -likelihood.flatten(1).log2().sum(1)

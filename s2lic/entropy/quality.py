@@ -1,4 +1,4 @@
-"""One network for all rates: everything that depends on the quality, interpolated between anchors."""
+"""Parameters that depend on the quality. Each is a table over anchor qualities, interpolated between them."""
 
 from __future__ import annotations
 
@@ -14,36 +14,42 @@ LAMBDA_MIN, LAMBDA_MAX = 0.0015, 0.18
 
 @dataclass(frozen=True)
 class Quality:
-    """A batch of qualities as table positions: weights of the two nearest anchors, float64, and the nearest one."""
+    """A batch of qualities as positions between anchors.
 
-    low: Tensor  # (B,) int64
-    fraction: Tensor  # (B,) float64
-    nearest: Tensor  # (B,) int64
+    Attributes:
+        low: The anchor below, (B,) int64.
+        fraction: The weight of the anchor above, (B,) float64.
+        nearest: The nearest anchor, (B,) int64.
+    """
+
+    low: Tensor
+    fraction: Tensor
+    nearest: Tensor
 
     @staticmethod
     def of(levels: Tensor, anchors: int) -> Quality:
-        """levels: (B,) integers 0..10000 (or any numbers in that range while training)."""
+        """The positions of quality levels (B,): integers 0..10000, or in training any numbers in that range."""
         position = levels.double() * (anchors - 1) / QUALITY_MAX
         low = position.floor().clamp(0, anchors - 2).long()
         nearest = (position + 0.5).floor().long()
         return Quality(low, position - low, nearest)
 
     def interpolate(self, table: Tensor) -> Tensor:
-        """(anchors, ...) -> (B, ...), linear between the two anchors around each quality."""
+        """(anchors, ...) -> (B, ...), linear between the anchors below and above each quality."""
         fraction = self.fraction.to(table.dtype).view(-1, *[1] * (table.dim() - 1))
         return table[self.low] * (1 - fraction) + table[self.low + 1] * fraction
 
 
 def quality_lambda(levels: Tensor) -> Tensor:
-    """The rate-distortion trade of each quality, log-spaced from 0.0015 to 0.18."""
+    """lambda of each quality level, log-spaced from 0.0015 to 0.18."""
     span = math.log(LAMBDA_MAX / LAMBDA_MIN)
     return LAMBDA_MIN * torch.exp(levels.double() / QUALITY_MAX * span)
 
 
 def embedding(levels: Tensor, width: int) -> Tensor:
-    """levels (B,) -> (B, width) float32: sines and cosines of log lambda, from half a turn over its range to 16.
+    """levels (B,) -> (B, width) float32: sines and cosines of log lambda, of half a turn to 16 turns over its range.
 
-    Computed in float64, so that encoder and decoder have the same numbers.
+    They are computed in float64, so that encoder and decoder have the same values.
     """
     turns = torch.logspace(-1, 4, width // 2, base=2, dtype=torch.float64, device=levels.device)
     angle = 2 * math.pi * turns * levels.double()[:, None] / QUALITY_MAX  # log lambda is linear in the level
@@ -71,7 +77,7 @@ class Gains(nn.Module):
 
 
 class Modulation(nn.Module):
-    """x * (1 + scale(q)) + shift(q) a channel; the identity at the start (FiLM, Perez et al. 2018)."""
+    """x * (1 + scale(q)) + shift(q) per channel (FiLM, Perez et al. 2018). It starts as the identity."""
 
     def __init__(self, anchors: int, channels: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""The range coder in plain Python: the same bytes as `compressai.ans`, for tests and as fallback.
+"""The range coder in plain Python: the same bytes as `compressai.ans`, for tests and as a fallback.
 
-rANS after Duda (arXiv 1311.2540) in the 64-bit form of Giesen (arXiv 1402.3392): the state lies in
-[2**31, 2**63), frequencies sum to 2**16, words of 32 bits leave it little-endian. Bypass coding is
-left out: rows that end in a zero-width slot cannot reach it.
+rANS of Duda (arXiv 1311.2540) in the 64-bit form of Giesen (arXiv 1402.3392): the state is in [2**31, 2**63),
+frequencies sum to 2**16, and 32-bit words are written little-endian. Bypass coding is not implemented, because rows
+that end in a zero-width slot never use it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SPILL = 1 << 47
 
 
 class BufferedRansEncoder:
-    """Collects symbols over many calls and codes them, last first, when flushed."""
+    """Collects symbols over many calls. `flush` codes them, last first."""
 
     def __init__(self) -> None:
         self._slots: list[tuple[int, int]] = []
@@ -35,16 +35,16 @@ class BufferedRansEncoder:
         cdf_sizes: Sequence[int],
         offsets: Sequence[int],
     ) -> None:
-        """Append `symbols[i]` with row `indexes[i]`; UsageError for one beyond its row."""
+        """Append `symbols[i]` with row `indexes[i]`. Raises UsageError for a symbol outside its row."""
         for symbol, row in zip(symbols, indexes, strict=True):
             slot = symbol - offsets[row]
             if not 0 <= slot < cdf_sizes[row] - 2:
-                raise UsageError(f"symbol {symbol} lies beyond row {row} and must be clipped first")
+                raise UsageError(f"symbol {symbol} lies beyond row {row}: clip it first")
             start = cdfs[row][slot]
             self._slots.append((start, cdfs[row][slot + 1] - start))
 
     def flush(self) -> bytes:
-        """Code everything collected and forget it; 8 bytes if there was nothing."""
+        """Code and clear all collected symbols. Without symbols the result is 8 bytes."""
         state, words = LOWEST, []
         for start, frequency in reversed(self._slots):
             if state >= frequency * SPILL:
@@ -57,7 +57,7 @@ class BufferedRansEncoder:
 
 
 class RansDecoder:
-    """Reads symbols back in the order they were appended, over as many calls as wanted."""
+    """Reads symbols in the order they were appended, over any number of calls."""
 
     def __init__(self) -> None:
         self._state = 0
@@ -65,7 +65,7 @@ class RansDecoder:
         self._next = 0
 
     def set_stream(self, stream: bytes) -> None:
-        """Start over on `stream`; TruncatedError below 8 bytes."""
+        """Start reading `stream`. Raises TruncatedError below 8 bytes."""
         if len(stream) < STATE_BYTES:
             raise TruncatedError(f"a coded stream has at least {STATE_BYTES} bytes, not {len(stream)}")
         count = (len(stream) - STATE_BYTES) // 4
@@ -79,7 +79,7 @@ class RansDecoder:
         cdf_sizes: Sequence[int],
         offsets: Sequence[int],
     ) -> list[int]:
-        """One symbol per row index; TruncatedError where the words run out."""
+        """One symbol per row index. Raises TruncatedError if the words run out."""
         state, words, at, symbols = self._state, self._words, self._next, list[int]()
         try:
             for row in indexes:

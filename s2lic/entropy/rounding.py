@@ -1,4 +1,4 @@
-"""From a residual to the integer that is sent: the nearest, or one nearer zero that is worth its error."""
+"""Quantisation of residuals: rounding to the nearest integer, and RDOQ."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ Rounding = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def nearest(residual: Tensor, sigma: Tensor, first: int) -> Tensor:
-    """The nearest integer, whatever it costs."""
+    """Round to the nearest integer."""
     return torch.round(residual)
 
 
 @dataclass(frozen=True)
 class RDOQ:
-    """Of the nearest integer and the one beside it towards zero, that with the lower sum of bits and error.
+    """Rate-distortion optimised quantisation (Ortega and Ramchandran 1998).
 
-    `weight`: (M,), the bits that an error of one step is worth in each channel of y. An encoder's choice:
-    a decoder takes whatever integers it is sent (Ortega and Ramchandran 1998, section "R-D optimised quantisation").
+    It takes the nearest integer or its neighbour towards zero, whichever has the lower sum of bits and weighted error.
+    Decoders accept any integers, so this concerns encoders only.
+
+    Attributes:
+        weight: Bits per squared error of one step, for each channel of y, (M,).
     """
 
     weight: Tensor
@@ -40,14 +43,14 @@ class RDOQ:
 
 @dataclass(frozen=True)
 class QuantTarget:
-    """What an encoder wants y_hat to be near, (B, M, h, w), and how it rounds. z stays that of g_a's own y."""
+    """The y that y_hat should be near, (B, M, h, w), and how it is rounded. z is still computed from the y of g_a."""
 
     y: Tensor
     rounding: Rounding = nearest
 
     @property
     def searched(self) -> bool:
-        """Whether it is more than g_a's own y rounded."""
+        """Whether a search chose it."""
         return self.rounding is not nearest
 
 

@@ -1,4 +1,4 @@
-"""The walk over slices of channels, each in two checkerboard halves: one loop for training, encoder and decoder."""
+"""The slices of channels, each coded in two checkerboard halves. Training and coding share one loop."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from s2lic.entropy.quality import Modulation, Quality
 
 
 class OverPlaces(nn.Linear):
-    """A linear layer at each place: (B, C, P) -> (B, dim, P)."""
+    """The same linear layer at each place: (B, C, P) -> (B, dim, P)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.baddbmm(self.bias[:, None], self.weight.expand(len(x), -1, -1), x)
 
 
 class EntropyParameters(nn.Module):
-    """Features at places (B, K, P) -> mean and log scale (B, c, P) each, in units of 1 / gain.
+    """g_ep: features (B, K, P) -> mean and log scale (B, c, P) each, before the gain.
 
-    The last layer runs in float32 or better whatever the autocast: a mean of some tens in bf16 is off by a step.
+    The last layer runs in float32 even under autocast: in bf16 a mean of some tens would be off by a step.
     """
 
     def __init__(self, source: int, hidden: int, channels: int, anchors: int) -> None:
@@ -46,7 +46,7 @@ class EntropyParameters(nn.Module):
 
 
 class ResidualPrediction(nn.Module):
-    """LRP: 0.5 tanh(net(features)), what rounding probably took away (Minnen and Singh 2020, section 3.2)."""
+    """LRP: 0.5 tanh(net(features)), an estimate of the rounding error (Minnen and Singh 2020, section 3.2)."""
 
     def __init__(self, source: int, hidden: int, channels: int) -> None:
         super().__init__()
@@ -59,15 +59,15 @@ class ResidualPrediction(nn.Module):
         return 0.5 * torch.tanh(self.fc2(F.gelu(self.fc1(features))))
 
 
-# Latents have strong channels of some tens; the nets start better on inputs of order one.
+# Strong channels of y have values of some tens. Networks start better on inputs of order one.
 INPUT_SCALE = 0.1
 
-# Called once a half: (mu, sigma, first channel, raster positions) -> y_hat tokens, all (B, P, c).
+# Called once per half: (mu, sigma, first channel, raster positions) -> y_hat tokens, all (B, P, c).
 Quantise = Callable[[Tensor, Tensor, int, Tensor], Tensor]
 
 
 class Slice(nn.Module):
-    """The nets of one slice of `channels`, fed by `before` channels already decoded."""
+    """The networks of one slice of `channels`, which read `before` channels that are already decoded."""
 
     def __init__(self, row: EntropyRow, before: int, channels: int) -> None:
         super().__init__()
@@ -81,11 +81,11 @@ class Slice(nn.Module):
         self.lrp = ResidualPrediction(c + before + c, min(2 * c, row.lrp), c)
 
     def known(self, hyper: Tensor, before: Tensor) -> Tensor:
-        """What both halves see: hyper features and, after the first slice, the ACGC context."""
+        """The input of both halves: hyper features and, after the first slice, the ACGC context."""
         return hyper if self.acgc is None else torch.cat([hyper, self.acgc(before)], dim=1)
 
     def distribution(self, known: Tensor, local: Tensor, quality: Quality, gain: Tensor) -> tuple[Tensor, Tensor]:
-        """mu and sigma (B, c, P) of places, in the gained domain; gain is (B, c, 1)."""
+        """mu and sigma (B, c, P), times the gain (B, c, 1)."""
         mean, log_scale = self.parameters_net(torch.cat([known, local], dim=1), quality)
         return mean * gain, lower_bound(log_scale.exp() * gain, SIGMA_MIN)
 
@@ -99,7 +99,7 @@ class SliceWalk(nn.Module):
         self.slices = nn.ModuleList(Slice(row, before, c) for before, c in zip(starts, row.slices, strict=False))
 
     def forward(self, hyper: Tensor, quality: Quality, gain: Tensor, quantise: Quantise) -> Tensor:
-        """hyper (B, 2M, h, w), gain (B, M, 1, 1) -> corrected y_hat (B, M, h, w), gained domain."""
+        """hyper (B, 2M, h, w), gain (B, M, 1, 1) -> y_hat (B, M, h, w) after LRP, times the gain."""
         board = Checkerboard.of(hyper.shape[2], hyper.shape[3], hyper.device)
         decoded: list[Tensor] = []
         for step, first in self._steps():
@@ -128,7 +128,7 @@ class SliceWalk(nn.Module):
         first: int,
         quantise: Quantise,
     ) -> Tensor:
-        """One slice: anchors without local context, others with it, then LRP over both."""
+        """One slice: anchors without local context, the other half with it, then LRP over both."""
         known = step.known(hyper, before).flatten(2)
 
         def decode(at: Tensor, local: Tensor) -> Tensor:

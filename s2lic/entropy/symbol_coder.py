@@ -1,8 +1,8 @@
-"""The safe coder: symbols and rows in, bytes and a short list of exceptions out, and back.
+"""A safe interface of the range coder: symbols and rows to bytes and a list of exceptions, and back.
 
-`ans` checks nothing, so everything it is handed is checked or made here: row indices, clipped
-symbols, at least three of them, and enough bytes behind the stream. A symbol beyond its row becomes
-an exception, which travels beside the payload.
+The range coder checks nothing. This module checks row indices, clips symbols, codes at least three of them, and pads
+streams for the decoder. A symbol outside its row is clipped and listed as an exception, which is stored next to the
+payload.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from s2lic.errors import (
     UsageError,
 )
 
-# The coder's integer divisions lose or gain some 1e-4 of a symbol's bits, far less than this.
+# Integer division in the coder changes the bits of a symbol by about 1e-4, much less than this.
 CAPACITY_SLACK = 1.01
-# The compiled coder reserves one word a symbol but two rare symbols take three words.
+# The compiled coder reserves one word per symbol, but two rare symbols can take three words.
 SYMBOLS_MIN = 3
 
 Symbols = NDArray[np.integer[Any]]
@@ -38,7 +38,7 @@ Symbols = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class SymbolStream:
-    """What a SymbolWriter leaves: rANS words, exceptions by position, CRC-32, symbols."""
+    """A finished stream: rANS words, exceptions by position, the CRC-32 and the number of its symbols."""
 
     payload: bytes
     exceptions: tuple[CodingException, ...]
@@ -47,7 +47,7 @@ class SymbolStream:
 
 
 class SymbolWriter:
-    """Codes symbols pass by pass, in the order in which a SymbolReader will ask for them."""
+    """Codes symbols in passes. A SymbolReader must read them in the same order."""
 
     def __init__(self, tables: Tables, coder: RangeCoder | None = None) -> None:
         self._tables, self._coder = tables, coder or load_coder()
@@ -58,24 +58,24 @@ class SymbolWriter:
         self._finished = False
 
     def write_rows(self, symbols: Symbols, rows: Symbols) -> None:
-        """Code z: symbols with one factorised row each, same shape.
+        """Code symbols of z, each with a factorised row. Both arrays have the same shape.
 
-        Raises UsageError for a row out of range, ArithmeticFaultError for a symbol beyond 16 bits.
+        Raises UsageError for a row out of range, ArithmeticFaultError for a symbol that does not fit 16 bits.
         """
         self._write(symbols, _factorised(rows, self._tables))
 
     def write_gaussian(self, symbols: Symbols, rows: Symbols) -> None:
-        """Code y: symbols with one Gaussian row each, same shape.
+        """Code symbols of y, each with a Gaussian row. Both arrays have the same shape.
 
-        Raises UsageError for a row out of range, ArithmeticFaultError for a symbol beyond 16 bits.
+        Raises UsageError for a row out of range, ArithmeticFaultError for a symbol that does not fit 16 bits.
         """
         self._write(symbols, _gaussian(rows, self._tables))
 
     def finish(self) -> SymbolStream:
-        """Everything written so far as bytes; the writer is spent.
+        """The stream of everything written. The writer cannot be used afterwards.
 
-        Fewer than SYMBOLS_MIN symbols are filled up with zeros on the first Gaussian row, which the
-        reader leaves unread. They cost no bytes: no payload is shorter than 8.
+        Fewer than SYMBOLS_MIN symbols are padded with zeros in the first Gaussian row, which the reader does not read.
+        They cost no bytes, because every payload has at least 8.
         """
         padding = max(0, SYMBOLS_MIN - self._count)
         self._append(np.zeros(padding, np.int16), np.full(padding, self._tables.gaussian_first))
@@ -102,7 +102,7 @@ class SymbolWriter:
 
 
 class SymbolReader:
-    """Reads back, pass by pass, what a SymbolWriter wrote; safe on any payload."""
+    """Reads the symbols of a SymbolWriter, in the same passes. It is safe on any payload."""
 
     def __init__(
         self,
@@ -112,16 +112,16 @@ class SymbolReader:
         symbol_count: int,
         coder: RangeCoder | None = None,
     ) -> None:
-        """`symbol_count` is that of all passes together.
+        """`symbol_count` is the number of symbols of all passes.
 
-        Raises TruncatedError for a payload below 8 bytes, PayloadSizeError for a length that so many symbols
-        cannot take, ExceptionListError for an exception beyond the last symbol.
+        Raises TruncatedError for a payload below 8 bytes, PayloadSizeError for a length that is impossible for
+        this number of symbols, ExceptionListError for an exception beyond the last symbol.
         """
         _check_payload(len(payload), symbol_count)
         check_capacity(len(payload), symbol_count * float(tables.least_bits.min()))
         self._tables = tables
         self._exceptions = _positions_and_values(exceptions, symbol_count)
-        # Each symbol takes at most one word, so these zeros end every stream within memory.
+        # A symbol reads at most one word, so with these zeros the coder never reads beyond the buffer.
         stream = payload + bytes(STATE_BYTES + 4 * symbol_count)
         self._decode = (coder or load_coder()).decoder(stream, tables)
         self._symbol_count = symbol_count
@@ -129,26 +129,26 @@ class SymbolReader:
         self._position = 0
 
     def read_rows(self, rows: Symbols) -> NDArray[np.int16]:
-        """The symbols of z for one factorised row each, in the rows' shape.
+        """Read symbols of z, one for each factorised row, in the shape of `rows`.
 
-        Raises UsageError for a row out of range or beyond the last symbol declared.
+        Raises UsageError for a row out of range or beyond the last symbol.
         """
         return self._read(_factorised(rows, self._tables)).reshape(rows.shape)
 
     def read_gaussian(self, rows: Symbols) -> NDArray[np.int16]:
-        """The symbols of y for one Gaussian row each, in the rows' shape.
+        """Read symbols of y, one for each Gaussian row, in the shape of `rows`.
 
-        Raises UsageError for a row out of range or beyond the last symbol declared.
+        Raises UsageError for a row out of range or beyond the last symbol.
         """
         return self._read(_gaussian(rows, self._tables)).reshape(rows.shape)
 
     def finish(self, expected_crc: int) -> None:
-        """Close the stream; call it once all symbols have been read.
+        """Check the stream, after all symbols have been read.
 
-        Raises UsageError if some were not read, SymbolChecksumError unless those read are those that were written.
+        Raises UsageError if some were not read, SymbolChecksumError if they differ from those that were written.
         """
         if self._position != self._symbol_count:
-            raise UsageError(f"{self._position} symbols were read of {self._symbol_count}")
+            raise UsageError(f"only {self._position} of {self._symbol_count} symbols were read")
         if self._crc != expected_crc:
             raise SymbolChecksumError(
                 "the decoded symbols are not those that were encoded: one of the two machines does not compute "
@@ -166,16 +166,16 @@ class SymbolReader:
         return symbols
 
     def _exceptions_within(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(indices into the next `count` symbols, values)."""
+        """The exceptions among the next `count` symbols: their indices and values."""
         positions, values = self._exceptions
         span = slice(*np.searchsorted(positions, [self._position, self._position + count]))
         return positions[span] - self._position, values[span]
 
 
 def check_capacity(size: int, least_bits: float) -> None:
-    """Raises PayloadSizeError if symbols that take `least_bits` or more cannot stand in `size` bytes.
+    """Raises PayloadSizeError if `size` bytes cannot hold `least_bits` bits.
 
-    Without it a file of some bytes could claim millions of symbols and have memory for all of them.
+    Otherwise a file of a few bytes could claim millions of symbols and have memory allocated for them.
     """
     if least_bits > 8 * size * CAPACITY_SLACK:
         raise PayloadSizeError(f"{size} bytes cannot hold a picture that takes {least_bits / 8:.0f} bytes or more")
@@ -195,14 +195,16 @@ def _gaussian(rows: Symbols, tables: Tables) -> NDArray[np.int64]:
 
 def _int16(symbols: Symbols) -> NDArray[np.int16]:
     if ((symbols < INT16.min) | (symbols > INT16.max)).any():
-        raise ArithmeticFaultError("a symbol does not fit 16 bits: the network gave far too much")
+        raise ArithmeticFaultError(
+            "a symbol does not fit 16 bits: the output of the network is far too large, check the weights"
+        )
     return symbols.astype(np.int16)
 
 
 def _check_payload(size: int, symbol_count: int) -> None:
     if size < STATE_BYTES:
         raise TruncatedError(f"a payload has at least {STATE_BYTES} bytes, not {size}")
-    # A symbol adds 16 bits at most, and a word leaves the state after two such.
+    # A symbol adds at most 16 bits, so at most one word is written for two symbols.
     if size % 4 or size > STATE_BYTES + 4 * (max(symbol_count, SYMBOLS_MIN) // 2):
         raise PayloadSizeError(f"{symbol_count} symbols cannot take {size} bytes")
 

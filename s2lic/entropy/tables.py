@@ -1,9 +1,8 @@
-"""Integer CDF tables: what encoder and decoder must agree on, made once at export and stored.
+"""Integer CDF tables. They are made once at export and stored with the weights, so that all machines use the same.
 
-A row is `[0, ..., 65536, 65536]`: ascending bounds of the slots of consecutive symbols, then one
-slot of width zero, which keeps the coder's unbounded bypass mode out of reach. Rows of the
-factorised prior come first (row = anchor * z_channels + channel), then Gaussian rows by ascending
-scale.
+A row is `[0, ..., 65536, 65536]`: ascending bounds of the slots of consecutive symbols, then one slot of width zero,
+which disables the unbounded bypass mode of the coder. Rows of the factorised prior come first
+(row = anchor * z_channels + channel), then Gaussian rows by ascending scale.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from s2lic.entropy.rans import PRECISION
 from s2lic.errors import WeightsError
 
 TOTAL = 1 << PRECISION
-# Symbols that a Gaussian row holds to each side of zero, whatever their probability; others are exceptions.
+# Every Gaussian row has slots for at least this many symbols on each side of zero. Others are exceptions.
 MIN_REACH = 4
-# A slot costs the others 2**-16 of mass, about 2.2e-5 bits a symbol. Leaving it out costs its true
-# mass times the 30 bits or so by which an exception is dearer: even at about 2**-20. One step lower
-# costs a true Gaussian nothing measurable and gives heavier tails room.
+# A slot takes 2**-16 of mass from the others, about 2.2e-5 bits per symbol. Without the slot its symbol is an exception
+# of about 30 bits more. The two are equal at a mass of about 2**-20. Half of that costs nothing measurable for a true
+# Gaussian and leaves room for heavier tails.
 TAIL_MASS = 2.0**-21
-# The scale of the first row of y, and how many rows double it.
+# The scale of the first row of y, and the number of rows per doubling.
 SCALE_MIN, ROWS_AN_OCTAVE = 0.11, 16
 SLOTS_MIN, SLOTS_MAX = 2, TOTAL
 INT16 = np.iinfo(np.int16)
@@ -39,10 +38,13 @@ RowArguments = tuple[list[int], list[list[int]], list[int], list[int]]
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """All rows of one weights file, ragged and laid end to end; WeightsError if they are unsound.
+    """All rows of a weights file, end to end. Invalid rows raise WeightsError.
 
-    cdf: int32, the rows' bounds. sizes: int32, bounds per row. offsets: int32, symbol of each row's
-    first slot. gaussian_first: the row where the Gaussian ones begin.
+    Attributes:
+        cdf: The bounds of all rows, int32.
+        sizes: The number of bounds of each row, int32.
+        offsets: The symbol of the first slot of each row, int32.
+        gaussian_first: The first Gaussian row.
     """
 
     cdf: NDArray[np.int32]
@@ -57,7 +59,7 @@ class Tables:
 
     @property
     def gaussian_count(self) -> int:
-        """How many rows y has."""
+        """The number of rows of y."""
         return int(self.sizes.size) - self.gaussian_first
 
     @cached_property
@@ -67,25 +69,25 @@ class Tables:
 
     @cached_property
     def last(self) -> NDArray[np.int32]:
-        """Symbol of each row's last slot that has a width."""
+        """The symbol of the last slot of each row that has a width."""
         return self.offsets + self.sizes - 3
 
     @cached_property
     def least_bits(self) -> NDArray[np.float64]:
-        """What a symbol costs at least on each row: the bits of the row's widest slot."""
+        """The bits of the most likely symbol of each row."""
         widest = np.maximum.reduceat(np.diff(self.cdf, append=0), self.starts)
         bits: NDArray[np.float64] = PRECISION - np.log2(widest)
         return bits
 
     @cached_property
     def rows_as_lists(self) -> list[list[int]]:
-        """The rows as the range coder takes them."""
+        """The rows in the form the range coder takes."""
         return [row.tolist() for row in np.split(self.cdf, np.cumsum(self.sizes)[:-1])]
 
     def arguments(self, rows: NDArray[np.integer[Any]]) -> RowArguments:
         """(indexes, cdfs, sizes, offsets) for a coder call on `rows`, with only the rows in use.
 
-        The coder copies every row it is handed on every call, hence the selection.
+        The coder copies all rows in every call, so only those in use are passed.
         """
         used = np.flatnonzero(np.bincount(rows, minlength=self.sizes.size))
         place = np.zeros(self.sizes.size, np.int64)
@@ -94,7 +96,7 @@ class Tables:
         return place[rows].tolist(), lists, self.sizes[used].tolist(), self.offsets[used].tolist()
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """What the weights file stores: slot widths, which fit 16 bits, instead of bounds."""
+        """The arrays of a weights file. They hold slot widths, which fit 16 bits, instead of bounds."""
         starts = np.cumsum(self.sizes) - self.sizes
         within_row = np.ones(self.cdf.size, bool)
         within_row[starts] = within_row[starts + self.sizes - 1] = False
@@ -108,27 +110,27 @@ class Tables:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Tables:
-        """Rebuild what `to_arrays` gave; WeightsError unless every row is sound."""
+        """The inverse of `to_arrays`. Raises WeightsError for invalid rows."""
         widths = _stored(arrays, "widths", np.uint16).astype(np.int64)
         slots = _stored(arrays, "slots", np.int32).astype(np.int64)
         offsets = _stored(arrays, "offsets", np.int32).astype(np.int32)
         first = _stored(arrays, "first", np.int32)
         if first.size != 1:
-            raise WeightsError("the stored tables do not say where the rows of y begin")
+            raise WeightsError("the stored tables lack the index of the first row of y")
         return cls(_bounds(widths, slots), (slots + 2).astype(np.int32), offsets, int(first[0]))
 
 
 def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Integer row of least expected code length for `pmf` (n,) among rows with no width below 1.
+    """The integer row with the least expected code length for `pmf` (n,), all widths being at least 1.
 
-    Returns (n + 2,) bounds. The pmf need not sum to one. Each unit of width goes where it saves
-    most, found by bisection on that saving; slots tied for the last units get them from the left.
-    Raises WeightsError for a pmf that is no distribution or has fewer than 2 or too many slots.
+    Returns (n + 2,) bounds. The pmf need not sum to one. Each unit of width goes where it saves most bits, found by
+    bisection on that saving. Among tied slots the left ones get the last units.
+    Raises WeightsError if the pmf is not a distribution or has too few or too many slots.
     """
     if not SLOTS_MIN <= pmf.size <= SLOTS_MAX:
         raise WeightsError(f"a row has {SLOTS_MIN} to {SLOTS_MAX} slots, not {pmf.size}")
     if not (np.isfinite(pmf).all() and (pmf >= 0).all() and pmf.max() > 0):
-        raise WeightsError("a pmf holds a negative or non-finite mass, or none at all")
+        raise WeightsError("a pmf has a negative or non-finite mass, or no mass at all")
     pmf = pmf / pmf.max()
     low, high = 0.0, 2.0 * TOTAL / float(pmf.sum())
     while low < (middle := (low + high) / 2) < high:
@@ -140,27 +142,27 @@ def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def row_scales(rows: int) -> tuple[float, ...]:
-    """The standard deviation that each row of y stands for."""
+    """The standard deviation of each row of y."""
     return tuple((SCALE_MIN * np.exp2(np.arange(rows) / ROWS_AN_OCTAVE)).tolist())
 
 
 def row_count(scale_max: float) -> int:
-    """How many rows reach up to a scale."""
+    """The number of rows up to a scale."""
     return math.ceil(math.log2(scale_max / SCALE_MIN) * ROWS_AN_OCTAVE) + 1
 
 
 def gaussian_rows(scales: Sequence[float], reach: int = MIN_REACH) -> list[Row]:
     """(offset, bounds) per scale: a zero-mean Gaussian integrated over unit steps.
 
-    A row runs as far as slots have mass TAIL_MASS, and at least `reach` to each side.
+    A row has all slots of mass TAIL_MASS or more, and at least `reach` on each side.
     """
     return [_gaussian_row(float(scale), reach) for scale in scales]
 
 
 def build_tables(z_pmfs: Sequence[Pmf], scales: Sequence[float], reach: int = MIN_REACH) -> Tables:
-    """Tables of the factorised rows (symbol of the first slot, masses), then the Gaussian rows.
+    """Tables of factorised rows, given as (symbol of the first slot, masses), and then Gaussian rows.
 
-    Factorised rows reach as far as their pmfs do; raises WeightsError for pmfs no row can hold.
+    Raises WeightsError for a pmf that does not fit a row.
     """
     rows = [(offset, quantize_pmf(pmf)) for offset, pmf in z_pmfs]
     rows += gaussian_rows(scales, reach)
@@ -173,7 +175,7 @@ def build_tables(z_pmfs: Sequence[Pmf], scales: Sequence[float], reach: int = MI
 
 
 def _widths(pmf: NDArray[np.float64], scale: float) -> NDArray[np.int64]:
-    """Grow each slot while one more unit saves at least 1 / scale nats."""
+    """Grow each slot as long as one more unit saves at least 1 / scale nats."""
     share = scale * pmf
     widths: NDArray[np.float64] = np.maximum(np.floor(share + 0.5), 1.0)
     # 1 / log(1 + 1 / width) lies just below width + 1/2, where rounding would stop.
@@ -183,7 +185,7 @@ def _widths(pmf: NDArray[np.float64], scale: float) -> NDArray[np.int64]:
 
 def _gaussian_row(scale: float, reach: int) -> Row:
     bins = reach + 2 + math.ceil(6 * scale)
-    # erfc keeps the tails' relative accuracy, which differences of erf would lose.
+    # erfc keeps the relative accuracy of the tails, which differences of erf would lose.
     beyond = [0.5 * math.erfc((k + 0.5) / (scale * math.sqrt(2))) for k in range(bins)]
     right = -np.diff(beyond)
     side = right[: max(reach, int((right >= TAIL_MASS).sum()))]
@@ -198,7 +200,7 @@ def _stored(arrays: Mapping[str, NDArray[np.generic]], name: str, dtype: type[np
 
 
 def _bounds(widths: NDArray[np.int64], slots: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Lay out rows of given slot widths; WeightsError unless each has width and they fill it."""
+    """The bounds of rows with these slot widths. Raises WeightsError for zero widths or a wrong sum."""
     if slots.size == 0 or slots.min() < SLOTS_MIN or slots.max() > SLOTS_MAX:
         raise WeightsError(f"a stored row has {SLOTS_MIN} to {SLOTS_MAX} slots")
     ends = np.cumsum(slots)
@@ -220,7 +222,7 @@ def _check_layout(tables: Tables) -> None:
     if sizes.sum() != tables.cdf.size or tables.offsets.shape != tables.sizes.shape:
         raise WeightsError("the CDF rows do not fill their table")
     if tables.offsets.min() < INT16.min or (tables.offsets + sizes - 3).max() > INT16.max:
-        raise WeightsError("a CDF row holds symbols beyond 16 bits")
+        raise WeightsError("a CDF row has symbols that do not fit 16 bits")
 
 
 def _check_rows(tables: Tables) -> None:
@@ -239,4 +241,4 @@ def _check_gaussian(tables: Tables) -> None:
     if not 0 <= first < tables.sizes.size:
         raise WeightsError("the tables have no rows for y")
     if (tables.offsets[first:] > 0).any() or (tables.last[first:] < 0).any():
-        raise WeightsError("a row of y does not hold the symbol 0")
+        raise WeightsError("a row of y lacks the symbol 0")

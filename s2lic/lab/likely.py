@@ -64,8 +64,8 @@ def measure(model: S2LIC, x: Tensor, qualities: tuple[float, ...]) -> CropResult
 def likely(net: EntropyModel, y: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
     """y_hat, and the bits of y and z together per picture, (B,)."""
     quality, y = net.quality(levels), y.double()
-    resting = net.resting(quality)
-    z_hat = torch.round(net.hyper_analysis(y, quality) - resting) + resting
+    offset = net.z_offset(quality)
+    z_hat = torch.round(net.hyper_analysis(y, quality) - offset) + offset
     gained = (y * net.gains(quality)[0]).flatten(2).transpose(1, 2)
     spent = [bits(net.prior(z_hat, quality.nearest))]
 

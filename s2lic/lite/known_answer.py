@@ -18,17 +18,17 @@ def answer(walk: Walk) -> int:
     """The CRC-32 of all means, of all rows and of y_hat for fixed symbols, as 32-bit little-endian integers."""
     crc, z_size = 0, LatentSize(*ANSWER_SIZE).side
 
-    def heard(x: NDArray[np.generic]) -> None:
+    def update(x: NDArray[np.generic]) -> None:
         nonlocal crc
         crc = zlib.crc32(x.astype("<i4").tobytes(), crc)
 
     def quantise(mu: Floats, rows: NDArray[np.int32], first: int, at: Places) -> NDArray[np.int64]:
-        heard(mu)
-        heard(rows)
+        update(mu)
+        update(rows)
         return symbols(mu.size, first).reshape(mu.shape)
 
     side = walk.weights.entropy.side
-    heard(walk.run(symbols(side * z_size[0] * z_size[1], 0).reshape(side, *z_size), ANSWER_SIZE, quantise))
+    update(walk.run(symbols(side * z_size[0] * z_size[1], 0).reshape(side, *z_size), ANSWER_SIZE, quantise))
     return crc
 
 

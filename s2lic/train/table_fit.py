@@ -105,6 +105,6 @@ def _count(networks: Networks, x: Tensor, condition: Tensor | None, level: int, 
     view = TileView(x, y, (slice(None), slice(None)))
     tune, synthesise = weights.model.row.tune, partial(networks.synthesise_float, level=level)
     problem = search_problem(tune, view, synthesise, distortion_weight(levels, None, x), level)
-    aim = LatentSearch(problem, weights.coder, levels, None).run(EFFORTS[tune])
+    target = LatentSearch(problem, weights.coder, levels, None).run(EFFORTS[tune])
     writer = partial(CountingWriter, census=census)
-    weights.coder.encode(y, levels, aim=aim, writer=writer)
+    weights.coder.encode(y, levels, target=target, writer=writer)

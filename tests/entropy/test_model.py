@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from s2lic.entropy.likelihood import SIGMA_MIN, gaussian_likelihood
-from s2lic.entropy.model import EntropyModel, Rated
+from s2lic.entropy.model import EntropyModel, TrainOutput
 from s2lic.model import CONFIGS
 from tests.references.walks import decoder, encoder
 from tests.references.weights import shaken
@@ -103,7 +103,7 @@ def test_a_fresh_model_undoes_its_gain_and_rounds_once() -> None:
     assert 0.45 < error.max() <= 0.5 + 1e-3
 
 
-def rated_hard(net: EntropyModel, y: Tensor) -> Rated:
+def rated_hard(net: EntropyModel, y: Tensor) -> TrainOutput:
     """The training pass with rounding in the place of noise."""
     net.uniform_like = hard
     return net(y, LEVELS)

@@ -1,1 +1,1 @@
-"""The entropy networks in integers: the same rows, means and y_hat on every device."""
+"""The entropy networks in integers. Rows, means and y_hat are the same on every device."""

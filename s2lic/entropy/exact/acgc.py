@@ -30,7 +30,7 @@ from s2lic.entropy.exact.limits import (
     key_limit,
 )
 
-# Logits that a CPU has in hand at a time, so that they stay in a core's cache.
+# The number of logits that a CPU computes at a time, so that they stay in the cache of a core.
 PART = 2**18
 
 
@@ -45,7 +45,7 @@ class ExactBranch:
 
 
 class ExactDeformableAttention:
-    """(B, S, H, W) -> (B, dim, H, W): every latent looks at a few points of the map."""
+    """(B, S, H, W) -> (B, dim, H, W): every position attends to a few sampled points of the map."""
 
     def __init__(self, tensors: Tensors) -> None:
         key = key_limit(len(tensors["to_q.bias"]) // len(tensors["row_bias"]))
@@ -55,7 +55,7 @@ class ExactDeformableAttention:
         self.spread, self.pooled = ExactAffine(scope(tensors, "spread"), PRE), tensors["spread.table"]
         self.to_offset = ExactActivated(scope(tensors, "to_offset"))
         self.exponential = tensors["exponential"]
-        # Logits are computed with their sign turned and in units of the exponential's table, all powers of two.
+        # Logits are negated and in the units of the exponential table, a power of two.
         self.scale = -torch.ldexp(torch.ones_like(tensors["logit_shift"]), tensors["logit_shift"])
         self.biases = tensors["row_bias"] * self.scale, tensors["col_bias"] * self.scale  # (heads, 2 BIAS_REACH)
 
@@ -73,7 +73,7 @@ class ExactDeformableAttention:
         return torch.cat(parts, dim=3).flatten(1, 2)
 
     def points(self, q: Tensor) -> Tensor:
-        """(B, G, 2) row and column in sixteenths of a latent, float64, within the map."""
+        """(B, G, 2): rows and columns in sixteenths of a position, float64, clamped to the map."""
         grid = [min(size, GRID_MAX) for size in q.shape[2:]]
         offset = self.to_offset(lookup(pool(self.spread(q), grid), self.pooled, PRE[0])).double()
         ends = []
@@ -81,13 +81,13 @@ class ExactDeformableAttention:
             cell = torch.arange(count, device=q.device, dtype=torch.float64) * 2 + 1
             middle = cell.view(-1, 1) if axis == 0 else cell.view(1, -1)
             moved = size * (OFFSET_ONE / 2 / OFFSET_REACH * middle + offset[:, axis])
-            at = snap(moved / (OFFSET_ONE * count / (POINT * OFFSET_REACH))) - POINT / 2
-            ends.append(at.clamp(0, POINT * (size - 1)))
+            position = snap(moved / (OFFSET_ONE * count / (POINT * OFFSET_REACH))) - POINT / 2
+            ends.append(position.clamp(0, POINT * (size - 1)))
         return torch.stack(ends, -1).flatten(1, 2)
 
     @staticmethod
     def _bias(table: Tensor, x: Tensor, points: Tensor, axis: int) -> Tensor:
-        """(B, heads, lines, G) of the lines of an axis."""
+        """The position bias along an axis, (B, heads, lines, G)."""
         lines = POINT * torch.arange(x.shape[2 + axis], device=x.device, dtype=torch.float64)
         distance = (points[:, None, :, axis] - lines[:, None]).clamp(-BIAS_REACH, BIAS_REACH - 1)
         return torch.stack([lookup(distance.clone(), head, -BIAS_REACH) for head in table], dim=1)
@@ -108,29 +108,29 @@ class ExactDeformableAttention:
 
 
 def pool(x: Tensor, grid: list[int]) -> Tensor:
-    """The means of torch's adaptive average pool, rounded to even: (B, C, H, W) -> (B, C, *grid)."""
+    """Adaptive average pooling as in torch, rounded to even: (B, C, H, W) -> (B, C, *grid)."""
     rows, cols = (_bins(size, count, x) for size, count in zip(x.shape[2:], grid, strict=True))
     count = rows.sum(1)[:, None] * cols.sum(1)
     return snap((rows @ (x.double() @ cols.T)) / count).to(x.dtype)
 
 
 def _bins(size: int, count: int, like: Tensor) -> Tensor:
-    """(count, size) float64: 1 where a line belongs to a bin; bins overlap where they do not divide the map."""
+    """(count, size) float64: 1 where a line belongs to a bin. Bins overlap if they do not divide the map evenly."""
     line, cell = torch.arange(size, device=like.device), torch.arange(count, device=like.device)[:, None]
     inside = (line >= cell * size // count) & (line < -(-(cell + 1) * size // count))
     return inside.double()
 
 
 def sample(x: Tensor, points: Tensor) -> Tensor:
-    """Bilinear samples of x at points (B, G, 2), (B, C, G): weights of 256ths, rounded to even."""
+    """Bilinear samples of x at points (B, G, 2) -> (B, C, G), with weights in 256ths, rounded to even."""
     height, width = x.shape[2:]
     first = (points / POINT).floor()
     part, flat, sums = (points - first * POINT).to(x.dtype), x.flatten(2), x.new_zeros(())
     for corner in itertools.product((0, 1), repeat=2):
         row, col = (first[..., axis] + step for axis, step in enumerate(corner))
         down, right = (part[..., axis] if step else POINT - part[..., axis] for axis, step in enumerate(corner))
-        at = (row.clamp(max=height - 1) * width + col.clamp(max=width - 1)).long()
-        sums = sums + flat.gather(2, at[:, None].expand(-1, x.shape[1], -1)) * (down * right)[:, None]
+        index = (row.clamp(max=height - 1) * width + col.clamp(max=width - 1)).long()
+        sums = sums + flat.gather(2, index[:, None].expand(-1, x.shape[1], -1)) * (down * right)[:, None]
     return requantise(sums, 1 / POINT**2, *ACTIVATION)
 
 
@@ -140,7 +140,8 @@ class ExactAcgc:
     def __init__(self, tensors: Tensors) -> None:
         near, far = scope(tensors, "local"), scope(tensors, "globally")
         self.conv1, self.conv2 = ExactActivated(scope(near, "conv1")), ExactActivated(scope(near, "conv2"))
-        self.beside_near, self.beside_far = ExactBranch(scope(near, "depthwise")), ExactBranch(scope(far, "depthwise"))
+        self.depthwise_near = ExactBranch(scope(near, "depthwise"))
+        self.depthwise_far = ExactBranch(scope(far, "depthwise"))
         self.attention = ExactDeformableAttention(scope(far, "attention"))
         self.conv, self.mix = ExactActivated(scope(far, "conv")), ExactAffine(scope(far, "mix"), BRANCH)
         self.spatial_map = ExactGate(scope(tensors, "spatial_map"))
@@ -148,8 +149,8 @@ class ExactAcgc:
         self.scale = torch.ldexp(torch.ones_like(tensors["shift"]), tensors["shift"])
 
     def __call__(self, x: Tensor) -> Tensor:
-        near = self.conv2(self.conv1(x)) + self.beside_near(x)
-        far = self.mix(self.conv(self.attention(x))) + self.beside_far(x)
+        near = self.conv2(self.conv1(x)) + self.depthwise_near(x)
+        far = self.mix(self.conv(self.attention(x))) + self.depthwise_far(x)
         sums = near * self.channel_map(mean(far)) + far * self.spatial_map(near)
         return requantise(sums, over_channels(self.scale, sums), *ACTIVATION)
 

@@ -1,4 +1,4 @@
-"""From a trained entropy model and the ranges of its layers to all integers of the exact networks."""
+"""Conversion of a trained entropy model to the integers of the exact networks, given the ranges of its layers."""
 
 from __future__ import annotations
 
@@ -45,30 +45,33 @@ from s2lic.entropy.exact.quantise import (
     inputs,
     modulated,
     pre_exponent,
+    prefixed,
     scalar,
     table_grid,
-    under,
 )
 from s2lic.entropy.exact.ranges import INPUT, Range, Ranges
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.slices import INPUT_SCALE, Slice
 
-# Exponentials: 256 steps of the logit to a factor e, up to 1 / e^8 of the largest, which is 511.
+# The exponential table: 256 entries per factor e, from the largest value 511 down to e^-8 of it.
 EXP_BITS, EXP_ENTRIES, EXP_ONE = 8, 2048, 511
 
 
 def gate(module: Gate, x: FixedPoint, ranges: Ranges, name: str, bits: Tensor) -> Found:
-    """Its last table holds integers n of n / 2^bits."""
+    """The integers of a gate. Its output n means n / 2^bits."""
     fc1 = scalar(PRE[1], ranges[f"{name}.fc1"].magnitude)
-    found = under("fc1", affine(module.fc1, x, fc1))
+    found = prefixed("fc1", affine(module.fc1, x, fc1))
     norm, grid = channel_norm(module.norm, fc1, ranges[f"{name}.norm"])
     pre = pre_exponent(ranges[f"{name}.fc2"], SIGMOID_END, both=True)
     table = snap(inputs(pre).sigmoid() * torch.exp2(bits))
-    return {**found, **under("norm", norm), **under("fc2", affine(module.fc2, grid, pre)), "fc2.table": table}
+    return {**found, **prefixed("norm", norm), **prefixed("fc2", affine(module.fc2, grid, pre)), "fc2.table": table}
 
 
 def channel_norm(module: ChannelNorm, given: Tensor, seen: Range) -> tuple[Found, FixedPoint]:
-    """Its quotient has 12 bits behind the point; gain and offset are a kernel of one weight a channel."""
+    """The integers of a channel norm, and the grid of its output.
+
+    The quotient has 12 fractional bits. Gain and offset are a convolution with one weight per channel.
+    """
     count = module.weight.numel()
     floor = (count**3 * module.eps * torch.exp2(2 * given)).round().clamp(min=1).float().double()
     unit = FixedPoint.of(torch.full((count,), math.log2(NORM_ONE), dtype=torch.float64), -NORM_ONE, NORM_ONE)
@@ -83,7 +86,7 @@ def channel_norm(module: ChannelNorm, given: Tensor, seen: Range) -> tuple[Found
 
 
 def axis_bias(module: AxisBias, bits: Tensor) -> Tensor:
-    """(heads, entries) of every distance, at the step of the logits."""
+    """The bias of every distance in units of the logits, (heads, entries)."""
     distance = torch.arange(-BIAS_REACH, BIAS_REACH, dtype=torch.float64) / POINT
     spaced = torch.sign(distance) * torch.log1p(distance.abs())
     hidden = F.gelu(F.linear(spaced[:, None], module.fc1.weight.double(), module.fc1.bias.double()))
@@ -106,12 +109,12 @@ def attention(module: DeformableAttention, x: FixedPoint, ranges: Ranges, name: 
     offset = pre_exponent(ranges[f"{name}.to_offset"], TANH_END, both=True)
     grid = FixedPoint.of(q.expand(width), *ACTIVATION)
     found = {
-        **under("to_q", affine(module.to_q, x, q)),
-        **under("to_k", affine(Rows(keys * root, of_keys * root), x, k)),
-        **under("to_v", affine(Rows(values, of_values), x, v)),
-        **under("spread", affine(module.spread, grid, spread)),
+        **prefixed("to_q", affine(module.to_q, x, q)),
+        **prefixed("to_k", affine(Rows(keys * root, of_keys * root), x, k)),
+        **prefixed("to_v", affine(Rows(values, of_values), x, v)),
+        **prefixed("spread", affine(module.spread, grid, spread)),
         "spread.table": pooled,
-        **under("to_offset", affine(module.to_offset, table_grid(pooled, pooled_out, width), offset)),
+        **prefixed("to_offset", affine(module.to_offset, table_grid(pooled, pooled_out, width), offset)),
         "to_offset.table": snap(inputs(offset).tanh() * OFFSET_ONE),
         "row_bias": axis_bias(module.row_bias, q + k),
         "col_bias": axis_bias(module.col_bias, q + k),
@@ -123,15 +126,15 @@ def attention(module: DeformableAttention, x: FixedPoint, ranges: Ranges, name: 
 
 
 def exponential_table() -> Tensor:
-    """Of how far a logit lies behind the largest, cut to whole entries: each stands for its middle."""
+    """exp(-d) for the distance d from the largest logit. Each entry has the value at the middle of its interval."""
     middle = torch.arange(EXP_ENTRIES, dtype=torch.float64) + 0.5
     return snap(torch.exp(-middle / 2**EXP_BITS) * EXP_ONE)
 
 
 def branch(module: Depthwise, x: FixedPoint, ranges: Ranges, name: str, out: Tensor) -> Found:
-    """The integers of a depth-wise branch whose output has the step exponents `out`."""
+    """The integers of a depth-wise branch whose output has the exponents `out`."""
     spread, grid = gelu(module.spread, x, ranges[f"{name}.spread"])
-    return {**under("spread", spread), **under("mix", affine(module.mix, grid, out))}
+    return {**prefixed("spread", spread), **prefixed("mix", affine(module.mix, grid, out))}
 
 
 def acgc(module: Acgc, x: FixedPoint, ranges: Ranges, name: str) -> tuple[Found, FixedPoint]:
@@ -151,15 +154,15 @@ def acgc(module: Acgc, x: FixedPoint, ranges: Ranges, name: str) -> tuple[Found,
     far_grid = FixedPoint.of(far_out.expand(dim) + 2, 8 * BRANCH[0], 8 * BRANCH[1])  # four times the mean
     out = exponent(ACTIVATION[1], ranges[name].magnitude)
     found = {
-        **under("local.conv1", conv1),
-        **under("local.conv2", conv2),
-        **under("local.depthwise", branch(module.local.depthwise, x, ranges, f"{near}.depthwise", near_out)),
-        **under("globally.attention", attended),
-        **under("globally.conv", conv),
-        **under("globally.mix", affine(module.globally.mix, wide, far_out)),
-        **under("globally.depthwise", branch(module.globally.depthwise, x, ranges, f"{far}.depthwise", far_out)),
-        **under("spatial_map", gate(module.spatial_map, near_grid, ranges, f"{name}.spatial_map", sums - far_out)),
-        **under("channel_map", gate(module.channel_map, far_grid, ranges, f"{name}.channel_map", sums - near_out)),
+        **prefixed("local.conv1", conv1),
+        **prefixed("local.conv2", conv2),
+        **prefixed("local.depthwise", branch(module.local.depthwise, x, ranges, f"{near}.depthwise", near_out)),
+        **prefixed("globally.attention", attended),
+        **prefixed("globally.conv", conv),
+        **prefixed("globally.mix", affine(module.globally.mix, wide, far_out)),
+        **prefixed("globally.depthwise", branch(module.globally.depthwise, x, ranges, f"{far}.depthwise", far_out)),
+        **prefixed("spatial_map", gate(module.spatial_map, near_grid, ranges, f"{name}.spatial_map", sums - far_out)),
+        **prefixed("channel_map", gate(module.channel_map, far_grid, ranges, f"{name}.channel_map", sums - near_out)),
         "shift": out - sums,
     }
     return found, FixedPoint.of(out, *ACTIVATION)
@@ -176,7 +179,9 @@ def hyper_synthesis(model: EntropyModel, ranges: Ranges) -> tuple[Found, FixedPo
     out = exponent(ACTIVATION[1], ranges["h_s.last"].magnitude)
     parts = {"first": first, "up1": up1, "mix": mix, "up2": up2, "modulate": modulate}
     parts["last"] = affine(nets.last, grid, out)
-    return {k: v for name, part in parts.items() for k, v in under(name, part).items()}, FixedPoint.of(out, *ACTIVATION)
+    return {k: v for name, part in parts.items() for k, v in prefixed(name, part).items()}, FixedPoint.of(
+        out, *ACTIVATION
+    )
 
 
 def z_grid(magnitude: Tensor) -> FixedPoint:
@@ -187,19 +192,19 @@ def z_grid(magnitude: Tensor) -> FixedPoint:
 def walk_slice(
     module: Slice, hyper: FixedPoint, before: FixedPoint | None, own: FixedPoint, ranges: Ranges, name: str
 ) -> tuple[Found, Tensor]:
-    """The nets of a slice, and the exponents of its means."""
+    """The integers of the networks of a slice, and the exponents of its means."""
     c = module.channels
     found: Found = {}
     known = [hyper]
     if before is not None:
         assert module.acgc is not None
         context, grid = acgc(module.acgc, before, ranges, f"{name}.acgc")
-        found |= under("acgc", context)
+        found |= prefixed("acgc", context)
         known.append(grid)
     local = exponent(ACTIVATION[1], ranges[f"{name}.local"].magnitude)
     size = module.local.weight.shape[-1]
     odd = (torch.arange(size * size) % 2).view(size, size)
-    found |= under("local", affine(module.local, own, local, module.local.weight * odd))
+    found |= prefixed("local", affine(module.local, own, local, module.local.weight * odd))
     nets = module.parameters_net
     features = FixedPoint.cat([*known, FixedPoint.of(local, *ACTIVATION)])
     path = f"{name}.parameters_net"
@@ -211,12 +216,12 @@ def walk_slice(
     moved = torch.cat([torch.zeros(c), torch.full((c,), -OCTAVE * OCTAVE_FLOOR)])
     fc2 = Rows(nets.fc2.weight * scaled[:, None], nets.fc2.bias * scaled + moved)
     out = torch.cat([means, torch.zeros(c)])
-    found |= under("parameters_net.fc1", fc1) | under("parameters_net.modulate", modulate)
-    found |= under("parameters_net.fc2", affine(fc2, grid, out))
+    found |= prefixed("parameters_net.fc1", fc1) | prefixed("parameters_net.modulate", modulate)
+    found |= prefixed("parameters_net.fc2", affine(fc2, grid, out))
     seen = FixedPoint.cat([hyper[:c], *([] if before is None else [before]), own])
     first, grid = gelu(module.lrp.fc1, seen, ranges[f"{name}.lrp.fc1"])
     pre = pre_exponent(ranges[f"{name}.lrp.fc2"], TANH_END, both=True)
-    found |= under("lrp.fc1", first) | under("lrp.fc2", affine(module.lrp.fc2, grid, pre))
+    found |= prefixed("lrp.fc1", first) | prefixed("lrp.fc2", affine(module.lrp.fc2, grid, pre))
     found["lrp.fc2.table"] = snap(inputs(pre).tanh() * (Y_ONE / 2))
     return found, means
 
@@ -224,7 +229,7 @@ def walk_slice(
 def quantised(model: EntropyModel, ranges: Ranges) -> Found:
     """All integers of the exact networks, float64, by name."""
     nets, hyper = hyper_synthesis(model, ranges)
-    found, means = under("h_s", nets), []
+    found, means = prefixed("h_s", nets), []
     inputs_of_lrp = [ranges[f"walk.slices.{i}.lrp{INPUT}"].magnitude[-c:] for i, c in enumerate(model.row.slices)]
     own = exponent(ACTIVATION[1], torch.cat(inputs_of_lrp) / INPUT_SCALE)
     context = FixedPoint.of(own - math.log2(INPUT_SCALE), *ACTIVATION)
@@ -233,7 +238,7 @@ def quantised(model: EntropyModel, ranges: Ranges) -> Found:
         assert isinstance(module, Slice)
         grids = hyper[slice(2 * first, 2 * last)], before, context[slice(first, last)]
         nets, mean = walk_slice(module, *grids, ranges, f"walk.slices.{index}")
-        found |= under(f"slices.{index}", nets)
+        found |= prefixed(f"slices.{index}", nets)
         means.append(mean)
     found["log_gain"] = snap(model.gains.log_gain.double() * (OCTAVE / math.log(2)))
     found["z_centre"] = snap(model.z_centre.double() * Z_ONE)

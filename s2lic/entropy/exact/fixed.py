@@ -1,7 +1,7 @@
-"""Fixed-point arithmetic: integers times a power of two, carried exactly by any float type of 24 bits or more.
+"""Fixed-point arithmetic: integers times a power of two, exact in any float type with 24 bits or more.
 
-Every operation here takes and gives integers in a float tensor. The same code trains: rounding passes gradients
-straight through, and a table's gradient is the slope between its entries.
+All functions map integers to integers, held in float tensors. They are differentiable for training: rounding passes
+gradients straight through, and the gradient of a table is the slope between its entries.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from torch import Tensor
 
 from s2lic.entropy.exact.limits import LEVELS, MANTISSA_BITS, OCTAVE
 
-# float32 holds every integer up to this one, so that no sum below it is ever rounded, in whatever order it is formed.
+# float32 represents every integer up to this one, so sums below it are never rounded, whatever their order.
 EXACT = 2**24
 
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """The integers that a tensor may hold and what they mean: channel c holds values n / 2^exponent[c].
+    """The range and unit of the integers of a tensor: n in channel c means n / 2^exponent[c].
 
-    exponent, low, high: (C,) float tensors of integers.
+    `exponent`, `low` and `high` are float tensors of integers, (C,).
     """
 
     exponent: Tensor
@@ -37,7 +37,7 @@ class FixedPoint:
 
     @staticmethod
     def cat(grids: list[FixedPoint]) -> FixedPoint:
-        """The grid of channels laid end to end."""
+        """The grid of concatenated channels."""
         return FixedPoint(*(torch.cat([getattr(g, name) for g in grids]) for name in ("exponent", "low", "high")))
 
     def __getitem__(self, channels: slice) -> FixedPoint:
@@ -55,19 +55,19 @@ class _Round(torch.autograd.Function):
 
 
 def snap(x: Tensor) -> Tensor:
-    """The nearest integers, ties to even; gradients pass as if x were returned."""
+    """Round to the nearest integers, ties to even. Gradients pass straight through."""
     return _Round.apply(x) if x.requires_grad else x.round()  # type: ignore[no-any-return,no-untyped-call]
 
 
 def requantise(sums: Tensor, scale: Tensor | float, low: int, high: int) -> Tensor:
-    """`sums` times a power of two, rounded to even and clamped; may overwrite `sums`."""
+    """`sums` times a power of two, rounded to even and clamped. May overwrite `sums`."""
     if sums.requires_grad:
         return snap(sums * scale).clamp(low, high)
     return sums.mul_(scale).round_().clamp_(low, high)
 
 
 def shifted(sums: Tensor, scale: Tensor, offset: Tensor, low: int, high: int) -> Tensor:
-    """The same of `sums` times a power of two plus `offset`, which is a bias times that power; both exact."""
+    """As `requantise`, with an `offset` that is added before rounding: a bias times the same power of two."""
     if sums.requires_grad or scale.requires_grad or offset.requires_grad:
         return snap(sums * scale + offset).clamp(low, high)
     return sums.mul_(scale).add_(offset).round_().clamp_(low, high)  # faster here than one addcmul_
@@ -76,42 +76,42 @@ def shifted(sums: Tensor, scale: Tensor, offset: Tensor, low: int, high: int) ->
 class _Lookup(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, table: Tensor, low: int) -> Tensor:
-        at = (x - low).int().flatten()
-        ctx.save_for_backward(at, table)
-        return table.index_select(0, at).view(x.shape)
+        index = (x - low).int().flatten()
+        ctx.save_for_backward(index, table)
+        return table.index_select(0, index).view(x.shape)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
-        at, table = ctx.saved_tensors
-        slope = torch.gradient(table)[0].index_select(0, at).view(grad.shape)
-        return grad * slope, torch.zeros_like(table).index_add_(0, at, grad.flatten()), None
+        index, table = ctx.saved_tensors
+        slope = torch.gradient(table)[0].index_select(0, index).view(grad.shape)
+        return grad * slope, torch.zeros_like(table).index_add_(0, index, grad.flatten()), None
 
 
 def lookup(x: Tensor, table: Tensor, low: int) -> Tensor:
-    """Entries of a table over the integers from `low` on, for x of any shape within them; may overwrite x."""
+    """table[x - low] for integers x of any shape. May overwrite x."""
     if x.requires_grad or table.requires_grad:
         return _Lookup.apply(x, table, low)  # type: ignore[no-any-return,no-untyped-call]
     return table.index_select(0, (x.sub_(low) if low else x).int().flatten()).view(x.shape)
 
 
 def octave() -> Tensor:
-    """round(2^15 * 2^(k / 1024)) of k = 0..1023, float64."""
+    """round(2^15 * 2^(k / 1024)) for k = 0..1023, float64."""
     steps = np.exp2(np.arange(OCTAVE) / OCTAVE)
     return torch.from_numpy(np.rint(steps * 2**MANTISSA_BITS))
 
 
 def exp2(exponent: Tensor) -> Tensor:
-    """2^(n / 1024) of integers n (float64), as a 16-bit integer times a power of two: float64, exact."""
+    """2^(n / 1024) for integers n (float64), defined as a 16-bit integer times a power of two: float64, exact."""
     whole = (exponent / OCTAVE).floor()
     mantissa = octave().to(exponent.device).index_select(0, (exponent - whole * OCTAVE).int().flatten())
     return torch.ldexp(mantissa.view(exponent.shape), whole - MANTISSA_BITS)
 
 
 def interpolate(table: Tensor, level: Tensor) -> Tensor:
-    """Integers (anchors, ...) between the anchors around each level (B,) of 0..10000 -> (B, ...) float64 integers.
+    """Interpolate integers (anchors, ...) at levels (B,) of 0..10000 -> (B, ...) float64 integers.
 
-    The exact weighted mean of two rows, rounded to even: its numerator is below 2^53, and a quotient of float64 that
-    is not itself half an integer never rounds to one.
+    The result is the exact weighted mean of two rows, rounded to even: the numerator is below 2^53, and a float64
+    quotient that is not exactly half an integer never becomes one by rounding.
     """
     position = level.double() * (len(table) - 1)
     low = (position / LEVELS).floor().clamp(0, len(table) - 2)

@@ -1,4 +1,4 @@
-"""Layers of the exact networks: integers in, integers out, over tensors by name."""
+"""Layers of the exact networks, from integers to integers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from s2lic.entropy.exact.fixed import interpolate, lookup, shifted, snap
 from s2lic.entropy.exact.limits import NORM_ONE, PRE, SLOPE_ONE
 
 Tensors = Mapping[str, Tensor]
-# Devices whose convolutions are plain sums; elsewhere a library may take Winograd's algorithm, or an FFT.
+# Devices whose convolutions are plain sums. On others a library may use Winograd's algorithm or an FFT.
 LIBRARY = ("cpu",)
 
 
 def scope(tensors: Tensors, name: str) -> dict[str, Tensor]:
-    """The tensors of one part, without its name."""
+    """The tensors whose names begin with `name.`, without this prefix."""
     return {key[len(name) + 1 :]: value for key, value in tensors.items() if key.startswith(f"{name}.")}
 
 
 def over_channels(x: Tensor, like: Tensor) -> Tensor:
-    """(C,) or (B, C) as it meets (B, C, ...)."""
+    """Reshape (C,) or (B, C) so that it broadcasts over (B, C, ...)."""
     return x.reshape(-1, x.shape[-1], *[1] * (like.dim() - 2))
 
 
 class ExactAffine:
-    """A convolution or matrix of integers: sums, times a power of two for each output channel, clamped to `limits`."""
+    """An integer convolution or matrix. Sums are scaled by a power of two per channel and clamped to `limits`."""
 
     def __init__(self, tensors: Tensors, limits: tuple[int, int]) -> None:
         self.weight, bias = tensors["weight"], tensors["bias"]
@@ -37,18 +37,18 @@ class ExactAffine:
         self.width = len(bias)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """A map (B, C, H, W) of the same size."""
+        """(B, C, H, W) -> (B, O, H, W)."""
         if self.weight.dim() == 4 and self.weight.shape[-1] > 1:
             return self.rounded(convolve(x, self.weight))
         return self.rounded(self.sums([x.flatten(2)])).view(len(x), self.width, *x.shape[2:])
 
     def sums(self, parts: list[Tensor]) -> Tensor:
-        """Of a kernel 1x1, over channels that come in parts (B, C, P) -> (B, O, P), before bias and scale."""
+        """The sums of a 1x1 kernel before bias and scale: channels in parts, (B, C, P) each -> (B, O, P)."""
         first = parts[0].shape[1]
         return self.added(self._columns(0, parts[0]) @ parts[0], parts[1:], first)
 
     def added(self, sums: Tensor, parts: list[Tensor], first: int) -> Tensor:
-        """Sums (B, O, P) and what further parts add to them, whose channels count on from `first`."""
+        """Sums (B, O, P) plus those of further parts, whose channels begin at `first`."""
         for x in parts:
             sums, first = torch.baddbmm(sums, self._columns(first, x), x), first + x.shape[1]
         return sums
@@ -57,11 +57,11 @@ class ExactAffine:
         return self.weight.flatten(1)[:, first : first + x.shape[1]].expand(len(x), -1, -1)
 
     def doubled(self, x: Tensor) -> Tensor:
-        """A transposed convolution of kernel 4 and stride 2, weight (C, O, 4, 4): (B, C, H, W) -> (B, O, 2H, 2W)."""
+        """A transposed convolution, kernel 4, stride 2, weight (C, O, 4, 4): (B, C, H, W) -> (B, O, 2H, 2W)."""
         return self.rounded(spread_out(x, self.weight))
 
     def around(self, anchors: Tensor, under: Tensor) -> Tensor:
-        """A convolution over anchors (B, C, P) alone, at places under whose odd taps `under` (P', taps) finds them."""
+        """A convolution over anchors (B, C, P), computed at the others; `under` as of `Checkerboard.anchors_around`."""
         taps = odd_taps(self.weight.shape[-1]).to(anchors.device)
         matrix = self.weight.flatten(2)[:, :, taps].permute(1, 2, 0).flatten(1)  # (C, taps * O)
         parts = (F.pad(anchors, (0, 1)).transpose(1, 2) @ matrix).unflatten(2, (len(taps), -1)).flatten(1, 2)
@@ -73,7 +73,7 @@ class ExactAffine:
 
 
 def convolve(x: Tensor, weight: Tensor) -> Tensor:
-    """Stride 1, odd kernel, zeros around the map: (B, C, H, W) -> (B, O, H, W), without bias."""
+    """A convolution with stride 1, odd kernel and zero padding: (B, C, H, W) -> (B, O, H, W), without bias."""
     groups, reach = x.shape[1] // weight.shape[1], weight.shape[-1] // 2
     if x.device.type in LIBRARY:
         return F.conv2d(x, weight, padding=reach, groups=groups)
@@ -83,7 +83,7 @@ def convolve(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def spread_out(x: Tensor, weight: Tensor) -> Tensor:
-    """The transposed convolution of kernel 4, stride 2, padding 1."""
+    """A transposed convolution with kernel 4, stride 2 and padding 1."""
     if x.device.type in LIBRARY:
         return F.conv_transpose2d(x, weight, stride=2, padding=1)
     columns, size = weight.flatten(1).T @ x.flatten(2), (2 * x.shape[2], 2 * x.shape[3])
@@ -91,7 +91,7 @@ def spread_out(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class ExactActivated:
-    """An affine layer and a table."""
+    """An affine layer followed by a table."""
 
     def __init__(self, tensors: Tensors) -> None:
         self.affine, self.table = ExactAffine(tensors, PRE), tensors["table"]
@@ -100,7 +100,7 @@ class ExactActivated:
         return lookup(self.affine(x), self.table, PRE[0])
 
     def over(self, parts: list[Tensor]) -> Tensor:
-        """The same of a kernel 1x1 over channels in parts, (B, C, P) each."""
+        """The same for a 1x1 kernel, with channels in parts, (B, C, P) each."""
         return lookup(self.affine.rounded(self.affine.sums(parts)), self.table, PRE[0])
 
     def doubled(self, x: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class ExactActivated:
 
 
 class ExactModulation:
-    """x (slope / 1024) + offset of each channel at a quality, and a table."""
+    """x * slope / 1024 + offset for each channel at a quality, followed by a table."""
 
     def __init__(self, tensors: Tensors) -> None:
         self.slope, self.offset, self.table = tensors["slope"], tensors["offset"], tensors["table"]
@@ -120,7 +120,7 @@ class ExactModulation:
 
 
 class ExactChannelNorm:
-    """Layer norm over the channels of (B, C, H, W): integer sums, then a root and a quotient of float64."""
+    """Layer norm over the channels of (B, C, H, W): integer sums, then a square root and a quotient in float64."""
 
     def __init__(self, tensors: Tensors) -> None:
         scale = torch.ldexp(torch.ones_like(tensors["slope"]), tensors["shift"])
@@ -136,7 +136,7 @@ class ExactChannelNorm:
 
 
 class ExactGate:
-    """1x1, norm, GELU, 1x1, sigmoid: integers of 0..2048."""
+    """1x1, norm, GELU, 1x1, sigmoid: integers 0..2048."""
 
     def __init__(self, tensors: Tensors) -> None:
         self.fc1 = ExactAffine(scope(tensors, "fc1"), PRE)

@@ -1,4 +1,4 @@
-"""The entropy networks in exact arithmetic: from the symbols of z to rows and means of y, the same on every device."""
+"""The entropy networks in exact arithmetic: symbols of z to rows and means of y, the same on every device."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ from s2lic.entropy.tables import SCALE_MIN, row_count
 OCTAVE_FLOOR = math.log2(SCALE_MIN)
 LOCAL_KERNEL = 5
 
-# Called once a half: (mean in 64ths, row, first channel, raster positions) -> symbols; (B, c, P) but for the last two.
+# Called once per half: (mean in 64ths, row, first channel, raster positions) -> symbols. Means, rows and symbols are
+# (B, c, P).
 ExactQuantise = Callable[[Tensor, Tensor, int, Tensor], Tensor]
 
 
@@ -72,7 +73,7 @@ class ExactParameters:
 
 
 class ExactSlice:
-    """The nets of one slice of channels."""
+    """The networks of one slice of channels."""
 
     def __init__(self, tensors: Tensors) -> None:
         inner = scope(tensors, "acgc")
@@ -83,22 +84,22 @@ class ExactSlice:
         self.fc1, self.fc2 = ExactActivated(scope(lrp, "fc1")), ExactActivated(scope(lrp, "fc2"))
 
     def known(self, hyper: Tensor, before: Tensor) -> Tensor:
-        """What both halves see, hyper features and, after the first slice, the ACGC context, in the sums of g_ep."""
+        """The sums of g_ep that both halves share: hyper features and, after the first slice, the ACGC context."""
         seen = [hyper] if self.acgc is None else [hyper, self.acgc(before)]
         return self.parameters.fc1.sums([x.flatten(2) for x in seen])
 
     def with_local(self, sums: Tensor, anchors: Tensor, under: Tensor) -> Tensor:
-        """The sums of the other half, with what the local context of anchors adds to them."""
+        """The sums of the other half: `sums` plus the local context from the anchors."""
         fc1, local = self.parameters.fc1, self.local.around(anchors, under)
         return fc1.added(sums, [local], fc1.weight.shape[1] - local.shape[1])
 
     def correction(self, seen: list[Tensor]) -> Tensor:
-        """LRP's correction, in 64ths of a step."""
+        """The correction of LRP, in 64ths of a step."""
         return self.fc2(self.fc1.over([x.flatten(2) for x in seen]).unflatten(2, seen[0].shape[2:]))
 
 
 class Domain:
-    """What a quality makes of y's channels: steps of y, means in them, and what contexts see. All exact in float64."""
+    """The scales of the channels of y at a quality: gains, means and inputs of context networks. Exact in float64."""
 
     def __init__(self, tensors: Tensors, level: Tensor) -> None:
         self.level = level
@@ -108,7 +109,7 @@ class Domain:
         self._context = torch.ldexp(exp2(-self.octaves), tensors["context_exponent"].double() - Y_BITS)
 
     def row(self, scale: Tensor, part: slice, finer: Tensor | None) -> Tensor:
-        """The row (B, c, P) of gained scales, in 64ths."""
+        """The row (B, c, P) of scales times the gain, in 64ths."""
         moved = scale + over_channels(self.octaves[:, part], scale).to(scale.dtype)
         return moved if finer is None else moved + LEVEL_UNIT * finer
 
@@ -117,7 +118,7 @@ class Domain:
         return self._scaled(mean, self._mean[:, part], -MU_LIMIT, MU_LIMIT)
 
     def context(self, y_hat: Tensor, part: slice) -> Tensor:
-        """y_hat in 64ths of a step, (B, c, ...), as networks take it."""
+        """y_hat (B, c, ...) in 64ths of a step -> the input of context networks."""
         return self._scaled(y_hat, self._context[:, part], *ACTIVATION)
 
     @staticmethod
@@ -135,15 +136,15 @@ class ExactEntropy:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What carries the integers."""
+        """The float type that holds the integers."""
         return self.tensors["z_centre"].dtype
 
     def gain(self, level: Tensor) -> Tensor:
-        """What y is multiplied by, (B, M) float64, at levels (B,) of 0..10000."""
+        """The gain of y at levels (B,) of 0..10000, (B, M) float64."""
         return Domain(self.tensors, level).gain
 
     def z_centre(self, level: Tensor) -> Tensor:
-        """The centre of z, (B, Z, 1, 1) in 16ths."""
+        """The median of z, (B, Z, 1, 1) in 16ths."""
         table = self.tensors["z_centre"]
         nearest = (2 * level.long() * (len(table) - 1) + LEVELS) // (2 * LEVELS)
         return table[nearest][:, :, None, None]
@@ -153,7 +154,7 @@ class ExactEntropy:
     ) -> Tensor:
         """Symbols of z (B, Z, h', w') -> y_hat (B, M, h, w) in 64ths of a step.
 
-        finer: the levels of regions less 4 at each place, (B, 1, h * w).
+        finer: integers n (B, 1, h * w), which divide the step at each position by 2^(n / 4).
         """
         z_hat = (Z_ONE * z + self.z_centre(level)).clamp(*Z_LIMITS)
         hyper = self._h_s(z_hat, level, *size)
@@ -169,7 +170,7 @@ class ExactEntropy:
 
 @dataclass(frozen=True)
 class _Walk:
-    """What all slices of one pass share. under: the anchors under each tap around each of the other places."""
+    """The state of one pass over the slices. `under` is the result of `Checkerboard.anchors_around`."""
 
     domain: Domain
     board: Checkerboard
@@ -179,7 +180,7 @@ class _Walk:
     finer: Tensor | None
 
     def code(self, nets: ExactSlice, hyper: Tensor, before: Tensor, part: slice) -> Tensor:
-        """y_hat of one slice: anchors without local context, others with it, then LRP over both."""
+        """y_hat of one slice: anchors without local context, the other half with it, then LRP over both."""
         board, known = self.board, nets.known(hyper, before)
         anchors = self._half(nets, take(known, board.anchors), board.anchors, part)
         seen = self.domain.context(anchors, part)
@@ -190,17 +191,17 @@ class _Walk:
         corrected: Tensor = board.to_map(anchors, others) + correction
         return corrected
 
-    def _half(self, nets: ExactSlice, sums: Tensor, at: Tensor, part: slice) -> Tensor:
-        """y_hat (B, c, P) at places, before LRP."""
+    def _half(self, nets: ExactSlice, sums: Tensor, positions: Tensor, part: slice) -> Tensor:
+        """y_hat (B, c, P) of one half, before LRP."""
         mean, scale = nets.parameters(sums, self.domain.level)
-        mu, finer = self.domain.mu(mean, part), None if self.finer is None else self.finer[:, :, at]
+        mu, finer = self.domain.mu(mean, part), None if self.finer is None else self.finer[:, :, positions]
         row = self.domain.row(scale, part, finer)
-        symbols = self.quantise(mu, requantise(row, 1 / ROW_UNIT, 0, self.rows - 1), part.start, at)
+        symbols = self.quantise(mu, requantise(row, 1 / ROW_UNIT, 0, self.rows - 1), part.start, positions)
         return restored(symbols, finer) + mu
 
 
 def restored(symbols: Tensor, finer: Tensor | None) -> Tensor:
-    """Symbols (B, c, P) in 64ths of a step, where a step is 2^(finer / 4) times as fine."""
+    """Symbols (B, c, P), whose steps are divided by 2^(finer / 4) -> 64ths of a full step."""
     if finer is None:
         return symbols.mul(Y_ONE)
     whole: Tensor = snap(symbols.double() * (Y_ONE * exp2(-LEVEL_UNIT * finer.double()))).to(symbols.dtype)

@@ -1,6 +1,6 @@
-"""From layers in float and the ranges of their values to layers of integers.
+"""Quantisation of float layers to integer layers, given the ranges of their values.
 
-Every rounding here passes gradients, so that training can run on what is derived anew at each step.
+Gradients pass through every rounding, so that training can derive the integers at each step.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from s2lic.entropy.exact.ranges import Range
 from s2lic.entropy.quality import Modulation
 from s2lic.errors import WeightsError
 
-# Weights have this many bits, sign included, where the sums leave room for them.
+# Weights have this many bits, including the sign, or fewer if sums would not stay exact.
 WEIGHT_BITS = 10
-# A layer's sums are at most so many bits finer than what is made of them.
+# Sums of a layer have at most this many bits more precision than its output.
 FINER = 20
-# A range that is smaller is taken for this one.
+# Smaller ranges are replaced by this one.
 LEAST = 2.0**-10
-# What a GELU gives: as much as 10 bits above zero, for it gives hardly anything below.
+# The limit of GELU outputs: 10 bits above zero, because there is almost nothing below zero.
 GELU_MAX = 1023
-# Beyond these a function is at its limit.
+# Beyond these inputs a function is at its limit.
 GELU_END, TANH_END, SIGMOID_END = 4.0, 4.0, 8.0
 
 Found = dict[str, Tensor]
@@ -37,16 +37,16 @@ def exponent(limit: float, magnitude: Tensor) -> Tensor:
     return (limit / magnitude.double().clamp(min=LEAST)).log2().floor()
 
 
-def under(name: str, found: Found) -> Found:
-    """The same tensors with `name` in front of theirs."""
+def prefixed(name: str, found: Found) -> Found:
+    """The same tensors with the prefix `name.`."""
     return {f"{name}.{key}": value for key, value in found.items()}
 
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """A layer's weights as (O, N) over N inputs that have their own grids, and how they are laid out in the file.
+    """The weights of a layer as (O, N), and the grids of its N inputs.
 
-    parts: inputs that meet in one sum, as masks over N; all of them unless it is a transposed convolution.
+    `parts` are masks over N of inputs that are in one sum. Only a transposed convolution needs more than one.
     """
 
     weight: Tensor
@@ -55,7 +55,7 @@ class LayerWeights:
     parts: tuple[Tensor, ...] = ()
 
     def quantised(self, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights (O, N), biases and shifts (O,) of outputs with these exponents."""
+        """Weights (O, N), biases and shifts (O,) for outputs with these exponents."""
         effective = self.weight.double() * torch.exp2(-self.x.exponent)
         top = effective.detach().abs().amax(1)
         largest = (2 ** (WEIGHT_BITS - 1) - 1) / top.clamp(min=2.0**-60)
@@ -73,7 +73,7 @@ class LayerWeights:
 
 
 def affine(module: nn.Module, x: FixedPoint, out: Tensor, weight: Tensor | None = None) -> Found:
-    """A convolution or matrix of channels on grid x, for outputs with exponents `out`."""
+    """A convolution or matrix over inputs on grid x, for outputs with exponents `out`."""
     weight = module.weight if weight is None else weight  # type: ignore[assignment]
     bias = getattr(module, "bias", None)
     shape = weight.shape  # type: ignore[union-attr]
@@ -90,7 +90,7 @@ def affine(module: nn.Module, x: FixedPoint, out: Tensor, weight: Tensor | None 
 
 
 def _transposed(module: nn.ConvTranspose2d, x: FixedPoint, out: Tensor) -> Found:
-    """Each output meets the taps of one parity of rows and columns."""
+    """A transposed convolution. Each output sums the taps of one parity of rows and columns."""
     weight = module.weight.transpose(0, 1)  # (O, C, 4, 4)
     taps = weight.shape[2] * weight.shape[3]
     per_input = FixedPoint(*(g.repeat_interleave(taps) for g in (x.exponent, x.low, x.high)))
@@ -108,12 +108,12 @@ def scalar(limit: float, magnitude: Tensor) -> Tensor:
 
 
 def inputs(exponents: Tensor) -> Tensor:
-    """The values that the entries of a table stand for."""
+    """The inputs of the entries of a table."""
     return torch.arange(PRE[0], PRE[1] + 1, dtype=torch.float64) * torch.exp2(-exponents)
 
 
 def pre_exponent(seen: Range, end: float, both: bool = False) -> Tensor:
-    """Of what a table takes; below `-end` (and with `both`, above `end`) its function is at its limit."""
+    """The exponent of a table's input. Below `-end` (and with `both`, above `end`) its function is at its limit."""
     high = seen.high.amax().clamp(max=end) if both else seen.high.amax()
     return scalar(PRE[1], torch.maximum(high, (-seen.low.amin()).clamp(max=end)))
 
@@ -124,12 +124,12 @@ def gelu_table(pre: Tensor, out: Tensor) -> Tensor:
 
 
 def table_grid(table: Tensor, out: Tensor, channels: int) -> FixedPoint:
-    """The grid of what a table gives."""
+    """The grid of the output of a table."""
     return FixedPoint.of(out.expand(channels), int(table.amin()), int(table.amax()))
 
 
 def gelu(module: nn.Module, x: FixedPoint, seen: Range, out: Tensor | None = None) -> tuple[Found, FixedPoint]:
-    """A layer followed by GELU; `out` is the exponent of what GELU gives, if it is not free."""
+    """A layer followed by GELU; `out` is the exponent of the output, if it is given."""
     pre = pre_exponent(seen, GELU_END)
     out = scalar(GELU_MAX, F.gelu(seen.high.amax().double())) if out is None else out
     table = gelu_table(pre, out)
@@ -139,7 +139,7 @@ def gelu(module: nn.Module, x: FixedPoint, seen: Range, out: Tensor | None = Non
 def modulated(
     module: Modulation, layer: nn.Module, x: FixedPoint, before: Range, after: Range
 ) -> tuple[Found, Found, FixedPoint]:
-    """A layer, its modulation by the quality and GELU: the tensors of both, and the grid of what comes."""
+    """A layer, its modulation by the quality and GELU: the tensors of both, and the grid of the output."""
     pre = torch.minimum(scalar(PRE[1], before.magnitude), pre_exponent(after, GELU_END))
     slope, offset = module.table.double().unbind(1)
     out = scalar(GELU_MAX, F.gelu(after.high.amax().double()))
@@ -151,12 +151,14 @@ def modulated(
     }
     worst = found["slope"].detach().abs().amax() * -PRE[0] + found["offset"].detach().abs().amax()
     if worst >= EXACT:
-        raise WeightsError(f"a modulation by the quality gives sums of {worst:.0f}, not below 2^24: train on")
+        raise WeightsError(
+            f"a modulation by the quality has sums of {worst:.0f}, which must be below 2^24: train the model longer"
+        )
     return affine(layer, x, pre), found, table_grid(table, out, len(after.high))
 
 
 class Rows(nn.Module):
-    """A matrix and its bias, made of parts of other layers."""
+    """A matrix and a bias that are taken from other layers."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()

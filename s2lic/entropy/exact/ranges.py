@@ -1,4 +1,4 @@
-"""What values the layers of an entropy model take on real latents: from these its fixed-point grids follow."""
+"""The ranges of the layers of an entropy model on real latents. The fixed-point grids follow from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from s2lic.entropy.acgc import Acgc
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.slices import ResidualPrediction
 
-# What a layer takes, beside what it gives, where no layer gives it.
+# The suffix of the range of an input that is not the output of a layer.
 INPUT = ".input"
 PARTS = ("h_s", "walk.")
 
@@ -36,7 +36,7 @@ class Range:
 
     @staticmethod
     def of(x: Tensor, channel: int) -> Range:
-        """That of a tensor whose channels lie in a dimension."""
+        """The range of each channel of a tensor. `channel` is the dimension of channels."""
         flat = x.detach().transpose(0, channel).flatten(1)
         return Range(flat.amin(1), flat.amax(1))
 
@@ -46,17 +46,17 @@ Ranges = dict[str, Range]
 
 @contextmanager
 def observed(entropy: EntropyModel) -> Iterator[Ranges]:
-    """While it lasts, what each layer gives, and what h_s and each LRP take, widens a range by the layer's name."""
+    """Record the ranges of the outputs of all layers, and of the inputs of h_s and LRP, by the name of the layer."""
     found: Ranges = {}
 
     def widen(name: str, x: Tensor, channel: int) -> None:
         seen = Range.of(x, channel)
         found[name] = found[name].joined(seen) if name in found else seen
 
-    def heard(name: str, channel: int) -> Callable[..., None]:
+    def output_hook(name: str, channel: int) -> Callable[..., None]:
         return lambda module, given, out: widen(name, out, channel)
 
-    def taken(name: str) -> Callable[..., None]:
+    def input_hook(name: str) -> Callable[..., None]:
         return lambda module, given: widen(name + INPUT, given[0], 1)
 
     handles: list[Any] = []
@@ -64,10 +64,10 @@ def observed(entropy: EntropyModel) -> Iterator[Ranges]:
         if not name.startswith(PARTS) or ".row_bias" in name or ".col_bias" in name:
             continue
         if isinstance(module, ResidualPrediction) or name == "h_s":
-            handles.append(module.register_forward_pre_hook(taken(name)))
+            handles.append(module.register_forward_pre_hook(input_hook(name)))
         elif isinstance(module, Acgc) or not [*module.children()]:
             last = isinstance(module, nn.Linear) and name.endswith("to_kv")
-            handles.append(module.register_forward_hook(heard(name, -1 if last else 1)))
+            handles.append(module.register_forward_hook(output_hook(name, -1 if last else 1)))
     try:
         yield found
     finally:
