@@ -1,1 +1,1 @@
-"""The file format: header, boxes, tiles, exceptions; no torch here."""
+"""The file format: header, boxes, tiles and exceptions. It does not import torch."""

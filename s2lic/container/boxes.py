@@ -1,4 +1,4 @@
-"""The container: magic, version, numbered boxes and a checksum; `docs/bitstream.md` is its text."""
+"""The container: magic, version, numbered boxes and a checksum, as specified in `docs/bitstream.md`."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ MAGIC = b"\xb7S2L"
 VERSION = 1
 STREAM_SHARE = 16
 
-# Box ids are written by hand and never reused. Bit 7 marks a box that a reader may skip.
+# Box ids are assigned by hand and never reused. Bit 7 marks a box that a reader may skip.
 HEADER, EXCEPTIONS, PAYLOAD, TILES, ROI = 0x01, 0x02, 0x03, 0x04, 0x05
 REQUIRED = (HEADER, EXCEPTIONS, PAYLOAD, TILES, ROI)
 OPTIONAL_BIT = 0x80
 
-# What comes with a picture besides its symbols; Pillow's names for it.
+# Alpha and metadata, by Pillow's names.
 EXTRAS = {0x81: "icc_profile", 0x82: "exif", 0x83: "xmp", 0x84: "alpha"}
 
 _BOXES_START = len(MAGIC) + 1
@@ -46,8 +46,13 @@ _CHECKSUM_BYTES = 4
 class Container:
     """The parts of a file.
 
-    They are the header, the rANS words, the lists of exceptions and of tiles, the boxes of `EXTRAS` by name, and the
-    map of regions.
+    Attributes:
+        header: The header.
+        payload: The rANS words.
+        exceptions: The list of exceptions.
+        tiles: The list of tiles.
+        extras: The boxes of `EXTRAS` by name.
+        roi: The map of regions.
     """
 
     header: Header
@@ -60,19 +65,19 @@ class Container:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a reader is ready to spend on a file that a stranger wrote; None means no limit."""
+    """The limits of a reader on untrusted files. None means no limit."""
 
     max_pixels: int | None = DEFAULT_MAX_PIXELS
 
     def pixels(self, tiled: bool) -> int | None:
-        """Those of a picture; in one stream a sixteenth of them, or 2^22 if that is more."""
+        """The limit of a picture. In one stream it is a sixteenth, but at least 2^22."""
         if self.max_pixels is None or tiled:
             return self.max_pixels
         return min(self.max_pixels, max(STREAM_PIXELS, self.max_pixels // STREAM_SHARE))
 
 
 def pack(container: Container) -> bytes:
-    """The bytes of the file. Raises UsageError for parts that no file has, or has without one another."""
+    """The bytes of the file. Raises UsageError for parts that do not belong in a file or not together."""
     _check_parts(container)
     boxes = [_box(HEADER, write_fields(container.header))]
     boxes += [_box(box_id, container.extras[name]) for box_id, name in EXTRAS.items() if name in container.extras]
@@ -91,14 +96,14 @@ def _check_parts(container: Container) -> None:
     if not container.payload:
         raise UsageError("a file without a payload cannot be written")
     if bool(container.tiles) != (container.header.tiling == TILED):
-        raise UsageError("a file has a list of tiles if its header says so, and only then")
+        raise UsageError("a file must have a list of tiles if its header says so, and only then")
     for name, content in container.extras.items():
         if name not in EXTRAS.values() or not content:
             raise UsageError(f"there is no box for {len(content)} bytes of {name}")
 
 
 def unpack(data: bytes, limits: Limits = Limits()) -> Container:
-    """The parts of a file, each length checked before it is used.
+    """The parts of a file. Each length is checked before it is used.
 
     Raises NotS2licError, TruncatedError, NewerVersionError, NoSuchVersionError, FileChecksumError, OverrunError,
     NumberSpellingError, BoxesError, UnsupportedFeatureError, HeaderError or PixelLimitError.
@@ -116,7 +121,7 @@ def unpack(data: bytes, limits: Limits = Limits()) -> Container:
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a whole file, of any size of picture. Raises as `unpack` does, but never PixelLimitError."""
+    """The header of a file, whatever its size in pixels. Raises as `unpack` does, but never PixelLimitError."""
     return unpack(data, Limits(max_pixels=None)).header
 
 
@@ -146,7 +151,7 @@ def _check_sum(data: bytes) -> None:
 
 
 def _tell_cut_from_damage(data: bytes) -> None:
-    """A cut file fails its checksum too; the lengths of its boxes say that bytes are missing."""
+    """Raise TruncatedError if boxes are longer than the file, else FileChecksumError."""
     try:
         found = {box_id for box_id, _, _ in _boxes(data)}
     except OverrunError as error:

@@ -1,4 +1,4 @@
-"""The exceptions of a coded stream: the symbols that lie beyond their rows."""
+"""The exceptions of a coded stream: symbols outside the range of their rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ VALUE_MAX = 0xFFFF
 
 
 class CodingException(NamedTuple):
-    """A symbol that its row does not hold: how many symbols precede it in coding order, and its value (int16)."""
+    """A symbol outside its row: its position in coding order, and its value (int16)."""
 
     position: int
     value: int
 
 
 def pack_exceptions(exceptions: Iterable[CodingException]) -> bytes:
-    """No bytes for none; else varints: how many, then for each the symbols since the last one and its value in zigzag.
+    """The bytes of exceptions, empty without any.
+
+    They are varints: the count, then for each exception the number of symbols since the last one and its zigzag value.
 
     Raises UsageError for two exceptions at one position and for values beyond 16 bits.
     """
@@ -37,8 +39,8 @@ def pack_exceptions(exceptions: Iterable[CodingException]) -> bytes:
 def unpack_exceptions(data: bytes, symbol_count: int) -> tuple[CodingException, ...]:
     """The exceptions in `data`, by position, of a stream of `symbol_count` symbols.
 
-    Raises OverrunError where the data ends early, NumberSpellingError for padded numbers, ExceptionListError
-    for a count, positions or values out of range, trailing bytes and a list of none.
+    Raises OverrunError if the data ends early, NumberSpellingError for padded numbers, ExceptionListError
+    for a count, positions or values out of range, trailing bytes and an empty list.
     """
     if not data:
         return ()
@@ -58,7 +60,7 @@ def unpack_exceptions(data: bytes, symbol_count: int) -> tuple[CodingException, 
 
 
 def _count(data: bytes, symbol_count: int) -> tuple[int, int]:
-    """How many there are, once that is believable, and where the number ends."""
+    """The count of exceptions, checked against the data, and the position after it."""
     count, start = read_varint(data, 0, len(data))
     if not 0 < count <= symbol_count:
         raise ExceptionListError(f"{count} exceptions do not fit {symbol_count} symbols")

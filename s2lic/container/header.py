@@ -1,4 +1,4 @@
-"""The header: one table of fields that the writer, the reader and `s2lic info` all walk."""
+"""The header: one table of fields that the writer, the reader and `s2lic info` use."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from s2lic.container.varint import read_varint, write_varint
 from s2lic.errors import HeaderError, OverrunError, RetiredArithmeticError, UnsupportedFeatureError, UsageError
 
-# The state of the range coder, with which every payload begins.
+# The size of the state of the range coder, with which every payload begins.
 STATE_BYTES = 8
 
 
 @dataclass(frozen=True)
 class Field:
-    """One row of the header: how a value is laid out, what it may be and what its numbers mean."""
+    """One field of the header: its layout, its allowed values and their meanings."""
 
     name: str
-    size: int  # bytes on the wire, little-endian; 0 stands for a varint
+    size: int  # in bytes, little-endian; 0 for a varint
     low: int = 0
     high: int = 2**31 - 1
     meanings: Mapping[int, str] = field(default_factory=dict)
@@ -33,13 +33,13 @@ class Field:
         return None if fits else f"header field {self.name} cannot be {value!r}"
 
     def novelty(self, value: int | bytes) -> str | None:
-        """What a later release may have given a meaning, or None."""
+        """A message for a value that only a later release may know, or None."""
         if not self.meanings or value in self.meanings:
             return None
         return f"this release does not know {self.name} {value!r}"
 
     def shown(self, value: int | bytes) -> int | float | str:
-        """The value as a person reads it."""
+        """The value for people to read."""
         if isinstance(value, bytes):
             return value.hex()
         if self.meanings:
@@ -47,10 +47,10 @@ class Field:
         return value if self.scale == 1 else value / self.scale
 
 
-# Numbers in these three are written by hand and never reused.
+# Numbers in these three are assigned by hand and never reused.
 EXACT_ARITHMETIC = 2
 ARITHMETIC = {EXACT_ARITHMETIC: "exact"}
-# Those of releases before 1.0, and what they were.
+# Numbers of releases before 1.0.
 RETIRED_ARITHMETIC = {1: "float64"}
 ONE_STREAM, TILED = 0, 1
 TILING = {ONE_STREAM: "one stream", TILED: "tiles"}
@@ -70,9 +70,9 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Header:
-    """What a decoder must know before it reads a symbol; the fields are the rows of `FIELDS`.
+    """The header of a file. Its attributes are the rows of `FIELDS`.
 
-    Raises UsageError for a value that no file can hold.
+    Raises UsageError for an invalid value.
     """
 
     width: int
@@ -92,7 +92,7 @@ class Header:
 
 
 def describe(header: Header) -> dict[str, int | float | str]:
-    """Every header field by name, as a person reads it."""
+    """Every header field by name, for people to read."""
     return {row.name: row.shown(getattr(header, row.name)) for row in FIELDS}
 
 
@@ -116,7 +116,7 @@ def read_fields(box: bytes) -> Header:
         values[row.name] = value
     if position != len(box):
         raise HeaderError(f"the header is {len(box) - position} bytes too long")
-    return Header(**values)  # type: ignore[arg-type]  # fault() has told bytes from numbers
+    return Header(**values)  # type: ignore[arg-type]  # fault() has checked the types
 
 
 def _check_known(row: Field, value: int | bytes) -> None:

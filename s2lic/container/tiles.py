@@ -11,10 +11,10 @@ from s2lic.container.varint import read_varint, write_varint
 from s2lic.defaults import SIDE, SIDE_MAX, SIDE_MIN
 from s2lic.errors import CropRangeError, OverrunError, TileListError
 
-# Attention has windows of 8 at stride 8: what starts on a multiple of 64 has the windows of the whole picture.
+# Attention has windows of 8 at stride 8. Tiles that start on multiples of 64 have the windows of the whole picture.
 GRID = 64
-# The most pixels of one stream, which are those of the largest tile: decoding a stream takes far more memory per pixel
-# than the picture does.
+# The most pixels of one stream, equal to the largest tile. Decoding a stream takes far more memory per pixel than the
+# picture.
 STREAM_PIXELS = SIDE_MAX**2
 _CRC_BYTES = 4
 
@@ -43,7 +43,7 @@ class Box:
         return self.left, self.top, self.right, self.bottom
 
     def grown(self, by: int, within: Box) -> Box:
-        """Larger by a number of pixels on each side, but not beyond another box."""
+        """The box enlarged by a number of pixels on each side, clipped to another box."""
         return Box(
             max(self.left - by, within.left),
             max(self.top - by, within.top),
@@ -54,7 +54,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture of width x height pixels in tiles of equal size, smaller ones in the last column and row."""
+    """A picture of width x height pixels in tiles of equal size. Those in the last column and row may be smaller."""
 
     width: int
     height: int
@@ -74,17 +74,17 @@ class Layout:
         return -(-self.height // self.tile_height)
 
     def tile(self, row: int, column: int) -> Box:
-        """The pixels of one tile, which ends where the picture does."""
+        """The pixels of one tile, clipped to the picture."""
         left, top = column * self.tile_width, row * self.tile_height
         right, bottom = left + self.tile_width, top + self.tile_height
         return Box(left, top, min(right, self.width), min(bottom, self.height))
 
     def cells(self) -> Iterator[Cell]:
-        """Row by row: the order of the file."""
+        """The tiles row by row, which is the order of the file."""
         return product(range(self.rows), range(self.columns))
 
     def tiles(self) -> Iterator[Box]:
-        """In the order of the file."""
+        """The pixels of all tiles in the order of the file."""
         return (self.tile(*cell) for cell in self.cells())
 
 
@@ -94,7 +94,7 @@ def one_stream(width: int, height: int) -> Layout:
 
 
 def crop_box(crop: tuple[int, int, int, int], whole: Box) -> Box:
-    """The box of (x, y, width, height). Raises CropRangeError unless it lies within the whole and has pixels."""
+    """The box of (x, y, width, height). Raises CropRangeError if it is empty or not within the picture."""
     if len(crop) != 4:
         raise CropRangeError(f"a crop is (x, y, width, height), not {len(crop)} numbers")
     x, y, width, height = crop
@@ -107,7 +107,7 @@ def crop_box(crop: tuple[int, int, int, int], whole: Box) -> Box:
 def layout_of(width: int, height: int, side: int = SIDE) -> Layout:
     """One stream for a small picture, else tiles of about `side` pixels.
 
-    A picture is small if it has no more pixels than two tiles, or than a reader takes in one stream.
+    A picture is small if it has at most the pixels of two tiles, and at most those of one stream.
     """
     if width * height <= min(2 * side**2, STREAM_PIXELS):
         return one_stream(width, height)
@@ -116,7 +116,7 @@ def layout_of(width: int, height: int, side: int = SIDE) -> Layout:
 
 
 def _even(size: int, side: int) -> int:
-    """A tile's width or height such that the last one is not a sliver."""
+    """A width or height of tiles such that the last tile is not much smaller."""
     count = -(-size // side)
     return max(SIDE_MIN, -(-size // (count * GRID)) * GRID)
 

@@ -1,4 +1,4 @@
-"""Whole numbers in as few bytes as they need (LEB128), one spelling each."""
+"""Non-negative integers in LEB128, in their shortest form only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_BYTES = 9
 
 
 def write_varint(value: int) -> bytes:
-    """The low seven bits first; bit 7 says that another byte follows."""
+    """The low seven bits first. Bit 7 is set if another byte follows."""
     groups = []
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)
@@ -17,9 +17,9 @@ def write_varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """The number at `position` and the position behind it.
+    """The number at `position`, and the position after it.
 
-    Raises OverrunError at `end`, NumberSpellingError for a spelling that `write_varint` would not choose.
+    Raises OverrunError at `end`, NumberSpellingError for a form that `write_varint` does not write.
     """
     value = 0
     for index in range(MAX_BYTES):
