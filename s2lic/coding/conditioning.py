@@ -1,4 +1,4 @@
-"""Conditioning of the encoder on numbers that describe a picture; decoders need none of it."""
+"""Conditioning of the encoder on numbers that describe a picture. Decoders do not need them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoder: a file becomes a picture, or a part of one."""
+"""The decoder: a file to a picture, or a part of one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from s2lic.progress import ProgressCallback, no_progress
 
 
 class DecoderNetworks(Protocol):
-    """The networks of a model id as a decoder needs them, on torch or on onnxruntime."""
+    """What a decoder needs of the networks, which run on torch or on onnxruntime."""
 
     @property
     def entropy_row(self) -> EntropyRow:
@@ -54,11 +54,11 @@ class ParsedFile(Generic[AnyNetworks]):
     """A file whose container has been checked and whose symbols have not been decoded yet.
 
     Attributes:
-        header: The fields of its header.
-        networks: Those of the model that it names.
+        header: The header.
+        networks: The networks of the model that the header names.
         layout: One stream or tiles.
         streams: One per tile, in the order of the file.
-        area: The part of the picture that is wanted.
+        area: The part of the picture to decode.
         regions: The map of regions, if there is one.
         alpha: The alpha channel of the area, if there is one.
         extras: The boxes of alpha and metadata, by name.
@@ -89,13 +89,13 @@ class ParsedFile(Generic[AnyNetworks]):
 
         Args:
             jobs: The number of tiles to work on at once.
-            done: Hears of each tile.
+            done: Called after each tile.
         """
         synthesise = partial(self.networks.synthesise, level=self.header.quality)
         return self.assemble(decode_windows(self.layout, self.area, self.latent, synthesise, jobs, done))
 
     def assemble(self, windows: Iterable[Window]) -> Image.Image:
-        """The picture made of decoded windows, with its alpha and metadata."""
+        """The picture from its decoded windows, with alpha and metadata."""
         picture = paste_windows(windows, self.area, grey=self.header.colour == GREY)
         return join_extras(picture, self.alpha, self.extras)
 
@@ -103,13 +103,13 @@ class ParsedFile(Generic[AnyNetworks]):
 def parse(
     data: object, max_pixels: int | None, networks_of: Callable[[bytes], AnyNetworks], options: DecodeOptions
 ) -> ParsedFile[AnyNetworks]:
-    """The parts of a file, all checks done that need no symbol.
+    """Parse a file and check all that can be checked without decoding symbols.
 
     Args:
         data: The bytes of the file.
         max_pixels: The limit on the picture, or None.
-        networks_of: Gives the networks of a model id.
-        options: What is wanted of the file.
+        networks_of: Returns the networks of a model id.
+        options: The crop, and whether metadata is dropped.
 
     Raises:
         BitstreamError: The file is damaged, or needs what this release lacks.
@@ -135,5 +135,5 @@ def _bytes(data: object) -> bytes:
         return bytes(memoryview(data))  # type: ignore[arg-type]
     except TypeError as error:
         raise UsageError(
-            f"decoding takes the bytes of a file, not {type(data).__name__}: give Path(name).read_bytes()"
+            f"decoding takes the bytes of a file, not {type(data).__name__}: pass Path(name).read_bytes()"
         ) from error

@@ -1,4 +1,4 @@
-"""The encoder: a picture becomes a file at one quality."""
+"""The encoder: a picture to a file at one quality."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class PreparedPicture:
     """A picture that is ready to be coded.
 
     Attributes:
-        image: Its colour, RGB or L.
+        image: The picture without alpha, RGB or L.
         extras: The boxes of its alpha and metadata, by name.
         layout: One stream or tiles.
-        rounds: Rounds of the search.
+        rounds: The number of rounds of the search.
         regions: The map of regions, unless it is neutral.
-        condition: What g_a is conditioned on, (1, numbers), or None.
+        condition: The condition of g_a, (1, numbers), or None.
     """
 
     image: Image.Image
@@ -57,11 +57,11 @@ class PreparedPicture:
 
     @property
     def roi_box(self) -> bytes:
-        """The content of the box of regions; empty without them."""
+        """The content of the box of regions. Empty without regions."""
         return b"" if self.regions is None else self.regions.pack()
 
     def finer_steps(self, cell: Cell) -> Tensor | None:
-        """How much finer y is coded in a tile, (1, h, w) integers n of 2^(n / 4), or None."""
+        """Integers n (1, h, w) of a tile, whose steps are divided by 2^(n / 4), or None."""
         return finer_steps(self.regions, [self.layout.tile(*cell)])
 
 
@@ -74,7 +74,7 @@ class Encoder:
         max_pixels: The limit on pictures, or None.
         tile: The side of the tiles of a large picture.
         jobs: The number of tiles to work on at once.
-        done: Hears of each tile.
+        done: Called after each tile.
     """
 
     networks: Networks
@@ -92,7 +92,7 @@ class Encoder:
 
         Raises:
             ImageError: The picture cannot be read or coded, or is refused by `strict`.
-            ConditionError: The numbers are not what the model takes.
+            ConditionError: The numbers do not fit the model.
         """
         picture, extras = split_extras(as_image(image, self.max_pixels, options.strict), options.strip)
         regions = None if options.roi is None else roi_of(as_image(options.roi, self.max_pixels), picture.size)
@@ -112,7 +112,7 @@ class Encoder:
         return self.write(picture, quality_level, streams)
 
     def encode_tiles(self, picture: PreparedPicture, encode_tile: Callable[[Cell], SymbolStream]) -> list[SymbolStream]:
-        """The streams of all tiles in the order of the file, several of them made at once."""
+        """The streams of all tiles in the order of the file. Several are encoded at once."""
         cells = list(picture.layout.cells())
         with worker_pool(self.jobs, len(cells)) as pool:
             return list(with_progress(pool.map(encode_tile, cells), len(cells), self.done))
@@ -123,7 +123,7 @@ class Encoder:
         return self.encode_view(picture, cell, view, quality_level, target)[0]
 
     def analyse_tile(self, picture: PreparedPicture, cell: Cell, quality_level: int) -> TileView:
-        """A tile with its surroundings, and y of all that."""
+        """A tile with its context, and y of both."""
         tile, seen = picture.layout.tile(*cell), encoder_input(picture.layout, cell)
         x = to_tensor(picture.image.crop(seen.corners)).to(self.networks.device)
         size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
@@ -132,7 +132,7 @@ class Encoder:
         return TileView(x, self.networks.analyse(pad(x), level, picture.condition), inside)
 
     def search_tile(self, picture: PreparedPicture, cell: Cell, view: TileView, quality_level: int) -> QuantTarget:
-        """What the search finds for a tile."""
+        """The result of the search for a tile."""
         tile, seen = picture.layout.tile(*cell), encoder_input(picture.layout, cell)
         levels = torch.tensor([quality_level], device=self.networks.device)
         weight = distortion_weight(levels, step_scale(picture.regions, [seen]), view.x)
@@ -146,7 +146,7 @@ class Encoder:
     def encode_view(
         self, picture: PreparedPicture, cell: Cell, view: TileView, quality_level: int, target: QuantTarget | None
     ) -> tuple[SymbolStream, Tensor]:
-        """The stream of a tile, and y_hat as a decoder will have it, (1, M, h, w) float64."""
+        """The stream of a tile, and the y_hat of the decoder, (1, M, h, w) float64."""
         finer = picture.finer_steps(cell)
         (stream,), y_hat = self.networks.encode_latent(view.tile(), quality_level, finer, target)
         return stream, y_hat

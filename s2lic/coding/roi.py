@@ -1,4 +1,4 @@
-"""Regions of interest: how finely each cell of a picture is coded, and the box that lists it."""
+"""Regions of interest: a level for each cell of a picture, which sets its step size, and the box that stores them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Levels = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Roi:
-    """A level 0 to 7 for each cell of 64 x 64 pixels, (rows, columns); 4 codes as if there were no map."""
+    """A level 0 to 7 for each cell of 64 x 64 pixels, (rows, columns); 4 is the same as no map."""
 
     levels: Levels
 
@@ -37,24 +37,24 @@ class Roi:
         return bool((self.levels == NEUTRAL).all())
 
     def finer(self, box: Box) -> NDArray[np.int64]:
-        """The levels less 4 of the places of y under a box of pixels, (h, w)."""
+        """The levels minus 4 at the positions of y in a box of pixels, (h, w)."""
         rows = _cells(box.top, box.bottom, self.levels.shape[0])
         columns = _cells(box.left, box.right, self.levels.shape[1])
         levels: NDArray[np.int64] = self.levels[rows[:, None], columns].astype(np.int64)
         return levels - NEUTRAL
 
     def step_scale(self, box: Box) -> NDArray[np.float64]:
-        """The factor by which steps are finer at each place of y under a box of pixels, (h, w)."""
+        """The divisor of the step at each position of y in a box of pixels, (h, w)."""
         scale: NDArray[np.float64] = np.exp2(self.finer(box) / 4)
         return scale
 
     def pack(self) -> bytes:
-        """The content of the box, in the shortest of all spellings."""
+        """The content of the box, in the shortest encoding."""
         return min((_coded(self.levels, trust) for trust in range(TRUSTS)), key=len)
 
 
 def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
-    """The map of a picture from a grey mask, which is stretched to its size.
+    """The map of a picture from a grey mask, which is resized to the picture.
 
     Args:
         mask: Its mean over a cell gives the level: black is 0, mid-grey 4, white 7.
@@ -71,7 +71,7 @@ def unpack_roi(box: bytes, size: tuple[int, int]) -> Roi:
     """The map of a picture of this width and height.
 
     Raises:
-        RegionMapError, PayloadSizeError, TruncatedError: The box is not as `Roi.pack` writes it.
+        RegionMapError, PayloadSizeError, TruncatedError: The box is damaged, or not as `Roi.pack` writes it.
     """
     width, height = (-(-side // GRID) for side in size)
     trust = box[0]
@@ -87,7 +87,7 @@ def unpack_roi(box: bytes, size: tuple[int, int]) -> Roi:
 
 
 def _cells(start: int, stop: int, count: int) -> NDArray[np.int64]:
-    """The cell of each place of y, by its middle; beyond the picture the last one."""
+    """The cell of each position of y, by its centre. Beyond the picture it is the last cell."""
     middles = np.arange(start + STRIDE // 2, start + STRIDE // 2 + max(stop - start, 1), STRIDE)
     return np.minimum(middles // GRID, count - 1)
 
@@ -101,7 +101,7 @@ def _coded(levels: Levels, trust: int) -> bytes:
 
 @cache
 def _tables() -> Tables:
-    """A row for each trust and level above, and the Gaussian row that every table has."""
+    """A row for each trust and level above, and one Gaussian row, because tables need one."""
     rows = [[TOTAL >> (trust + 3)] * LEVELS for trust in range(TRUSTS) for _ in range(LEVELS)]
     for index, row in enumerate(rows):
         row[index % LEVELS] = TOTAL - (LEVELS - 1) * row[0]
@@ -116,14 +116,14 @@ def _tables() -> Tables:
 
 
 def finer_steps(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
-    """How much finer y is coded under boxes of one size: (B, h, w) integers n of 2^(n / 4), or None without regions."""
+    """Integers n (B, h, w) for boxes of one size: steps are divided by 2^(n / 4). None without regions."""
     import torch
 
     return None if regions is None else torch.from_numpy(np.stack([regions.finer(box) for box in boxes]))
 
 
 def step_scale(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
-    """The factor 2^(n / 4) by which steps of y are finer, (B, h, w) float64, or None without regions."""
+    """The divisor 2^(n / 4) of steps of y, (B, h, w) float64. None without regions."""
     import torch
 
     if regions is None:

@@ -1,7 +1,7 @@
 """The encoder's search for a y that costs less in bits and distortion together. Decoders know nothing of it.
 
-g_a answers for all pictures at once; a picture's own y can be better (Campos et al. 2019; Yang et al. 2020, section 3).
-Newton steps find it here. Each round codes y as it stands, takes the gradient of the distortion through g_s, and moves
+g_a is trained on all pictures, and for one picture a better y exists (Campos et al. 2019; Yang et al. 2020, section 3).
+Newton steps find it here. Each round codes the current y, takes the gradient of the distortion through g_s, and moves
 y by the gradient over the curvature, which is nearly one number per channel. RDOQ then weighs bits against distortion.
 """
 
@@ -48,20 +48,20 @@ MSE_STEPS = Steps(pull=(0.25, 0.4), slope=(0.25, 0.4), limit=math.inf, fall=0.6,
 # The visual distortion is far from quadratic: a few places have most of its slope.
 VISUAL_STEPS = Steps(pull=(0.1, 0.1), slope=(0.04, 0.04), limit=0.15, fall=0.7, strictness=9.0)
 
-# Steps are divided by the curvature. One random probe may find none, or a negative one, in a channel that matters
-# little to g_s.
+# Steps are divided by the curvature. In a channel with little influence on g_s, one random probe may find zero or a
+# negative value.
 CURVATURE_MIN = 1e-3
-# In steps of y: well within one, the reach that the curvature is needed for.
+# In steps of y. The curvature is needed for changes of less than one step.
 PROBE = 0.25
 
 
 @dataclass(frozen=True)
 class TileView:
-    """What an encoder sees of one tile: the tile and its surroundings.
+    """The input of the encoder for one tile: the tile and its context.
 
     Attributes:
         x: The pixels, (1, 3, H, W).
-        y: What g_a gives for them, (1, M, h, w), after padding.
+        y: The output of g_a for the padded pixels, (1, M, h, w).
         inside: The rows and columns of y that belong to the tile.
     """
 
@@ -76,10 +76,10 @@ class TileView:
 
 @dataclass(frozen=True)
 class RDProblem:
-    """A view, how it is decoded, and what its squared error is worth in bits.
+    """A view, how it is decoded, and the weight of its squared error in bits.
 
     Attributes:
-        view: The tile and its surroundings.
+        view: The tile and its context.
         synthesise: y_hat (1, M, h, w) -> x_hat (1, 3, H', W'), differentiable, H' >= H and W' >= W.
         weight: Bits per squared error of one sample of x, (1, 1, H, W) or (1, 1, 1, 1).
     """
@@ -91,7 +91,7 @@ class RDProblem:
     steps: ClassVar[Steps] = MSE_STEPS
 
     def decode(self, y_hat: Tensor) -> Tensor:
-        """x_hat of the view for y_hat of the tile; g_a's own y stands in for the tiles around."""
+        """x_hat of the view for y_hat of the tile. The y of g_a replaces the y_hat of the tiles around."""
         view, y = self.view, self.view.y.clone()
         y[:, :, view.inside[0], view.inside[1]] = y_hat
         return self.synthesise(y)[:, :, : view.x.shape[2], : view.x.shape[3]]
@@ -105,7 +105,7 @@ class RDProblem:
         return (self.weight * (x_hat - self.view.x).square()).sum()
 
     def worth(self, x_hat: Tensor, gradient: Tensor) -> float:
-        """What the distortion costs beside the squared error, by the slopes of both along the error of x_hat."""
+        """The ratio of the distortion to the squared error, by their slopes along the error of x_hat."""
         return 1.0
 
 
@@ -159,7 +159,7 @@ class LatentSearch:
         problem: The tile and its distortion.
         coder: The coder, whose estimates are made in float32.
         levels: The quality level, (1,).
-        finer: How much finer the steps of each place are, (1, h, w) integers as in coding, or None.
+        finer: Integers n (1, h, w), which divide steps by 2^(n / 4), or None.
     """
 
     def __init__(self, problem: RDProblem, coder: LatentCoder, levels: Tensor, finer: Tensor | None) -> None:
@@ -169,7 +169,7 @@ class LatentSearch:
         self.pull, self.slope = (a + (b - a) * part for a, b in (problem.steps.pull, problem.steps.slope))
 
     def run(self, rounds: int) -> QuantTarget:
-        """The best of g_a's own y and the results of all rounds; with no round, g_a's own."""
+        """The best of the y of g_a and the results of all rounds."""
         best = QuantTarget(self.problem.view.tile())
         if not rounds:
             return best
@@ -187,7 +187,7 @@ class LatentSearch:
         return best
 
     def _try(self, target: QuantTarget, ahead: bool = True) -> Attempt:
-        """A target with its cost, and with the gradient of its distortion if there is a round ahead."""
+        """A target with its cost, and with the gradient of its distortion if another round follows."""
         tried = self.coder.rehearse(self.problem.view.tile(), self.levels, target, self.finer)
         with torch.set_grad_enabled(ahead):
             x_hat = self.problem.decode(tried.y_hat.requires_grad_(ahead))
@@ -197,15 +197,15 @@ class LatentSearch:
         return Attempt(tried, x_hat, float(tried.bits.sum()) + error.item(), gradient)
 
     def _move(self, wanted: Tensor, now: Attempt, metric: Tensor) -> Tensor:
-        """How far the wanted y, gained, moves against the slope and towards what was sent."""
+        """The step of the wanted y, times the gain: against the slope, and towards what was sent."""
         uphill = pull_back(now.gradient, now.x_hat, now.tried.y_hat) * self.inverse / metric
         limit = self.problem.steps.limit
         return self.pull * (wanted - now.tried.sent) + (self.slope * uphill).clamp(-limit, limit)
 
     def _curvature(self, now: Attempt) -> Tensor:
-        """The second derivative of the distortion by gained y, per channel at neutral places, (1, M, 1, 1).
+        """The second derivative of the distortion by y times the gain, per channel, outside regions, (1, M, 1, 1).
 
-        That of the squared error is an estimate from one random probe (Hutchinson 1990), averaged over places.
+        It is estimated for the squared error by one random probe (Hutchinson 1990), averaged over positions.
         """
         y_hat, x_hat = now.tried.y_hat, now.x_hat
         generator = torch.Generator().manual_seed(0)
@@ -218,7 +218,7 @@ class LatentSearch:
         return worth * seen.mean((2, 3), keepdim=True).clamp(min=CURVATURE_MIN)
 
     def _place_weight(self) -> Tensor:
-        """(1, 1, h, w) or 1: where steps are f times finer, errors weigh f^2 as much."""
+        """(1, 1, h, w) or 1: where steps are divided by f, errors weigh f^2 as much."""
         one = self.gain.new_ones(1, 1, 1, 1)
         return one if self.finer is None else torch.exp2(self.finer.to(one) / (FINER_AN_OCTAVE / 2))[:, None]
 
@@ -257,8 +257,8 @@ def distortion_weight(levels: Tensor, step_scale: Tensor | None, x: Tensor) -> T
     return plain * scale.square()[:, None, : x.shape[2], : x.shape[3]]
 
 
-# The search of one tile cannot correct what its neighbour will do, so that pixels along the border would lose more
-# than others. Tried on training photographs: with much more both sides correct the same error where steps are fine.
+# The search of a tile cannot correct errors of its neighbours, so pixels along borders would lose more than others.
+# Tried on training photographs: with a much larger weight, both sides correct the same error where steps are fine.
 REACH, EXTRA = 32, 0.2
 
 
@@ -270,7 +270,7 @@ def border_weight(tile: Box, seen: Box, whole: Box) -> Tensor:
 
 
 def _near(start: int, stop: int, end: int, at: Tensor) -> Tensor:
-    """Which places are near the start or stop of a tile, unless the picture itself begins or ends there."""
+    """Which positions are near the start or stop of a tile, unless the picture begins or ends there."""
     near = torch.zeros_like(at, dtype=torch.bool)
     for border in {start, stop} - {0, end}:
         near |= (at >= border - REACH) & (at < border + REACH)

@@ -1,4 +1,4 @@
-"""From the streams of tiles to the parts of one file, and back."""
+"""Conversion between the streams of tiles and the parts of a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RGB, GREY = 0, 1
 def to_container(
     layout: Layout, streams: list[SymbolStream], model_id: bytes, quality_level: int, grey: bool
 ) -> Container:
-    """The parts of a file: one stream as it is, or the streams of tiles with a list of their sizes."""
+    """The parts of a file: one stream, or the streams of tiles with a list of their sizes."""
     tiled = layout != one_stream(layout.width, layout.height)
     header = Header(
         width=layout.width,

@@ -1,7 +1,7 @@
-"""Tiles and their surroundings: what g_a and g_s look at beyond a tile, and decoding a picture window by window.
+"""Tiles and the context around them, and decoding of a picture in windows.
 
-A tile is coded by itself. To decode without seams, g_s also looks at `HALO` pixels of the tiles around. Tiles arrive
-row by row, and each one completes a window: the part of the picture whose surroundings have arrived.
+A tile is coded by itself. To decode without seams, g_s also reads `HALO` pixels of the neighbouring tiles. Tiles are
+decoded row by row. Each one completes a window: a part of the picture whose context is complete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from s2lic.progress import ProgressCallback, no_progress, with_progress
 from s2lic.runtime import worker_pool
 from s2lic.transform.config import STRIDE
 
-# What g_a and g_s see beyond what is kept; further than this their blocks hardly look.
+# The context of g_a and g_s in pixels. Values further away have almost no influence.
 HALO = 64
 # Lines of y that a tile shares with the windows of the next ones.
 SHARED = 2 * HALO // STRIDE
@@ -30,12 +30,12 @@ Window = tuple[Box, Pixels]  # a part of a picture and its pixels, (3, H, W)
 
 
 def encoder_input(layout: Layout, cell: Cell) -> Box:
-    """What g_a looks at for a tile."""
+    """The input of g_a for a tile."""
     return layout.tile(*cell).grown(HALO, layout.whole)
 
 
 def window(layout: Layout, cell: Cell) -> Box:
-    """What can be decoded once this tile and those above and to the left have arrived, `HALO` around all of it."""
+    """The pixels that this tile completes: `HALO` around them is within this tile and those above and to the left."""
     row, column = cell
     tile = layout.tile(row, column)
     return Box(
@@ -47,19 +47,19 @@ def window(layout: Layout, cell: Cell) -> Box:
 
 
 def decoder_input(layout: Layout, cell: Cell) -> Box:
-    """What g_s looks at for a window: the tile, and of those before it as much as makes `HALO` on each side."""
+    """The input of g_s for a window: the tile and enough of earlier tiles for `HALO` pixels on each side."""
     tile = layout.tile(*cell)
     return Box(max(tile.left - 2 * HALO, 0), max(tile.top - 2 * HALO, 0), tile.right, tile.bottom)
 
 
 def windows_over(layout: Layout, area: Box) -> tuple[range, range]:
-    """The rows and columns of tiles whose windows hold an area."""
+    """The rows and columns of tiles whose windows cover an area."""
     rows = _indices(area.top, area.bottom, layout.tile_height, layout.rows)
     return rows, _indices(area.left, area.right, layout.tile_width, layout.columns)
 
 
 def tiles_for(rows: range, columns: range) -> list[Cell]:
-    """The tiles that g_s looks at for the windows of these rows and columns."""
+    """The tiles that g_s reads for the windows of these rows and columns."""
     return list(product(range(max(rows.start - 1, 0), rows.stop), range(max(columns.start - 1, 0), columns.stop)))
 
 
@@ -76,15 +76,15 @@ def decode_windows(
     jobs: int,
     done: ProgressCallback = no_progress,
 ) -> Iterator[Window]:
-    """The windows that hold an area, row by row.
+    """The windows that cover an area, row by row.
 
     Args:
         layout: The tiles of the picture.
-        area: The part that is wanted.
-        latent: Gives y_hat of a tile, (1, M, h, w).
-        synthesise: Gives the pixels of any y_hat, (1, 3, 16h, 16w).
+        area: The part to decode.
+        latent: Returns y_hat of a tile, (1, M, h, w).
+        synthesise: Returns the pixels of any y_hat, (1, 3, 16h, 16w).
         jobs: The number of tiles to work on at once.
-        done: Hears of each window.
+        done: Called after each window.
     """
 
     def decode(found: tuple[Cell, Latent]) -> Window:
@@ -102,9 +102,9 @@ def decode_windows(
 
 
 def join_latents(latents: Iterable[tuple[Cell, Latent]]) -> Iterator[tuple[Cell, Latent]]:
-    """Each tile's latent (B, M, h, w) with the last `SHARED` lines of the tiles above it and to its left.
+    """The latent of each tile (B, M, h, w), extended by the last `SHARED` lines of the tiles above and to the left.
 
-    The tiles come row by row. Only these lines are kept of those that have gone by.
+    The tiles come row by row. Only these lines of earlier tiles are kept.
     """
     above: dict[int, Latent] = {}
     left: tuple[Cell, Latent] | None = None
@@ -117,7 +117,7 @@ def join_latents(latents: Iterable[tuple[Cell, Latent]]) -> Iterator[tuple[Cell,
 
 
 def _joined(parts: list[Latent], axis: int) -> Latent:
-    """A new latent of parts laid side by side."""
+    """The concatenation of latents."""
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts, axis)
     import torch
@@ -126,7 +126,7 @@ def _joined(parts: list[Latent], axis: int) -> Latent:
 
 
 def paste_windows(windows: Iterable[Window], area: Box, grey: bool) -> Image.Image:
-    """The picture of an area, L or RGB, from the windows that hold it."""
+    """The picture of an area, L or RGB, from the windows that cover it."""
     picture = Image.new("L" if grey else "RGB", (area.width, area.height))
     for box, pixels in windows:
         picture.paste(to_image(pixels, grey), (box.left - area.left, box.top - area.top))

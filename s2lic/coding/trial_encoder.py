@@ -1,4 +1,4 @@
-"""One picture at several qualities, for a target: files with what they measure, and estimates that cost less."""
+"""Encoding of one picture at several qualities for a target: measured files, and estimates that cost less."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.images.load import ImageLike
 
 HEADER_BYTES = 35
-# A search takes longer than all else, so that a target has to do with two. The result of one serves other levels too,
-# if less well: 100 above its own level it costs 1 % more bits and error. Its symbols change faster with the level.
+# A search takes longer than everything else, so a target gets at most two. The result of a search also serves nearby
+# levels: 100 above its own level it costs 1 % more bits and error. Its symbols change faster with the level.
 SEARCHES, NEAR, STEEPER = 2, 30, 2.0
 # Views, about 20 bytes per pixel, are kept from trial to trial for pictures of at most this size.
 KEPT_PIXELS = 2**22
 
 
 def psnr(original: Tensor, decoded: Tensor) -> float:
-    """PSNR in dB of pixels (B, C, H, W) uint8; equal ones count as an error far below one level."""
+    """PSNR in dB of pixels (B, C, H, W) uint8; equal pixels count as an error far below one level."""
     parts = zip(original.split(256, 2), decoded.split(256, 2), strict=True)
     error = sum(float((a.float() - b.float()).square().sum(dtype=torch.float64)) for a, b in parts)
     return 10 * math.log10(255**2 / max(error / original.numel(), 1e-6))
@@ -45,10 +45,10 @@ FIDELITIES: dict[TargetKind, Callable[[Tensor, Tensor], float]] = {PSNR: psnr}
 
 
 def encode_to_target(encoder: Encoder, image: ImageLike, options: EncodeOptions) -> bytes:
-    """The file of a picture that comes nearest to the target of the options.
+    """The file of a picture that is nearest to the target of the options.
 
     Raises:
-        TargetRangeError: No quality gives what the target asks for.
+        TargetRangeError: No quality reaches the target.
         ImageError, ConditionError: As `Encoder.prepare` does.
     """
     picture = encoder.prepare(image, options)
@@ -59,8 +59,8 @@ def encode_to_target(encoder: Encoder, image: ImageLike, options: EncodeOptions)
 class TrialEncoder:
     """Encodes one picture at several qualities for one kind of target.
 
-    What g_a gives is kept from trial to trial if it fits into memory: g_a does not see the quality, unless a block of
-    it is conditioned on it. What a search found is kept too.
+    The output of g_a is kept between trials if it fits into memory, because g_a does not depend on the quality unless
+    one of its blocks is conditioned on it. Results of searches are kept too.
 
     Args:
         encoder: The encoder of single files.
@@ -111,7 +111,7 @@ class TrialEncoder:
         return self._trial(data, fidelity)
 
     def estimate(self, quality_level: int) -> float:
-        """About the value of the file, from the whole picture if searching takes longer anyway, else from blocks."""
+        """Estimate the value of the file: from the whole picture if a search takes longer anyway, else from blocks."""
         value = self._estimate_fidelity if self._kind.needs_decoding else self._estimate_rate
         return value(quality_level)
 
@@ -135,7 +135,7 @@ class TrialEncoder:
         return self._kind.search_drop if self.searches else 0.0
 
     def _whole(self, quality_level: int) -> Rehearsal:
-        """The estimate of the whole picture, one stream, without a search."""
+        """The estimate for a whole picture in one stream, without a search."""
         y, networks = self._view((0, 0), quality_level).tile(), self._encoder.networks
         levels = torch.tensor([quality_level], device=networks.device)
         return networks.weights.coder.rehearse(y, levels, QuantTarget(y), self._picture.finer_steps((0, 0)))
@@ -164,7 +164,7 @@ class TrialEncoder:
         return view
 
     def _quant_target(self, cell: Cell, view: TileView, quality_level: int) -> QuantTarget:
-        """What a search finds for the level, or what the last one found if that has to do."""
+        """The result of a search at the level, or of the last search if that is good enough."""
         if not self.keeps:
             return self._encoder.search_tile(self._picture, cell, view, quality_level)
         with self._choosing:
@@ -184,7 +184,7 @@ class TrialEncoder:
         return far and len(self._found) < SEARCHES and self._found_any()
 
     def _found_any(self) -> bool:
-        """Whether the last search found more than g_a's own y in any tile."""
+        """Whether the last search improved on the y of g_a in any tile."""
         return any(target.searched for target in self._found[next(reversed(self._found))].values())
 
 
