@@ -1,4 +1,4 @@
-"""The alpha channel: coded without loss in a box of its own, and colour under full transparency made cheap."""
+"""The alpha channel, coded without loss in its own box. Colour under full transparency is replaced by a cheap fill."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from PIL import Image
 from s2lic.errors import AlphaError
 
 SKIP_BYTES = 1 << 20
-CONSTANT, LZMA = 0, 1  # the first byte of the box; written by hand and never reused
+CONSTANT, LZMA = 0, 1  # the first byte of the box; assigned by hand and never reused
 
-# Raw LZMA2. On 100 masks of real files it comes to 1.02 times the bytes of lossless WebP, to half of zlib or
-# PNG, and to less than lossless WebP on cut-out photographs; unlike WebP it knows no largest side, decodes in
-# 4 MiB and stops at any length asked for. Contexts and position bits only suit text and code.
+# Raw LZMA2. On 100 masks of real files it takes 1.02 times the bytes of lossless WebP and half those of zlib or PNG. On
+# cut-out photographs it takes fewer than lossless WebP. Unlike WebP it has no limit on sides, decodes in 4 MiB and can
+# stop after any number of bytes. Context and position bits only help text and code.
 _FILTERS = [
     {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 22, "lc": 0, "lp": 0, "pb": 0}
 ]
@@ -44,8 +44,8 @@ def pack_alpha(alpha: Image.Image) -> bytes:
 def unpack_alpha(box: bytes, size: tuple[int, int], corners: tuple[int, int, int, int] | None = None) -> Image.Image:
     """The alpha channel of a picture of `size`, or its part between `corners` (left, top, right, bottom).
 
-    Unpacks as far as the last row of the part and keeps no row above it. Raises AlphaError, also for what
-    lies behind the samples or is too little of them if the part reaches the last row.
+    Rows below the part are not decompressed, and rows above it are not kept. Raises AlphaError for damaged data, and
+    for missing or extra bytes if the part reaches the last row.
     """
     width, height = size
     left, top, right, bottom = corners or (0, 0, width, height)
@@ -62,7 +62,7 @@ def unpack_alpha(box: bytes, size: tuple[int, int], corners: tuple[int, int, int
 
 
 class _Samples:
-    """The samples of an LZMA2 stream one after another, never more in memory than are asked for."""
+    """Reads the samples of an LZMA2 stream in order, with no more in memory than requested."""
 
     def __init__(self, data: bytes) -> None:
         self._decoder, self._data = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS), data
@@ -83,7 +83,7 @@ class _Samples:
         return b"".join(parts)
 
     def finish(self) -> None:
-        """Raises AlphaError unless the stream ends here, and the box with it."""
+        """Raises AlphaError unless the stream and the box end here."""
         behind = b"" if self._decoder.eof else self._some(1)
         if behind or not self._decoder.eof or self._decoder.unused_data:
             raise AlphaError("the alpha channel does not end with the samples of the picture")
@@ -97,9 +97,9 @@ class _Samples:
 
 
 def _cleaned(image: Image.Image, alpha: Image.Image) -> Image.Image:
-    """The colour of the picture, smoothly continued from what shows to where nothing does.
+    """The colour of the picture, with transparent pixels filled smoothly from visible ones.
 
-    What is hidden then costs next to nothing, and no edge rings into what shows.
+    Hidden colour then costs almost nothing, and edges do not cause ringing in visible pixels.
     """
     colour = image.convert(image.mode[:-1])
     if _range(alpha)[0] > 0:
@@ -110,7 +110,7 @@ def _cleaned(image: Image.Image, alpha: Image.Image) -> Image.Image:
 
 
 def _continued(image: Image.Image) -> Image.Image:
-    """Fills where alpha is 0 from the picture at half the size, filled likewise; alpha is 0 or 255."""
+    """Fill where alpha is 0 from the picture at half the size, filled in the same way. Alpha is 0 or 255."""
     colour, shown = image.convert(image.mode[:-1]), image.getchannel("A")
     if _range(shown)[0] > 0 or image.size == (1, 1):
         return colour

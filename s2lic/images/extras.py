@@ -1,4 +1,4 @@
-"""The boxes of alpha and metadata: from a picture, and back into one."""
+"""Conversion between pictures and the boxes of their alpha and metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2lic.images.metadata import metadata_of, with_metadata
 
 
 def split_extras(picture: Image.Image, strip: bool = False) -> tuple[Image.Image, dict[str, bytes]]:
-    """The colour of a picture (RGB or L), and the boxes of the rest by name; `strip` leaves metadata out."""
+    """The colour of a picture (RGB or L), and the boxes of the rest by name. `strip` drops metadata."""
     colour, alpha = split(picture)
     boxes = {} if strip else metadata_of(picture)
     if alpha is not None:
@@ -27,7 +27,7 @@ def alpha_of(
     Args:
         boxes: The boxes by name.
         size: Width and height of the picture.
-        corners: The part that is wanted: left, top, right, bottom.
+        corners: The part to decode: left, top, right, bottom.
     """
     return unpack_alpha(boxes["alpha"], size, corners) if "alpha" in boxes else None
 

@@ -1,4 +1,4 @@
-"""Pictures in, through Pillow: files, bytes, arrays and images become what the codec codes."""
+"""Input of pictures with Pillow: files, bytes, arrays and images to the modes that the codec codes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16
 
 @dataclass(frozen=True)
 class Picture:
-    """An image of mode RGB, L, RGBA or LA with its metadata in `info`, and what was changed to make it so."""
+    """An image of mode RGB, L, RGBA or LA with its metadata in `info`, and notes on what was changed."""
 
     image: Image.Image
     notes: tuple[Note, ...] = ()
@@ -51,7 +51,7 @@ def read_image(
 ) -> Picture:
     """The first picture of a file, its bytes or an open file, turned upright by its Exif.
 
-    `strip` leaves its metadata out. Raises InputMissingError, InputTooLongError, NotAnImageError,
+    `strip` drops its metadata. Raises InputMissingError, InputTooLongError, NotAnImageError,
     UnsupportedModeError, ImageSizeError, and with `strict` LossyConversionError.
     """
     name, data = _contents(source, max_pixels)
@@ -73,14 +73,14 @@ def read_image(
 
 
 def open_image(source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS, strip: bool = False) -> Image.Image:
-    """As `read_image`, with a ConversionWarning where something is lost."""
+    """As `read_image`, with a ConversionWarning if something is lost."""
     return _warned(read_image(source, max_pixels, strip=strip))
 
 
 def as_image(image: ImageLike, max_pixels: int | None = DEFAULT_MAX_PIXELS, strict: bool = False) -> Image.Image:
-    """A picture from whatever holds one: a Pillow image, an array (H, W) or (H, W, 2 to 4), a file.
+    """A picture from a Pillow image, an array (H, W) or (H, W, 2 to 4), or a file.
 
-    Pillow images are taken as they stand, whatever their Exif says. Raises what `read_image` raises, and
+    Pillow images are not turned, whatever their Exif says. Raises what `read_image` raises, and
     warns as `open_image` does.
     """
     if isinstance(image, np.ndarray):
@@ -121,7 +121,10 @@ def _first_upright(image: Image.Image, data: bytes, max_pixels: int | None) -> P
 
 
 def _frames(image: Image.Image, data: bytes) -> int:
-    """How many pictures there are, as far as that can be read; counted apart, as a broken one spoils what follows."""
+    """The number of pictures, or 1 if it cannot be read.
+
+    The file is opened again, because counting a broken file changes the state of the image.
+    """
     if not hasattr(type(image), "n_frames"):
         return getattr(image, "n_frames", 1)
     try:
@@ -142,7 +145,7 @@ def _in_coded_form(image: Image.Image) -> Picture:
     metadata = metadata_of(image)
     profile = image.info.get("icc_profile")
     if image.mode in BY_PROFILE:
-        metadata.pop("icc_profile", None)  # it tells of colours that are no longer there
+        metadata.pop("icc_profile", None)  # it describes colours that are no longer there
     elif profile and "icc_profile" not in metadata:
         notes += (Note("its ICC profile is not one for these pixels and is left out", lossy=True),)
     if coded is not image:
@@ -153,14 +156,14 @@ def _in_coded_form(image: Image.Image) -> Picture:
 
 
 def _hides_all(image: Image.Image) -> bool:
-    """Whether no pixel shows though there is more than one colour: many programs write alpha 0 where they use none."""
+    """Whether alpha is 0 everywhere over more than one colour. Many programs write alpha 0 when they do not use it."""
     if image.mode not in ("LA", "RGBA") or image.getchannel("A").getextrema() != (0, 0):
         return False
     return any(band.getextrema()[0] != band.getextrema()[1] for band in image.split()[:-1])
 
 
 def _loaded(image: Image.Image) -> Picture:
-    """A picture that the caller opened. Raises NotAnImageError if its file turns out to be broken now."""
+    """A picture that the caller opened. Raises NotAnImageError if its file is broken."""
     try:
         declared = _declared_by(image)
         image.info |= {name: content for name, content in declared.info.items() if content}
@@ -187,7 +190,7 @@ def _warned(picture: Picture) -> Image.Image:
 
 
 def _contents(source: Source, max_pixels: int | None) -> tuple[str, bytes]:
-    """A name for messages, and the bytes. Raises UsageError for what holds no picture."""
+    """A name for messages, and the bytes. Raises UsageError for other types."""
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
         return path, read_bytes(path, max_pixels)
@@ -204,14 +207,14 @@ def _contents(source: Source, max_pixels: int | None) -> tuple[str, bytes]:
 
 
 def _declared_by(image: Image.Image) -> Declared:
-    """What the file of a picture says that the caller opened; once loaded, its bytes are gone."""
+    """What the file of an opened picture declares. After loading, its bytes are no longer available."""
     file = getattr(image, "fp", None)
     if file is None or image.format not in INSPECTED or not getattr(image, "tile", None):
         return Declared()
-    at = file.tell()
+    position = file.tell()
     file.seek(0)
     data = file.read()
-    file.seek(at)
+    file.seek(position)
     return read_declared(data, image)
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are taken for pictures, by their extension."""
+"""The extensions of files that are treated as pictures in a folder."""
 
 from __future__ import annotations
 

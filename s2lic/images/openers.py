@@ -1,4 +1,4 @@
-"""What opens the bytes of a picture: Pillow, or the plugin of an extra, which is not imported before it is needed."""
+"""Opening of pictures with Pillow, or with the plugin of an extra, which is imported only when needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 def open_picture(data: bytes) -> Image.Image:
     """The picture, not loaded yet. Raises what Pillow does.
 
-    Its limits on words in a PNG do not hold, nor does its warning of many pixels: `check_size` has a limit of its own.
+    Pillow's limits on text in a PNG and its warning of many pixels are disabled: `check_size` has its own limit.
     """
     data = read_chunks(data).picture if data.startswith(SIGNATURE) else data
     with warnings.catch_warnings():
@@ -31,7 +31,7 @@ def open_picture(data: bytes) -> Image.Image:
 
 
 def _opener_of(data: bytes) -> Opener:
-    """Pillow's own, unless an extra is there for the format."""
+    """Pillow's opener, unless an extra for the format is installed."""
     suffix = _optional(data)
     if suffix is None or not is_installed(suffix):
         return Image.open

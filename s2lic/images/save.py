@@ -1,4 +1,4 @@
-"""The formats that decoded pictures are saved in, by extension, and what each of them can hold."""
+"""The formats of decoded pictures by extension, and what each of them can store."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def _in_jpeg(metadata: Metadata) -> dict[str, Any]:
 
 
 class _RawExif(Image.Exif):
-    """A block that Pillow's writer of AVIF hands on as it is; it rewrites others to take the orientation out.
+    """A block that Pillow writes to AVIF unchanged. Pillow rewrites other blocks to remove the orientation.
 
-    The box that turns an AVIF comes from the orientation in the block (libavif).
+    libavif derives the box that turns an AVIF from the orientation in the block.
     """
 
     def __init__(self, block: bytes) -> None:
@@ -54,11 +54,18 @@ def _in_avif(metadata: Metadata) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Format:
-    """Pillow's name of a format and how to save in it.
+    """A format and how to save in it.
 
-    `alpha`: whether it holds alpha. `grey`: whether grey stays grey in it. `dpi`: whether it has a resolution apart
-    from Exif. `metadata`: how it takes metadata, if it does, each of no more bytes than `limits` says. `write`: what
-    saves in it instead of Pillow. `lossy`: whether it takes a quality.
+    Attributes:
+        name: Pillow's name.
+        options: Arguments of Pillow's `save`.
+        alpha: Whether it stores alpha.
+        grey: Whether it stores grey as grey.
+        dpi: Whether it stores a resolution outside Exif.
+        metadata: Maps metadata to arguments of `save`, or None if it stores none.
+        limits: The most bytes of each kind of metadata.
+        write: A function that saves instead of Pillow.
+        lossy: Whether it takes a quality.
     """
 
     name: str
@@ -72,10 +79,10 @@ class Format:
     lossy: bool = False
 
 
-# What fits in one marker of JPEG behind the words that it begins with, or in 255 of them.
+# The bytes that fit in one marker of JPEG after its identifier, or in 255 markers.
 _MARKERS = {"exif": 65_527, "xmp": 65_504, "icc_profile": 255 * 65_519}
 
-# Lossless where the format can be, else at a quality that hides nothing of ours.
+# Lossless if the format allows it, else at a quality that adds no visible loss.
 _JPEG = Format(
     "JPEG", {"quality": 95, "subsampling": 0}, False, dpi=True, metadata=_in_jpeg, limits=_MARKERS, lossy=True
 )
@@ -84,7 +91,7 @@ _TIFF = Format("TIFF", write=encode_tiff)
 FORMATS = {
     ".png": Format("PNG", dpi=True, metadata=_in_png),
     ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}, grey=False, metadata=_in_avif, lossy=True),
-    ".bmp": Format("BMP", {"dpi": (0, 0)}, alpha=False, dpi=True, metadata=None),  # Pillow would say 96
+    ".bmp": Format("BMP", {"dpi": (0, 0)}, alpha=False, dpi=True, metadata=None),  # Pillow would write 96
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".pgm": _PPM,
@@ -96,7 +103,7 @@ FORMATS = {
 
 
 def format_of(path: str | Path) -> str:
-    """The extension, lower-case, if it names a format to save in. Raises OutputFormatError."""
+    """The extension of a path in lower case. Raises OutputFormatError unless pictures can be saved in it."""
     extension = Path(path).suffix.lower()
     if extension not in FORMATS:
         known = ", ".join(FORMATS)
@@ -132,7 +139,7 @@ def check_alpha(extension: str, background: str | None) -> None:
 
 
 def left_out(image: Image.Image, extension: str) -> list[str]:
-    """The names of the picture's metadata that the format has no place for."""
+    """The names of the picture's metadata that the format cannot store."""
     row, found = FORMATS[extension], metadata_of(image)
     mode = image.mode if row.grey else {"L": "RGB", "LA": "RGBA"}.get(image.mode, image.mode)
     carried = _carried(row, found)
@@ -140,16 +147,16 @@ def left_out(image: Image.Image, extension: str) -> list[str]:
         carried.pop("icc_profile")
     resolution = resolution_of(found.get("exif", b"")) if row.dpi else None
     if resolution is not None and found["exif"] == with_resolution(None, resolution):
-        found.pop("exif")  # the format holds it otherwise
+        found.pop("exif")  # the format stores it in another way
     return [name for name in found if name not in carried]
 
 
 def encode_image(
     image: Image.Image, extension: str = ".png", background: str | None = None, quality: int | None = None
 ) -> bytes:
-    """The picture and its metadata in the format of an extension, on a background if one is named.
+    """The picture and its metadata in the format of an extension, on a background if one is given.
 
-    A quality 0..100 is that of the format's own encoder. Raises OutputFormatError if the picture does not fit or the
+    A quality 0..100 is passed to Pillow. Raises OutputFormatError if the picture does not fit or the
     format takes no quality, BackgroundMissingError or UnknownColourError.
     """
     check_quality(extension, quality)
@@ -178,14 +185,14 @@ def _written(image: Image.Image, row: Format, found: Metadata) -> bytes:
     if row.write is not None:
         return row.write(image, carried)
     buffer = io.BytesIO()
-    words: dict[str, Any] = {"icc_profile": None}  # else Pillow takes one from `info`, whether it fits or not
+    words: dict[str, Any] = {"icc_profile": None}  # else Pillow takes the one of `info`, even if it does not fit
     words |= row.metadata(carried) if row.metadata else {}
     image.save(buffer, format=row.name, **{**row.options, **words, **(_dpi(found) if row.dpi else {})})
     return buffer.getvalue()
 
 
 def _carried(row: Format, found: Metadata) -> dict[str, bytes]:
-    """The metadata that fit in the format."""
+    """The metadata that the format can store."""
     if row.metadata is None:
         return {}
     fit = {name: content for name, content in found.items() if len(content) <= row.limits.get(name, len(content))}
@@ -195,7 +202,7 @@ def _carried(row: Format, found: Metadata) -> dict[str, bytes]:
 
 
 def _dpi(found: Metadata) -> dict[str, Any]:
-    """The resolution as Pillow takes it, if it has a unit and fits in 16 bits, as JPEG holds it."""
+    """The resolution for Pillow, if it has a unit and fits in 16 bits, the limit of JPEG."""
     resolution = resolution_of(found.get("exif", b""))
     if resolution is None or resolution.unit != INCH or not min(resolution.x, resolution.y) > 0.5:
         return {}
@@ -203,14 +210,14 @@ def _dpi(found: Metadata) -> dict[str, Any]:
 
 
 def _in_mode(mode: str, image: Image.Image) -> Image.Image:
-    """The picture in another mode, with all that came with it."""
+    """The picture in another mode, with its metadata."""
     changed = image.convert(mode)
     changed.info = dict(image.info)
     return changed
 
 
 def _on_background(image: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
-    """Grey stays grey on a grey background."""
+    """The picture on a background. Grey stays grey on a grey background."""
     canvas = Image.new("RGBA", image.size, colour)
     canvas.alpha_composite(image.convert("RGBA"))
     canvas.info = image.info
