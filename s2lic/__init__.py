@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from s2lic import errors
-    from s2lic.codec import Codec, decode, encode
+    from s2lic.api import decode, encode, info
+    from s2lic.codec import Codec
     from s2lic.coding.options import DecodeOptions, EncodeOptions
 
-__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "__version__", "decode", "encode", "errors"]
+__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "__version__", "decode", "encode", "errors", "info"]
 __version__ = "0.1.0"
 
 
@@ -20,7 +21,9 @@ def __getattr__(name: str) -> object:
         return importlib.import_module("s2lic.errors")
     if name in ("EncodeOptions", "DecodeOptions"):
         return getattr(importlib.import_module("s2lic.coding.options"), name)
-    if name in ("Codec", "decode", "encode"):
+    if name in ("decode", "encode", "info"):
+        return getattr(importlib.import_module("s2lic.api"), name)
+    if name == "Codec":
         try:
             return getattr(importlib.import_module("s2lic.codec"), name)
         except ModuleNotFoundError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
@@ -20,8 +19,7 @@ from s2lic.coding.trial_encoder import encode_to_target
 from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
 from s2lic.errors import DeviceMissingError, UsageError
 from s2lic.images.load import ImageLike
-from s2lic.progress import ProgressCallback, no_progress
-from s2lic.runtime import check_forked
+from s2lic.runtime import ProgressCallback, check_forked, no_progress
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load, load_shipped
 
@@ -48,7 +46,7 @@ class Codec:
 
     def __init__(
         self,
-        model: str | Path = manifest.DEFAULT_MODEL,
+        model: str | Path | None = None,
         device: str = "cpu",
         precision: str = AUTO,
         max_pixels: int | None = DEFAULT_MAX_PIXELS,
@@ -196,18 +194,6 @@ class Codec:
         return self._by_id[model_id]
 
 
-def encode(
-    image: ImageLike, quality: float | None = None, model: str | Path = manifest.DEFAULT_MODEL, **options: Any
-) -> bytes:
-    """The file of one picture, with the options of `Codec.encode`; for many pictures, keep a `Codec`."""
-    return Codec(model).encode(image, quality, **options)
-
-
-def decode(data: bytes) -> Image.Image:
-    """The picture of one file; for many files, keep a `Codec`. Raises as `Codec.decode` does."""
-    return Codec().decode(data)
-
-
 def _checked(device: str, tile: int, jobs: int) -> torch.device:
     if min(tile, jobs) < 1:
         raise UsageError(f"tile and jobs are numbers from 1 up, not {tile} and {jobs}")
@@ -220,10 +206,10 @@ def _checked(device: str, tile: int, jobs: int) -> torch.device:
     return found
 
 
-def _open_weights(model: str | Path, device: str, tune: str | None) -> Weights:
-    path = Path(model)
+def _open_weights(model: str | Path | None, device: str, tune: str | None) -> Weights:
+    path = Path(model or "")
     if path.suffix != ".safetensors":
-        return load_shipped(manifest.by_config(str(model), tune), device)
+        return load_shipped(manifest.by_config(str(model) if model else None, tune), device)
     if tune is not None:
         raise UsageError(f"{path} has a tune of its own; leave out tune, or give the name of a model")
     return load(path, device)

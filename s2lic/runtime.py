@@ -1,4 +1,4 @@
-"""The resources of the process: devices, threads of torch, worker pools, freed memory, bfloat16."""
+"""The resources of the process (devices, threads, worker pools, freed memory, bfloat16) and reports of its progress."""
 
 from __future__ import annotations
 
@@ -20,8 +20,31 @@ from s2lic.errors import DeviceMissingError, ForkedDeviceError
 
 _LOCK = Lock()
 
+ProgressCallback = Callable[[int, int], None]  # takes the number of finished items and the number of all items
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def no_progress(count: int, of: int) -> None:
+    """The callback for work that nobody watches."""
+
+
+def with_progress(items: Iterable[Item], of: int, done: ProgressCallback) -> Iterator[Item]:
+    """The items, and a report at the start and after each; a single item is not reported.
+
+    Args:
+        items: What is worked on.
+        of: The number of items.
+        done: The callback.
+    """
+    if of == 1:
+        yield from items
+        return
+    done(0, of)
+    for count, item in enumerate(items, 1):
+        yield item
+        done(count, of)
 
 
 def share(workers: int) -> int:

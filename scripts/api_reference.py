@@ -35,7 +35,7 @@ WIDTH = 120
 
 def page() -> str:
     """The whole page."""
-    functions = [entry(f"s2lic.{name}", getattr(s2lic, name)) for name in ("encode", "decode")]
+    functions = [entry(f"s2lic.{name}", getattr(s2lic, name)) for name in ("encode", "decode", "info")]
     members = [entry(f"Codec.{name}", member) for name, member in public_members(s2lic.Codec)]
     causes = ERRORS + "\n" + "".join(f"{line}\n" for root in roots() for line in error_tree(root))
     options = [entry(f"s2lic.{name}", getattr(s2lic, name)) for name in ("EncodeOptions", "DecodeOptions")]

@@ -192,13 +192,13 @@ def groups(folder: Path) -> Iterator[Tensor]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default=manifest.DEFAULT_MODEL)
+    parser.add_argument("--model", default=None)
     parser.add_argument("--qualities", default="10,50,90")
     words = parser.parse_args()
     if not any(words.folder.glob("*.png")):
         print(f"there is no picture in {words.folder}", file=sys.stderr)
         return 2
-    path = Path(words.model) if words.model.endswith(".safetensors") else manifest.by_config(words.model).path
+    path = Path(words.model) if (words.model or "").endswith(".safetensors") else manifest.by_config(words.model).path
     report = Report()
     for x in groups(words.folder):
         for quality in words.qualities.split(","):

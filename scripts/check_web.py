@@ -65,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), words.threads) as address:
         site = Path(folder)
         run("npm", "run", "--silent", "build", "--", folder)
-        write_model(manifest.by_config(manifest.DEFAULT_MODEL).path, site / "models")
+        write_model(manifest.default().path, site / "models")
         seconds = []
         with chromium(*found) as browser:
             browser.set_script_timeout(300)

@@ -170,7 +170,7 @@ SHIPPED = manifest.WeightsRow("tiny", str(MODEL), hashlib.sha256(MODEL.read_byte
 
 @pytest.mark.parametrize("given", [Path("a.s2lic"), "a.s2lic", 300, None])
 def test_what_is_no_bytes_is_refused_with_the_mend(given: object) -> None:
-    with pytest.raises(UsageError, match=r"give Path\(name\)\.read_bytes\(\)"):
+    with pytest.raises(UsageError, match=r"pass Path\(name\)\.read_bytes\(\)"):
         codec().decode(given)  # type: ignore[arg-type]
 
 

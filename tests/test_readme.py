@@ -77,7 +77,7 @@ def test_the_readme_has_at_most_900_words() -> None:
 
 
 def test_the_results_are_those_of_the_shipped_weights() -> None:
-    shipped = manifest.by_config(manifest.DEFAULT_MODEL)
+    shipped = manifest.default()
     against = shipped.rd["kodak"]["bd_rate_percent"]
     assert shipped.tune == "visual"
     assert f"`{shipped.model_id.hex()}`" in README
@@ -86,7 +86,7 @@ def test_the_results_are_those_of_the_shipped_weights() -> None:
 
 def test_the_scores_are_those_of_their_page() -> None:
     page = (ROOT / "docs" / "results-visual.md").read_text()
-    for label, name in (("**s2lic `nano`, visual**", "s2lic"), ("AVIF (libavif, speed 4, 4:4:4)", "AVIF")):
+    for label, name in (("**s2lic `small`, visual**", "s2lic"), ("AVIF (libavif, speed 4, 4:4:4)", "AVIF")):
         table = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         points = np.array(
             [line.split("|")[2:7] for line in table.splitlines() if re.match(r"\| [\d.]+ \|", line)], float

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 import torch
 
-from s2lic.runtime import KEPT, keep_freed_memory, limit_thread, share, worker_pool
+from s2lic.runtime import KEPT, keep_freed_memory, limit_thread, share, with_progress, worker_pool
 
 Result = TypeVar("Result")
 
@@ -81,3 +81,16 @@ def test_a_block_that_was_freed_is_taken_again_without_the_system() -> None:
 def test_elsewhere_it_says_that_it_cannot(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("s2lic.runtime.sys.platform", platform)
     assert not keep_freed_memory()
+
+
+def test_it_is_told_at_the_start_and_behind_each_item() -> None:
+    told: list[object] = []
+    items = with_progress("ab", 2, lambda count, of: told.append((count, of)))
+    assert [(item, told[-1]) for item in items] == [("a", (0, 2)), ("b", (1, 2))]
+    assert told[-1] == (2, 2)
+
+
+def test_of_a_single_item_there_is_nothing_to_tell() -> None:
+    told: list[int] = []
+    assert list(with_progress("a", 1, lambda count, _: told.append(count))) == ["a"]
+    assert told == []

@@ -11,7 +11,6 @@ from s2lic.coding.pipeline import DONE, Job, JobOutcome
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import S2licError
 from s2lic.runtime import DeviceName
-from s2lic.weights.manifest import DEFAULT_MODEL
 
 # How a dataset is stored: a file per picture, tar files of WebDataset, or Parquet files with a column of pictures.
 FOLDER, SHARDS, PARQUET = "folder", "shards", "parquet"
@@ -38,7 +37,7 @@ class BulkJob:
 
     options: EncodeOptions | DecodeOptions
     to: str = FOLDER
-    model: str = DEFAULT_MODEL
+    model: str | None = None
     tune: str | None = None
     device: DeviceName = DeviceName.cpu
     max_pixels: int = DEFAULT_MAX_PIXELS

@@ -16,8 +16,7 @@ from s2lic.bulk.session import ATTEMPTS, capacity, import_ray, session
 from s2lic.bulk.worker import BulkWorker
 from s2lic.coding.pipeline import FILES
 from s2lic.errors import ClusterError, OutputUnwritableError, WorkerDiedError
-from s2lic.progress import ProgressCallback, no_progress
-from s2lic.runtime import DeviceName
+from s2lic.runtime import DeviceName, ProgressCallback, no_progress
 
 BATCH = FILES  # pictures that a worker takes at a time, and that are repeated if it dies
 UNWRITABLE = 20  # so many outputs that cannot be written, one after another, end a run

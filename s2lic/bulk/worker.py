@@ -14,8 +14,7 @@ from s2lic.bulk.stages import stages_of
 from s2lic.coding.pipeline import Job
 from s2lic.errors import S2licError
 from s2lic.images.names import is_picture_name
-from s2lic.progress import no_progress
-from s2lic.runtime import keep_freed_memory
+from s2lic.runtime import keep_freed_memory, no_progress
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,7 @@ from s2lic.cli.progress import progress, stderr_is_watched
 from s2lic.cli.reporting import one_line, tell
 from s2lic.cli.streams import print_json, print_note
 from s2lic.coding.pipeline import DONE, FAILED, SKIPPED, Job, JobFacts, JobOutcome, Work, attempt
-from s2lic.progress import no_progress, with_progress
+from s2lic.runtime import no_progress, with_progress
 
 if TYPE_CHECKING:
     from rich.table import Table

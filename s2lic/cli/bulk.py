@@ -130,8 +130,8 @@ def _job(
     if (file := model_file(model)) is not None:
         check_input(file)
     else:
-        manifest.by_config(model or manifest.DEFAULT_MODEL, tune)
-    return BulkJob(options, "", model or manifest.DEFAULT_MODEL, tune, device, max_pixels, **own)
+        manifest.by_config(model, tune)
+    return BulkJob(options, "", model, tune, device, max_pixels, **own)
 
 
 def _run(

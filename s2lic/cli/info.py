@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import s2lic
 from s2lic.cli.batch import RunOptions, each, finish, run
 from s2lic.cli.jobs import find_inputs
 from s2lic.cli.options import Inputs, Json, Quiet, Recursive, Verbose
 from s2lic.cli.reporting import one_line
 from s2lic.cli.streams import CODED, read_input, say
 from s2lic.coding.pipeline import Job, JobFacts, JobOutcome
-from s2lic.container.boxes import EXTRAS, VERSION, Limits, describe, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 
 
@@ -31,21 +31,7 @@ def info(
 
 def look(job: Job) -> JobFacts:
     """The facts of one file. Raises InputMissingError, InputTooLongError or a BitstreamError."""
-    data = read_input(job.source, DEFAULT_MAX_PIXELS)
-    # Reading the header is cheap, however large the picture is.
-    container = unpack(data, Limits(max_pixels=None))
-    header = container.header
-    return {
-        "file": job.source,
-        "format_version": VERSION,
-        "bytes": len(data),
-        "bpp": round(8 * len(data) / (header.width * header.height), 4),
-        **describe(header),
-        "payload_bytes": len(container.payload),
-        "exceptions_bytes": len(container.exceptions),
-        "roi_bytes": len(container.roi),
-        **{f"{name}_bytes": len(container.extras.get(name, b"")) for name in EXTRAS.values()},
-    }
+    return {"file": job.source, **s2lic.info(read_input(job.source, DEFAULT_MAX_PIXELS))}
 
 
 def show(outcome: JobOutcome) -> None:

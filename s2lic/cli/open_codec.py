@@ -13,8 +13,7 @@ from s2lic.cli.options import RuntimeName
 from s2lic.cli.streams import print_note
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import DeviceMissingError
-from s2lic.progress import ProgressCallback, no_progress
-from s2lic.runtime import DeviceName, pick_device, share_cores
+from s2lic.runtime import DeviceName, ProgressCallback, no_progress, pick_device, share_cores
 
 if TYPE_CHECKING:
     from s2lic.codec import Codec

@@ -101,7 +101,7 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Name the runtime
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="Shipped weights by name, or a weights file. [default: nano]"),
+    typer.Option("--model", help="Shipped weights by name, or a weights file. [default: small, nano with --tune psnr]"),
 ]
 Tune = Annotated[
     TuneName | None,

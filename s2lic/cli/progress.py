@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from s2lic.cli.reporting import one_line
-from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import ProgressCallback, no_progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -18,7 +18,7 @@ from s2lic.coding.decoder import ParsedFile
 from s2lic.coding.encoder import Encoder, PreparedPicture
 from s2lic.coding.networks import Networks, pad, to_tensor
 from s2lic.entropy.latent_size import LatentSize
-from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import ProgressCallback, no_progress
 from s2lic.transform.config import STRIDE
 
 # So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.

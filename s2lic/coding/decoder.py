@@ -23,7 +23,7 @@ from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.entropy.tables import Tables
 from s2lic.errors import UsageError
 from s2lic.images.extras import alpha_of, join_extras
-from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import ProgressCallback, no_progress
 
 
 class DecoderNetworks(Protocol):

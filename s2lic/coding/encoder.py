@@ -25,8 +25,7 @@ from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.images.extras import split_extras
 from s2lic.images.load import ImageLike, as_image
-from s2lic.progress import ProgressCallback, no_progress, with_progress
-from s2lic.runtime import worker_pool
+from s2lic.runtime import ProgressCallback, no_progress, with_progress, worker_pool
 from s2lic.transform.config import STRIDE
 
 

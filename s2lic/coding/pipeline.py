@@ -9,8 +9,7 @@ from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from s2lic.errors import S2licError
-from s2lic.progress import ProgressCallback
-from s2lic.runtime import DeviceName
+from s2lic.runtime import DeviceName, ProgressCallback
 
 # The most files and pixels that are coded together; a single picture may have more. On a CPU only small pictures gain
 # by it, and only those of equal size: many are taken, so that equal ones are among them.

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from s2lic.container.tiles import Box, Cell, Layout
-from s2lic.progress import ProgressCallback, no_progress, with_progress
-from s2lic.runtime import worker_pool
+from s2lic.runtime import ProgressCallback, no_progress, with_progress, worker_pool
 from s2lic.transform.config import STRIDE
 
 # The context of g_a and g_s in pixels. Values further away have almost no influence.

@@ -19,8 +19,7 @@ from s2lic.eval.page import machine, today
 from s2lic.eval.pictures import read
 from s2lic.eval.records import EvalPicture, Evaluation, Failure, RDCurve, Sample
 from s2lic.files import make_folder
-from s2lic.progress import ProgressCallback, no_progress
-from s2lic.runtime import share_cores
+from s2lic.runtime import ProgressCallback, no_progress, share_cores
 
 KODAK, FOLDER = "kodak", "DIR"
 

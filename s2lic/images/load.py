@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from s2lic.images.modes import BY_PROFILE, CUT, Note, coded_form, to_eight_bits
 from s2lic.images.openers import open_picture, remedy_for
 from s2lic.images.pages import to_main_page
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _ALL_HIDDEN = Note(
     "its alpha is 0 everywhere: the colours that it hides are not kept; remove the alpha channel to keep them",
     lossy=True,
@@ -35,7 +38,7 @@ _ALL_HIDDEN = Note(
 _LIFT = "Raise max_pixels (--max-pixels), and in Python PIL.Image.MAX_IMAGE_PIXELS too, if memory allows"
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
-ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+ImageLike: TypeAlias = "Source | Image.Image | npt.NDArray[Any] | Tensor"
 
 
 @dataclass(frozen=True)
@@ -78,18 +81,20 @@ def open_image(source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS, stri
 
 
 def as_image(image: ImageLike, max_pixels: int | None = DEFAULT_MAX_PIXELS, strict: bool = False) -> Image.Image:
-    """A picture from a Pillow image, an array (H, W) or (H, W, 2 to 4), or a file.
+    """A picture from a Pillow image, an array (H, W) or (H, W, C), a torch tensor (C, H, W), or a file.
 
-    Pillow images are not turned, whatever their Exif says. Raises what `read_image` raises, and
-    warns as `open_image` does.
+    Arrays and tensors are uint8, uint16, or floats in 0..1. Pillow images are not turned, whatever their Exif says.
+    Raises what `read_image` raises, and warns as `open_image` does.
     """
+    if type(image).__module__ == "torch":
+        image = np.moveaxis(cast("Tensor", image).detach().cpu().numpy(), 0, -1)
     if isinstance(image, np.ndarray):
         picture = _from_array(image)
     elif isinstance(image, Image.Image):
         check_size(image, max_pixels)
         picture = _loaded(image)
     else:
-        picture = read_image(image, max_pixels)
+        picture = read_image(cast("Source", image), max_pixels)
     check_size(picture.image, max_pixels)
     if strict:
         _refuse_losses(picture)
@@ -218,12 +223,23 @@ def _declared_by(image: Image.Image) -> Declared:
     return read_declared(data, image)
 
 
+def _to_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Floats in 0..1 as uint8. Raises UnsupportedModeError for others, NaN among them."""
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise UnsupportedModeError("floats beyond 0..1 are not coded; divide by their maximum, or give uint8")
+    rounded: npt.NDArray[np.uint8] = np.rint(255 * array).astype(np.uint8)
+    return rounded
+
+
 def _from_array(array: npt.NDArray[Any]) -> Picture:
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    array = array[:, :, 0] if array.shape[2:] == (1,) else array
+    if np.issubdtype(array.dtype, np.floating):
+        array = _to_bytes(array)
     if array.dtype not in (np.uint8, np.uint16) or not (array.ndim == 2 or array.shape[2:] in ((2,), (3,), (4,))):
         raise UnsupportedModeError(
-            f"arrays of {array.dtype} and shape {array.shape} are not coded; give uint8 or uint16 "
-            "of shape (H, W) or (H, W, C) with 2 to 4 channels, alpha last of 2 or 4"
+            f"arrays of {array.dtype} and shape {array.shape} are not coded; give uint8, uint16 or floats in 0..1 "
+            "of shape (H, W) or (H, W, C) with 1 to 4 channels, alpha last of 2 or 4"
         )
     if array.size == 0:
         raise ImageSizeError(f"an array of shape {array.shape} has no pixels")

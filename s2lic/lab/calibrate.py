@@ -20,7 +20,7 @@ from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.images.load import open_image
 from s2lic.images.names import is_picture_name
 from s2lic.model import S2LIC, build, variant
-from s2lic.progress import ProgressCallback, no_progress, with_progress
+from s2lic.runtime import ProgressCallback, no_progress, with_progress
 from s2lic.transform.blocks.act import Act
 from s2lic.transform.blocks.registry import wrappable
 from s2lic.transform.variants import takes_wrapper

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from s2lic.errors import BlockChoiceError, UsageError
 from s2lic.model import S2LIC
-from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import ProgressCallback, no_progress
 from s2lic.train.data import Photos
 from s2lic.train.init import fit_prior
 from s2lic.train.loss import rd_loss

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2lic.errors import BlockChoiceError, UsageError
-from s2lic.progress import ProgressCallback, no_progress, with_progress
+from s2lic.runtime import ProgressCallback, no_progress, with_progress
 from s2lic.transform.blocks import block_row, create_block
 from s2lic.transform.context import Context, apply
 

@@ -13,7 +13,7 @@ from s2lic.defaults import DEFAULT_MAX_PIXELS, SIDE
 from s2lic.images.load import ImageLike
 from s2lic.lite.encoder import OnnxEncoder
 from s2lic.lite.networks import OnnxNetworks, open_networks
-from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import ProgressCallback, no_progress
 from s2lic.weights import manifest
 from s2lic.weights.arrays import WeightArrays, load_arrays, load_shipped_arrays
 
@@ -36,7 +36,7 @@ class LiteCodec:
 
     def __init__(
         self,
-        model: str | Path = manifest.DEFAULT_MODEL,
+        model: str | Path | None = None,
         max_pixels: int | None = DEFAULT_MAX_PIXELS,
         tile: int = SIDE,
         jobs: int = 1,
@@ -48,14 +48,16 @@ class LiteCodec:
         self._model, self._tune = model, tune
         self._by_id: dict[bytes, OnnxNetworks] = {}
         self._own: OnnxNetworks | None = None
-        if Path(model).suffix == ".safetensors":
-            self._own = self._opened(load_arrays(Path(model)))
+        if Path(model or "").suffix == ".safetensors":
+            self._own = self._opened(load_arrays(Path(model or "")))
 
     @property
     def networks(self) -> OnnxNetworks:
         """Those that this codec encodes with; shipped ones are opened when they are first asked for."""
         if self._own is None:
-            self._own = self._opened(load_shipped_arrays(manifest.by_config(str(self._model), self._tune)))
+            self._own = self._opened(
+                load_shipped_arrays(manifest.by_config(str(self._model) if self._model else None, self._tune))
+            )
         return self._own
 
     def encode(self, image: ImageLike, options: EncodeOptions = EncodeOptions()) -> bytes:

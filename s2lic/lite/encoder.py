@@ -25,8 +25,7 @@ from s2lic.images.load import ImageLike, as_image
 from s2lic.lite.domain import Floats
 from s2lic.lite.networks import OnnxNetworks, between
 from s2lic.lite.walk import Places
-from s2lic.progress import ProgressCallback, no_progress, with_progress
-from s2lic.runtime import worker_pool
+from s2lic.runtime import ProgressCallback, no_progress, with_progress, worker_pool
 from s2lic.transform.config import STRIDE
 
 # Levels of regions of interest are quarters of an octave.

@@ -18,7 +18,7 @@ from s2lic.entropy.symbol_coder import Symbols, SymbolWriter
 from s2lic.entropy.tables import TOTAL, Tables, quantize_pmf
 from s2lic.errors import UsageError
 from s2lic.files import read_bytes
-from s2lic.progress import ProgressCallback, no_progress, with_progress
+from s2lic.runtime import ProgressCallback, no_progress, with_progress
 from s2lic.train.data import Photos, Source
 from s2lic.weights.store import load, with_tables
 

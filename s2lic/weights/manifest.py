@@ -38,7 +38,8 @@ def file_facts(path: Path) -> FileFacts:
 
 FOLDER = Path(__file__).parent
 SHIPPED, RETIRED = "manifest.json", "retired.json"
-DEFAULT_MODEL = "nano"
+# The model that encodes unless the caller names one, for each tune.
+DEFAULT_MODELS = {"visual": "small", "psnr": "nano"}
 ID_BYTES = 8
 
 Row = TypeVar("Row")
@@ -111,12 +112,20 @@ def _read(name: str, row: type[Row]) -> tuple[Row, ...]:
         raise WeightsError(f"the weights' {name} is damaged: {error}; reinstall s2lic") from error
 
 
-def by_config(name: str, tune: str | None = None) -> WeightsRow:
-    """The set of a model for a tune; without one, the first of TUNES that ships for the model.
+def default(tune: str | None = None) -> WeightsRow:
+    """The set that encodes unless the caller names a model. Raises UnknownConfigError."""
+    tune = TUNES[0] if tune is None else tune
+    return by_config(DEFAULT_MODELS[tune], tune)
+
+
+def by_config(name: str | None, tune: str | None = None) -> WeightsRow:
+    """The set of a model for a tune; without a tune the first of TUNES that ships; without a model the default.
 
     Raises:
         UnknownConfigError: no such set ships.
     """
+    if name is None:
+        return default(tune)
     tunes = TUNES if tune is None else (tune,)
     found = {row.tune: row for row in rows() if row.model == name}
     for wanted in tunes:

@@ -17,7 +17,7 @@ from s2lic.cli import main
 from s2lic.coding.options import DecodeOptions, EncodeOptions
 from s2lic.container.boxes import Container, Header, pack, unpack
 from s2lic.container.header import EXACT_ARITHMETIC
-from s2lic.progress import ProgressCallback, no_progress
+from s2lic.runtime import ProgressCallback, no_progress
 
 
 class FakeCodec:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from s2lic.container.boxes import read_header, unpack
 from s2lic.defaults import DEFAULT_MAX_PIXELS
-from s2lic.progress import no_progress
+from s2lic.runtime import no_progress
 
 from .conftest import FakeCodec, Result
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from s2lic.cli.open_codec import shared_codec
-from s2lic.progress import no_progress
-from s2lic.runtime import DeviceName
+from s2lic.runtime import DeviceName, no_progress
 
 
 @pytest.fixture

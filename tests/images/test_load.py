@@ -160,7 +160,7 @@ def test_an_array_of_16_bits_is_rounded_to_8_with_a_warning(shape: tuple[int, ..
 @pytest.mark.parametrize(
     "array",
     [
-        np.zeros((4, 4, 3), np.float32),
+        np.full((4, 4, 3), 1.5, np.float32),
         np.zeros((4, 4), np.int16),
         np.zeros((4, 4, 5), np.uint8),
         np.zeros((3, 4, 4, 3), np.uint8),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 from s2lic.codec import Codec
+from s2lic.container.boxes import pack, unpack
 from s2lic.images.metadata import EXIF_MARK, with_metadata
 from s2lic.images.profile import D65, made
 from s2lic.weights import manifest
@@ -50,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     run("npm", "run", "--silent", "build", "--", str(folder))
     write_model(MODEL, folder / "models")
-    write_model(manifest.by_config(manifest.DEFAULT_MODEL).path, folder / "models")
+    write_model(manifest.default().path, folder / "models")
     for path in (*GOLDEN.glob("*.s2lic"), FOLDER / "corrupt" / "flipped-bit.s2lic"):
         (folder / path.name).write_bytes(path.read_bytes())
     return folder
@@ -119,7 +121,8 @@ def test_a_damaged_file_rejects_with_its_error(browser: Chrome) -> None:
 def test_a_picture_is_turned_as_its_exif_asks(browser: Chrome, site: Path) -> None:
     image, tags = picture("portrait", size=(96, 64)), Image.Exif()
     tags[ExifTags.Base.Orientation] = 6
-    data = codec().encode(with_metadata(image, {"exif": tags.tobytes().removeprefix(EXIF_MARK)}), 50)
+    plain = unpack(codec().encode(image, 50))
+    data = pack(replace(plain, extras={"exif": tags.tobytes().removeprefix(EXIF_MARK)}))
     (site / "turned.s2lic").write_bytes(data)
     expected = codec().decode(data).transpose(Image.Transpose.ROTATE_270).convert("RGBA")
     assert np.abs(decoded(browser, "turned.s2lic") - np.asarray(expected, np.int16)).max() <= 1

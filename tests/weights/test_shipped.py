@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from s2lic.defaults import TUNES
 from s2lic.entropy.tables import row_count
 from s2lic.model import config
 from s2lic.weights import manifest
@@ -21,7 +22,9 @@ each = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
 def test_a_configuration_has_one_set_and_the_default_is_there() -> None:
     assert len(ROWS) == len(manifest.rows())
-    assert manifest.DEFAULT_MODEL in ROWS
+    for tune in TUNES:
+        assert manifest.default(tune) in ROWS.values()
+        assert manifest.default(tune).tune == tune
 
 
 def test_the_folder_holds_the_sets_of_the_manifest_and_no_other() -> None:

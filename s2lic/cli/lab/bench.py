@@ -9,7 +9,7 @@ import typer
 from s2lic.cli.options import Json, Quiet, counts
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json
-from s2lic.progress import with_progress
+from s2lic.runtime import with_progress
 
 if TYPE_CHECKING:
     from s2lic.lab.attnbench.run import AttentionResult

@@ -15,7 +15,6 @@ from PIL import Image, features
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bench.records import BenchCase
 from s2lic.eval.bench.stopwatch import TimedFunction
-from s2lic.weights.manifest import DEFAULT_MODEL
 
 QUALITY = 50.0
 CHENG_QUALITY = 5  # of 1 to 6: 192 channels, as in the upper half of the published curve
@@ -51,7 +50,7 @@ def ours(effort: int | None, picture: Image.Image, case: BenchCase, model: str |
     from s2lic.transform.transforms import Analysis, Synthesis
 
     torch.set_num_threads(case.threads)
-    codec = Codec(model or DEFAULT_MODEL, case.device)
+    codec = Codec(model, case.device)
     clock = _after_cuda if case.device == "cuda" else time.perf_counter
     stations = (
         TimedFunction("transform", Analysis, "forward"),

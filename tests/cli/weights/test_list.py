@@ -66,4 +66,4 @@ def test_list_imports_no_torch() -> None:
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert process.stderr == "[]\n"
-    assert manifest.DEFAULT_MODEL in process.stdout
+    assert manifest.default().model in process.stdout
