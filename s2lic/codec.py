@@ -21,7 +21,7 @@ from s2lic.errors import DeviceMissingError, UsageError
 from s2lic.images.load import ImageLike
 from s2lic.runtime import ProgressCallback, check_forked, no_progress
 from s2lic.weights import manifest
-from s2lic.weights.store import Weights, load, load_shipped
+from s2lic.weights.store import Weights, load, load_by_id, load_shipped
 
 
 class Codec:
@@ -189,8 +189,7 @@ class Codec:
 
     def _networks_of(self, model_id: bytes) -> Networks:
         if model_id not in self._by_id:
-            shipped = load_shipped(manifest.by_id(model_id), str(self.device))
-            self._by_id[model_id] = replace(self.networks, weights=shipped)
+            self._by_id[model_id] = replace(self.networks, weights=load_by_id(model_id, str(self.device)))
         return self._by_id[model_id]
 
 

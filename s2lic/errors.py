@@ -83,6 +83,10 @@ class ExtraMissingError(UsageError):
         return ExtraMissingError(f"this needs {package}, which is not installed: pip install 's2lic[torch]'")
 
 
+class WeightsAddressError(UsageError):
+    """There is no address to fetch weights from, or one of another kind than http and https."""
+
+
 class UnknownConfigError(UsageError):
     """The name belongs to no model configuration and to no installed weights."""
 
@@ -237,6 +241,14 @@ class WeightsError(S2licError):
 
 class WeightsHashError(WeightsError):
     """The hash of an installed weights file differs from that in the manifest."""
+
+
+class WeightsDownloadError(WeightsError):
+    """Weights cannot be fetched: the server is out of reach, or refuses."""
+
+
+class WeightsNotFoundError(WeightsDownloadError):
+    """The server does not have the weights."""
 
 
 class InexactDeviceError(S2licError):

@@ -23,6 +23,15 @@ def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_weights_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Weights that were added on this machine are neither found nor changed."""
+    for name in ("S2LIC_WEIGHTS_PATH", "S2LIC_WEIGHTS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "no-weights"))
+
+
 @pytest.fixture
 def default_signals() -> Iterator[None]:
     """Signals that the caller ignored are heeded again, here and in processes that the test starts."""

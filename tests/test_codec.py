@@ -185,12 +185,12 @@ def test_a_file_of_another_shipped_model_is_decoded_with_that(monkeypatch: pytes
     coder._by_id.clear()
     loaded: list[Path] = []
 
-    def load(row: manifest.WeightsRow, device: str) -> Weights:
-        loaded.append(row.path)
+    def load(model_id: bytes, device: str) -> Weights:
+        loaded.append(manifest.by_id(model_id).path)
         return codec().weights
 
     monkeypatch.setattr(manifest, "rows", lambda: (SHIPPED,))
-    monkeypatch.setattr(module, "load_shipped", load)
+    monkeypatch.setattr(module, "load_by_id", load)
     assert coder.decode(data).size == coder.decode(data).size == picture("shapes").size
     assert loaded == [MODEL]
 

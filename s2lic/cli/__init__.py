@@ -36,7 +36,7 @@ GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
     "bench": ("Measure this machine.", (speed,)),
     "bulk": ("Whole datasets, on this machine or a Ray cluster.", (bulk_encode, bulk_decode)),
     "lab": ("Research: list, compare and try the blocks of a transform.", LAB),
-    "weights": ("List, verify, export and fit trained weights.", WEIGHTS),
+    "weights": ("List, verify, add, export and fit trained weights.", WEIGHTS),
 }
 
 

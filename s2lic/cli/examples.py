@@ -92,6 +92,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic weights verify", "all that ship"),
         ("s2lic weights verify own.safetensors", "a file of yours"),
     ),
+    "weights add": (
+        ("s2lic weights add own.safetensors", "files of that model decode without --model"),
+        ("s2lic weights add own.safetensors --json", "with the id and the path"),
+    ),
+    "weights fetch": (
+        ("s2lic weights fetch 0123456789abcdef --url https://example.org/sets", "0123456789abcdef.safetensors there"),
+        ("s2lic weights fetch 0123456789abcdef", "from the address in S2LIC_WEIGHTS_URL"),
+    ),
     "weights export": (
         ("s2lic weights export run/last.pt --data photos -o own.safetensors", "the result of s2lic train --out run"),
         ("s2lic weights export run/last.pt --data photos -o own.safetensors --force", "again, after more training"),

@@ -15,7 +15,7 @@ from s2lic.lite.encoder import OnnxEncoder
 from s2lic.lite.networks import OnnxNetworks, open_networks
 from s2lic.runtime import ProgressCallback, no_progress
 from s2lic.weights import manifest
-from s2lic.weights.arrays import WeightArrays, load_arrays, load_shipped_arrays
+from s2lic.weights.arrays import WeightArrays, load_arrays, load_arrays_by_id, load_shipped_arrays
 
 
 class LiteCodec:
@@ -82,7 +82,7 @@ class LiteCodec:
 
     def _networks_of(self, model_id: bytes) -> OnnxNetworks:
         if model_id not in self._by_id:
-            self._opened(load_shipped_arrays(manifest.by_id(model_id)))
+            self._opened(load_arrays_by_id(model_id))
         return self._by_id[model_id]
 
     def _opened(self, weights: WeightArrays) -> OnnxNetworks:

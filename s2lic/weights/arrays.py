@@ -14,10 +14,11 @@ from safetensors import SafetensorError
 
 from s2lic.entropy.config import EntropyRow
 from s2lic.entropy.tables import Tables, row_count
-from s2lic.errors import WeightsError, WeightsHashError
+from s2lic.errors import WeightsError
 from s2lic.files import read_bytes
 from s2lic.transform.config import TransformRow
-from s2lic.weights.manifest import EXACT_PREFIX, ID_BYTES, TABLE_PREFIX, WeightsRow
+from s2lic.weights.lookup import read_by_id, read_shipped
+from s2lic.weights.manifest import EXACT_PREFIX, ID_BYTES, NO_EXACT, TABLE_PREFIX, WeightsRow
 
 ANSWER = "exact.known_answer"
 
@@ -59,28 +60,37 @@ class WeightArrays:
 
 def load_arrays(path: Path) -> WeightArrays:
     """Reads a weights file. Raises InputMissingError, or WeightsError if it is damaged."""
-    return _parsed(read_bytes(path), path)
+    return parse_arrays(read_bytes(path), path)
 
 
 def load_shipped_arrays(row: WeightsRow) -> WeightArrays:
     """Reads the weights of a row. Raises WeightsHashError or WeightsError."""
-    try:
-        data = row.path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{row.path} cannot be read as weights: {error.strerror}; reinstall s2lic") from error
-    found = _parsed(data, row.path)
-    if found.digest.hex() != row.sha256:
-        raise WeightsHashError(f"{row.path} is not the file that ships with this release; reinstall s2lic")
-    return found
+    return parse_arrays(read_shipped(row), row.path)
 
 
-def _parsed(data: bytes, path: Path) -> WeightArrays:
+def load_arrays_by_id(model_id: bytes) -> WeightArrays:
+    """Reads the weights that a file was coded with. Raises as `read_by_id` does."""
+    return parse_arrays(*read_by_id(model_id))
+
+
+def parse_arrays(data: bytes, path: Path) -> WeightArrays:
+    """Reads weights from the bytes of a file.
+
+    Args:
+        data: The file's content.
+        path: The file's name for error messages.
+
+    Raises:
+        WeightsError: The content is damaged or does not fit its configuration.
+    """
     from safetensors.numpy import load
 
     try:
         arrays, (name, transform, entropy) = load(data), _rows(data)
         tables = Tables.from_arrays(_under(TABLE_PREFIX, arrays))
         exact = _under(EXACT_PREFIX, arrays)
+        if ANSWER not in arrays:
+            raise ValueError(NO_EXACT)
         known = int(exact.pop(ANSWER.removeprefix(EXACT_PREFIX)).item())
     except (SafetensorError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error

@@ -16,6 +16,7 @@ from s2lic.errors import RetiredModelError, UnknownConfigError, UnknownModelErro
 # What export derives from the weights: integer tables, and the exact networks.
 TABLE_PREFIX, EXACT_PREFIX = "tables.", "exact."
 MADE_PREFIXES = (TABLE_PREFIX, EXACT_PREFIX)
+NO_EXACT = "it has no exact networks, like all files before arithmetic profile 2; export its checkpoint again"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ SHIPPED, RETIRED = "manifest.json", "retired.json"
 # The model that encodes unless the caller names one, for each tune.
 DEFAULT_MODELS = {"visual": "small", "psnr": "nano"}
 ID_BYTES = 8
+
+_MENDS = (
+    "add its weights file with `s2lic weights add FILE` or `s2lic weights fetch {}`, give it with --model, or install "
+    "the release of s2lic that wrote the file"
+)
 
 Row = TypeVar("Row")
 
@@ -143,12 +149,11 @@ def by_id(model_id: bytes) -> WeightsRow:
             return row
     if (old := retired_by_id(model_id)) is not None:
         raise RetiredModelError(
-            f"the file was coded with model {model_id.hex()}, {old}; install s2lic from that commit, "
-            "or give the weights with --model"
+            f"the file was coded with model {model_id.hex()}, {old}; {_MENDS.format(model_id.hex())}"
         )
     raise UnknownModelError(
         f"the file was coded with model {model_id.hex()}, which no release up to this one has shipped; "
-        "give its weights with --model, or install the release of s2lic that wrote the file"
+        f"{_MENDS.format(model_id.hex())}"
     )
 
 

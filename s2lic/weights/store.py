@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,11 +24,12 @@ from s2lic.entropy.exact.ranges import Ranges
 from s2lic.entropy.latent_coder import LatentCoder
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.tables import Tables, build_tables, row_count, row_scales
-from s2lic.errors import WeightsError, WeightsHashError
+from s2lic.errors import WeightsError
 from s2lic.files import read_bytes
 from s2lic.model import S2LIC, Config, build, config
 from s2lic.transform.config import TransformRow
-from s2lic.weights.manifest import EXACT_PREFIX, ID_BYTES, TABLE_PREFIX, WeightsRow, retired_by_id
+from s2lic.weights.lookup import id_of, read_by_id, read_shipped
+from s2lic.weights.manifest import EXACT_PREFIX, NO_EXACT, TABLE_PREFIX, WeightsRow, retired_by_id
 
 
 def to_text(row: Config) -> str:
@@ -168,13 +168,12 @@ def load_shipped(row: WeightsRow, device: str = "cpu") -> Weights:
         WeightsHashError: The file's hash differs from the manifest.
         WeightsError: The file cannot be read.
     """
-    try:
-        data = row.path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{row.path} cannot be read as weights: {error.strerror}; reinstall s2lic") from error
-    if hashlib.sha256(data).hexdigest() != row.sha256:
-        raise WeightsHashError(f"{row.path} is not the file that ships with this release; reinstall s2lic")
-    return load_bytes(data, row.path, device)
+    return load_bytes(read_shipped(row), row.path, device)
+
+
+def load_by_id(model_id: bytes, device: str = "cpu") -> Weights:
+    """Reads the weights that a file was coded with. Raises as `read_by_id` does."""
+    return load_bytes(*read_by_id(model_id), device)
 
 
 def load_bytes(data: bytes, path: Path, device: str = "cpu") -> Weights:
@@ -189,7 +188,7 @@ def load_bytes(data: bytes, path: Path, device: str = "cpu") -> Weights:
         WeightsError: The content is damaged or does not fit its configuration.
         InexactDeviceError: The exact networks do not give their known answer on the device.
     """
-    model_id = hashlib.sha256(data).digest()[:ID_BYTES]
+    model_id = id_of(data)
     try:
         tensors = parse(data)
         model = build(config_of(data))
@@ -207,9 +206,7 @@ def load_bytes(data: bytes, path: Path, device: str = "cpu") -> Weights:
 def _exact(row: Config, integers: dict[str, Tensor], model_id: bytes, device: str) -> ExactEntropy:
     """Builds the exact networks and checks their known answer on the device, and so their shapes."""
     if ANSWER not in integers:
-        raise ValueError(
-            "it has no exact networks, like all files before arithmetic profile 2; export its checkpoint again"
-        )
+        raise ValueError(NO_EXACT)
     known = int(integers.pop(ANSWER).item())
     tensors = {k.removeprefix(EXACT_PREFIX): v.to(device, torch.float32) for k, v in integers.items()}
     networks = ExactEntropy(row.entropy, tensors)

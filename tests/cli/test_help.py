@@ -33,6 +33,8 @@ LONG = (
     "lab place",
     "lab calibrate",
     "weights verify",
+    "weights add",
+    "weights fetch",
     "weights export",
     "weights fit",
 )

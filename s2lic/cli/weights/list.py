@@ -1,4 +1,4 @@
-"""`s2lic weights list`: the sets that ship; loads neither weights nor torch."""
+"""`s2lic weights list`: the sets that ship and those that were added; loads neither weights nor torch."""
 
 from __future__ import annotations
 
@@ -23,17 +23,21 @@ TABLE_HEAD = (
 
 def list(as_json: Json = False) -> None:  # noqa: A001 the command's name
     """List the shipped weights: size, training, bits per pixel at 32 dB and BD-rate in percent on Kodak."""
+    from s2lic.weights.lookup import added
     from s2lic.weights.manifest import retired, rows
 
-    shipped = {row.config: _facts(row) for row in rows()}
+    shipped, own = {row.config: _facts(row) for row in rows()}, {name: str(path) for name, path in added().items()}
     if as_json:
-        print_json({"shipped": [*shipped.values()], "retired": [asdict(row) for row in retired()]})
+        print_json({"shipped": [*shipped.values()], "retired": [asdict(row) for row in retired()], "added": own})
         return
     typer.echo(TABLE_HEAD)
     for facts in shipped.values():
         typer.echo(_line(facts))
     for old in retired():
-        typer.echo(_old(old))
+        if old.model_id not in own:
+            typer.echo(_old(old))
+    for model_id, path in own.items():
+        typer.echo(f"added: {model_id}, {path}")
 
 
 def _facts(row: WeightsRow) -> Facts:
