@@ -26,12 +26,13 @@ from s2lic.cli.models import models
 from s2lic.cli.reporting import reporting
 from s2lic.cli.signals import unwinding
 from s2lic.cli.train import train
+from s2lic.cli.transcode import transcode
 from s2lic.cli.weights import COMMANDS as WEIGHTS
 from s2lic.errors import ConversionWarning, TargetWarning
 from s2lic.runtime import keep_freed_memory
 
 # Listed as `s2lic --help` shows them. Their files import heavy packages inside the function.
-COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, info, explain, demo, models, eval, train)
+COMMANDS: tuple[Callable[..., None], ...] = (encode, decode, transcode, info, explain, demo, models, eval, train)
 GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
     "bench": ("Measure this machine.", (speed,)),
     "bulk": ("Whole datasets, on this machine or a Ray cluster.", (bulk_encode, bulk_decode)),

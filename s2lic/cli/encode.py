@@ -135,7 +135,7 @@ def encode(
     request.check_runtime(picked)
     stages = Encoding(request.options, max_pixels, force, skip_existing, quiet)
     work = Stages(stages.begin, request.encode, stages.end).work(codec, device)
-    code(batch, work, _line, RunOptions(quiet, as_json, verbose, jobs), "encoding")
+    code(batch, work, line, RunOptions(quiet, as_json, verbose, jobs), "encoding")
 
 
 @dataclass(frozen=True)
@@ -173,5 +173,6 @@ class Encoding:
         return {"quality": quality, **facts}
 
 
-def _line(facts: JobFacts) -> str:
+def line(facts: JobFacts) -> str:
+    """What was written, in one line."""
     return f"{facts['bytes']} bytes, {facts['bpp']:.4f} bpp, {facts['seconds']:.2f} s"

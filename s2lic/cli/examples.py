@@ -20,6 +20,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic decode coded --outdir back --format webp", "a folder"),
         ("s2lic decode img.s2lic -o -", "to a pipe, as PNG"),
     ),
+    "transcode": (
+        ("s2lic transcode img.s2lic new.s2lic", "with the model of this release"),
+        ("s2lic transcode coded -r --outdir renewed", "a folder"),
+    ),
     "bulk encode": (
         ("s2lic bulk encode photos s3://bucket/coded -q 60", "a folder to object storage"),
         ("s2lic bulk encode photos shards --to shards --part 500", "files to WebDataset shards"),

@@ -48,6 +48,11 @@ class Roi:
         scale: NDArray[np.float64] = np.exp2(self.finer(box) / 4)
         return scale
 
+    def mask(self, size: tuple[int, int]) -> Image.Image:
+        """A grey picture of this width and height of which `roi_of` makes the same map."""
+        grey = Image.fromarray(((self.levels.astype(np.uint16) * 255 + LEVELS // 2) // (LEVELS - 1)).astype(np.uint8))
+        return grey.resize((GRID * grey.width, GRID * grey.height), Image.Resampling.NEAREST).crop((0, 0, *size))
+
     def pack(self) -> bytes:
         """The content of the box, in the shortest encoding."""
         return min((_coded(self.levels, trust) for trust in range(TRUSTS)), key=len)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from PIL import Image
 
 from s2lic.codec import Codec
@@ -36,6 +37,13 @@ def mask(size: tuple[int, int] = SIZE) -> Image.Image:
 def psnr(data: bytes, image: Image.Image, box: tuple[int, int, int, int]) -> float:
     back, original = (np.asarray(each.crop(box), float) for each in (codec().decode(data), image))
     return float(-10 * np.log10(np.mean((back - original) ** 2) / 255**2))
+
+
+@given(arrays(np.uint8, (3, 4), elements=st.integers(0, 7)), st.integers(193, 256), st.integers(129, 192))
+def test_the_mask_of_a_map_gives_the_same_map(levels: NDArray[np.uint8], width: int, height: int) -> None:
+    found = Roi(levels).mask((width, height))
+    assert found.size == (width, height)
+    assert np.array_equal(roi_of(found, found.size).levels, levels)
 
 
 @pytest.mark.parametrize("tile", [1024, 256])
