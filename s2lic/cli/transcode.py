@@ -87,7 +87,7 @@ def _model_id(model: str | None, tune: str | None) -> bytes:
 
     if (name := model_file(model)) is not None:
         return lookup.id_of(read_bytes(Path(name)))
-    return manifest.by_config(model or manifest.DEFAULT_MODEL, tune).model_id
+    return manifest.by_config(model, tune).model_id
 
 
 @dataclass(frozen=True)

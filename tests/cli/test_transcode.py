@@ -16,7 +16,7 @@ from tests.cli.conftest import Result
 from tests.frozen import MODEL, codec, picture
 
 Run = Callable[..., Result]
-OWN = manifest.by_config("nano").model_id
+OWN = manifest.default().model_id
 
 
 @pytest.fixture(autouse=True)
