@@ -51,7 +51,7 @@ class EncodeRequest:
         needs = {"--roi saliency": self.salient, "--adapt": self.adapt > 0}
         found = [name for name, asked in needs.items() if asked]
         if found and runtime is RuntimeName.onnx:
-            raise UsageError(f"{found[0]} needs --runtime torch")
+            raise UsageError(f"{found[0]} needs --runtime torch: pip install 's2lic[torch]', or leave it out")
 
     def encode(self, codec: AnyCodec, pictures: Sequence[InputPicture]) -> list[bytes]:
         """The files of pictures."""

@@ -64,7 +64,10 @@ def open_lite_codec(
     from s2lic.lite.codec import LiteCodec
 
     if device is DeviceName.cuda:
-        raise DeviceMissingError("the runtime onnx computes on the CPU; leave --device out, or choose --runtime torch")
+        raise DeviceMissingError(
+            "the runtime onnx computes on the CPU; leave --device out, or choose --runtime torch (pip install "
+            "'s2lic[torch]')"
+        )
     options: dict[str, Any] = {"max_pixels": max_pixels, "done": done, "tune": tune}
     options |= {name: value for name, value in (("tile", tile), ("model", model)) if value is not None}
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0

@@ -230,7 +230,7 @@ def _check(plan: Plan, export: Path | None) -> None:
             importlib.import_module("pytorch_optimizer")
         except ImportError as error:
             raise ExtraMissingError(
-                "SOAP needs pytorch_optimizer: pip install pytorch_optimizer, or take --optimiser adamw"
+                "SOAP needs pytorch_optimizer: pip install 's2lic[train]', or take --optimiser adamw"
             ) from error
 
 

@@ -57,9 +57,11 @@ class OnnxEncoder:
     def _check(self, options: EncodeOptions) -> None:
         needs = [*options.targets, *(["cond"] if options.cond is not None else [])]
         if needs:
-            raise UsageError(f"{needs[0]} needs torch: install torch, or leave it out")
+            raise UsageError(f"{needs[0]} needs torch: pip install 's2lic[torch]', or leave it out")
         if options.effort:
-            raise UsageError(f"the search of effort {options.effort} needs torch: install torch, or choose effort 0")
+            raise UsageError(
+                f"the search of effort {options.effort} needs torch: pip install 's2lic[torch]', or choose effort 0"
+            )
 
     def _streams(self, picture: Image.Image, layout: Layout, roi: Roi | None, level: int) -> list[SymbolStream]:
         """The streams of all tiles in the order of the file."""

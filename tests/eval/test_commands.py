@@ -150,7 +150,7 @@ def test_training_with_soap_names_the_extra_it_needs(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     assert train(photos) == 2
-    assert "pip install pytorch_optimizer" in capsys.readouterr().err
+    assert "pip install 's2lic[train]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

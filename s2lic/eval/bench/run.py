@@ -23,6 +23,7 @@ from s2lic.errors import UsageError
 from s2lic.eval.bench.page import save
 from s2lic.eval.bench.records import BenchCase, BenchOutcome, BenchRecord, BenchResult, Timing, record
 from s2lic.eval.bench.subjects import SUBJECTS
+from s2lic.eval.codecs.base import need
 from s2lic.files import make_folder
 from s2lic.images.load import open_image
 from s2lic.images.save import encode_image
@@ -179,6 +180,7 @@ def bench(request: BenchRequest, picture: str, out: Path | None, report: BenchCa
 
     Raises UsageError, what opening the picture raises, OutputUnwritableError, ExtraMissingError.
     """
+    need("torch", "the benchmark", "'s2lic[torch]'")
     todo, image, outcomes = request.cases(), open_image(picture), list[BenchOutcome]()
     if out is not None:
         make_folder(out)
