@@ -45,7 +45,8 @@ def encode(
         quality: 0..100; 50 by default.
         model: The name of shipped weights, or the path of a weights file.
         tune: "visual" or "psnr", for the weights of that tune.
-        **options: Those of `EncodeOptions`: target_bpp, target_size, target_psnr, effort, roi, strip, strict, cond.
+        **options: Those of `EncodeOptions`: target_bpp, target_size, target_psnr,
+            target_msssim, target_ssimulacra2, effort, roi, strip, strict, cond.
 
     Raises:
         UsageError, ImageError, InputMissingError, WeightsError: As `Codec.encode` and `Codec`.

@@ -85,6 +85,8 @@ class Codec:
         target_bpp: float | None = None,
         target_size: int | None = None,
         target_psnr: float | None = None,
+        target_msssim: float | None = None,
+        target_ssimulacra2: float | None = None,
         roi: ImageLike | None = None,
         effort: int | None = None,
         cond: ArrayLike | None = None,
@@ -99,6 +101,8 @@ class Codec:
             target_bpp: Bits per pixel to meet, instead of a quality.
             target_size: Bytes to meet.
             target_psnr: PSNR to meet in dB, alpha not counted.
+            target_msssim: MS-SSIM to meet in dB, -10 log10(1 - MS-SSIM).
+            target_ssimulacra2: SSIMULACRA2 to meet, 100 at most.
             roi: Grey picture of what matters, stretched over this one: white is coded finer, black coarser, mid-grey as
                 usual, in cells of 64 pixels.
             effort: Rounds 0..9 of a search for fewer bits at the same fidelity. One takes about as long as coding the
@@ -116,6 +120,8 @@ class Codec:
             target_bpp=target_bpp,
             target_size=target_size,
             target_psnr=target_psnr,
+            target_msssim=target_msssim,
+            target_ssimulacra2=target_ssimulacra2,
             roi=roi,
             effort=effort,
             cond=cond,
@@ -126,7 +132,7 @@ class Codec:
         """The file of a picture, as `encode` makes it."""
         check_forked(self.device.type)
         if options.targets:
-            return encode_to_target(self.encoder, image, options)
+            return encode_to_target(self.encoder, image, options).data
         return self.encoder.encode(image, options)
 
     def encode_many(

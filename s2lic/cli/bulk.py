@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from s2lic.cli.decode import Background, Format, extension_of
-from s2lic.cli.encode import Effort, Quality, Strict, TargetBpp, TargetPsnr, TargetSize
+from s2lic.cli.encode import (
+    Effort,
+    Quality,
+    Strict,
+    TargetBpp,
+    TargetMsSsim,
+    TargetPsnr,
+    TargetSize,
+    TargetSsimulacra2,
+)
 from s2lic.cli.options import Device, Json, MaxPixels, Model, Quiet, Strip, Tune
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json, print_note
@@ -60,6 +69,8 @@ def encode(
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
     target_psnr: TargetPsnr = None,
+    target_msssim: TargetMsSsim = None,
+    target_ssimulacra2: TargetSsimulacra2 = None,
     effort: Effort = None,
     psnr: Psnr = False,
     strip: Strip = False,
@@ -76,7 +87,8 @@ def encode(
 ) -> None:
     """Encode a dataset of pictures."""
     rates = {"quality": quality, "target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
-    options = EncodeOptions(**rates, effort=effort, strip=strip, strict=strict)  # type: ignore[arg-type]
+    perceptual = {"target_msssim": target_msssim, "target_ssimulacra2": target_ssimulacra2}
+    options = EncodeOptions(**rates, **perceptual, effort=effort, strip=strip, strict=strict)  # type: ignore[arg-type]
     own = {"psnr": psnr, "column": column}
     job = _job(options, model, tune and tune.value, device, max_pixels, **own)
     _run(job, source, dest, to, part, workers, address, force, quiet, as_json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from s2lic.cli.batch import RunOptions, code
-from s2lic.cli.encode_request import InputPicture, encode_request, map_file
+from s2lic.cli.encode_request import EncodedPicture, InputPicture, encode_request, map_file
 from s2lic.cli.jobs import STANDARD, InputFilter, Outputs, all_inputs, name_output, plan
 from s2lic.cli.open_codec import model_file, pick_runtime, shared_codec
 from s2lic.cli.options import (
@@ -51,6 +51,12 @@ TargetSize = Annotated[
     int | None, typer.Option("--target-size", help="Bytes to meet, exceeded by 1 % at most, instead of a quality.")
 ]
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", help="PSNR in dB to meet, instead of a quality.")]
+TargetMsSsim = Annotated[
+    float | None, typer.Option("--target-msssim", help="MS-SSIM in dB to meet, -10 log10(1 - MS-SSIM).")
+]
+TargetSsimulacra2 = Annotated[
+    float | None, typer.Option("--target-ssimulacra2", max=100, help="SSIMULACRA2 to meet: 70 is high quality.")
+]
 Effort = Annotated[
     int | None,
     typer.Option(
@@ -85,6 +91,8 @@ Tile = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse pictures that would lose something before they are coded.")
 ]
+# How the line of a file shows the fidelity that a target reached, by the key of its facts.
+REACHED = {"psnr": "{:.2f} dB", "msssim_db": "MS-SSIM {:.2f} dB", "ssimulacra2": "SSIMULACRA2 {:.1f}"}
 
 
 def encode(
@@ -97,6 +105,8 @@ def encode(
     target_bpp: TargetBpp = None,
     target_size: TargetSize = None,
     target_psnr: TargetPsnr = None,
+    target_msssim: TargetMsSsim = None,
+    target_ssimulacra2: TargetSsimulacra2 = None,
     effort: Effort = None,
     roi: RoiMap = None,
     cond: Cond = None,
@@ -121,8 +131,9 @@ def encode(
 
     inputs, output = name_output(all_inputs(sources, files_from), output, outdir, coded=True)
     options = {"quality": quality, "effort": effort, "strip": strip, "strict": strict}
-    targets = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
-    request = encode_request(roi, cond, adapt, max_pixels, **options, **targets)
+    rates = {"target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
+    perceptual = {"target_msssim": target_msssim, "target_ssimulacra2": target_ssimulacra2}
+    request = encode_request(roi, cond, adapt, max_pixels, **options, **rates, **perceptual)
     outputs = Outputs(output, outdir, beside=".s2lic", apart=".s2lic")
     others = (map_file(roi), cond, model_file(model))
     wanted = InputFilter("pictures", is_picture_name, unreadable_pictures)
@@ -162,7 +173,8 @@ class Encoding:
             print_note(f"s2lic: note: {job.source}: {note}", self.quiet)
         return InputPicture(picture.image, notes)
 
-    def end(self, job: Job, picture: InputPicture, data: bytes, seconds: float) -> JobFacts:
+    def end(self, job: Job, picture: InputPicture, encoded: EncodedPicture, seconds: float) -> JobFacts:
+        data = encoded.data
         write_output(job.target or STANDARD, data, self.force or self.skip_existing)
         quality, most = read_header(data).quality / 100, self.options.bytes_for(picture.pixels)
         if quality == 100 and most is not None and len(data) < 0.99 * most:
@@ -170,9 +182,10 @@ class Encoding:
             print_note(f"s2lic: note: {job.source}: {picture.notes[-1]}", self.quiet)
         size = {"width": picture.image.width, "height": picture.image.height, "bytes": len(data)}
         facts = {**size, "bpp": 8 * len(data) / picture.pixels, "seconds": seconds, "notes": picture.notes}
-        return {"quality": quality, **facts}
+        return {"quality": quality, **facts, **encoded.reached}
 
 
 def line(facts: JobFacts) -> str:
     """What was written, in one line."""
-    return f"{facts['bytes']} bytes, {facts['bpp']:.4f} bpp, {facts['seconds']:.2f} s"
+    reached = [form.format(facts[key]) for key, form in REACHED.items() if key in facts]
+    return ", ".join([f"{facts['bytes']} bytes, {facts['bpp']:.4f} bpp", *reached, f"{facts['seconds']:.2f} s"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +33,14 @@ class InputPicture:
 
 
 @dataclass(frozen=True)
+class EncodedPicture:
+    """A file, and the fidelity that it reached if that was the target, by the key of its kind."""
+
+    data: bytes
+    reached: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class EncodeRequest:
     """The options of a run.
 
@@ -53,14 +61,15 @@ class EncodeRequest:
         if found and runtime is RuntimeName.onnx:
             raise UsageError(f"{found[0]} needs --runtime torch: pip install 's2lic[torch]', or leave it out")
 
-    def encode(self, codec: AnyCodec, pictures: Sequence[InputPicture]) -> list[bytes]:
+    def encode(self, codec: AnyCodec, pictures: Sequence[InputPicture]) -> list[EncodedPicture]:
         """The files of pictures."""
-        if self.salient or self.adapt:
+        if self.salient or self.adapt or self.options.fidelity_kind:
             return [self._encode(cast("Codec", codec), picture.image) for picture in pictures]
-        return codec.encode_many_with([picture.image for picture in pictures], self.options)
+        files = codec.encode_many_with([picture.image for picture in pictures], self.options)
+        return [EncodedPicture(data) for data in files]
 
-    def _encode(self, codec: Codec, image: Image.Image) -> bytes:
-        """The file of one picture, with a map or adapters of its own."""
+    def _encode(self, codec: Codec, image: Image.Image) -> EncodedPicture:
+        """The file of one picture, with a map or adapters of its own, or for a target that is measured."""
         options = self.options
         if self.salient:
             from s2lic.eval.explain.regions import salient_regions
@@ -70,7 +79,12 @@ class EncodeRequest:
             from s2lic.train.per_image import adapted
 
             codec = adapted(codec, image, options.quality_level, self.adapt, options.cond)
-        return codec.encode_with(image, options)
+        if (kind := options.fidelity_kind) is None:
+            return EncodedPicture(codec.encode_with(image, options))
+        from s2lic.coding.trial_encoder import encode_to_target
+
+        trial = encode_to_target(codec.encoder, image, options)
+        return EncodedPicture(trial.data, {kind.key: trial.value})
 
 
 def encode_request(roi: str | None, cond: Path | None, adapt: int, max_pixels: int, **options: Any) -> EncodeRequest:

@@ -6,7 +6,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "encode": (
         ("s2lic encode img.png img.s2lic", "one picture; or -o img.s2lic"),
         ("s2lic encode img.png -q 80 -o fine.s2lic", "finer"),
-        ("s2lic encode img.png -o half.s2lic --target-bpp 0.5", "to a size; also --target-size, --target-psnr"),
+        ("s2lic encode img.png -o half.s2lic --target-bpp 0.5", "to a size; or --target-size, --target-ssimulacra2"),
         ("s2lic encode img.png -o face.s2lic --roi map.png", "finer where map.png is white, coarser where it is black"),
         ("s2lic encode img.png -o area.s2lic --roi saliency", "finer where bits stand out from their surroundings"),
         ("s2lic encode photos -r --outdir coded -j 2", "a folder, two at a time"),

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from s2lic.coding.targets import TARGETS, Target
+from s2lic.coding.targets import TARGETS, Target, TargetKind
 from s2lic.defaults import DEFAULT_QUALITY, EFFORT_MAX, EFFORT_TILED, EFFORTS, SEARCHED_FROM
 from s2lic.errors import CropRangeError, QualityRangeError, UsageError
 
@@ -30,6 +30,8 @@ class EncodeOptions:
         target_bpp: Bits per pixel to meet.
         target_size: Bytes to meet.
         target_psnr: PSNR to meet, in dB, alpha not counted.
+        target_msssim: MS-SSIM to meet, in dB: -10 log10(1 - MS-SSIM).
+        target_ssimulacra2: SSIMULACRA2 to meet, 100 at most.
         roi: Grey picture of what matters, stretched over the picture: white is coded finer, black coarser.
         effort: Rounds of the search for a smaller file, 0..9. The default is 5 for weights tuned for PSNR, 2 for those
             tuned for the eye, and 0 for pictures in tiles, for pictures that are too small for the search (less than
@@ -47,6 +49,8 @@ class EncodeOptions:
     target_bpp: float | None = None
     target_size: int | None = None
     target_psnr: float | None = None
+    target_msssim: float | None = None
+    target_ssimulacra2: float | None = None
     roi: ImageLike | None = None
     effort: int | None = None
     cond: ArrayLike | None = None
@@ -78,6 +82,12 @@ class EncodeOptions:
     def is_individual(self) -> bool:
         """Whether each picture has to be coded by itself."""
         return bool(self.targets) or self.roi is not None or self.cond is not None
+
+    @property
+    def fidelity_kind(self) -> TargetKind | None:
+        """The kind of the target, if a file has to be decoded to measure it."""
+        kinds = [TARGETS[name].kind for name in self.targets]
+        return kinds[0] if kinds and kinds[0].needs_decoding else None
 
     def target(self, pixels: int) -> Target:
         """The target for a picture of so many pixels; one must have been given."""

@@ -52,9 +52,6 @@ class Trials(Protocol):
     def measure(self, quality_level: int) -> RateTrial:
         """The file and its value."""
 
-    def encode(self, quality_level: int) -> bytes:
-        """The file alone."""
-
 
 class LevelCurve:
     """What was measured at the levels tried so far: rising, with straight lines between them."""
@@ -91,8 +88,8 @@ def first_guess(target: Target, estimate: Callable[[int], float]) -> tuple[int, 
     return curve.level_of(target.goal), curve.slope_at(second)
 
 
-def solve(target: Target, trials: Trials) -> bytes:
-    """The file that comes nearest to the target.
+def solve(target: Target, trials: Trials) -> RateTrial:
+    """The measured file that comes nearest to the target.
 
     A rate is an upper bound and a fidelity is a lower bound. Where an end of the quality scale is within a bound that
     lies beyond it, the file of that end is returned, with a TargetWarning.
@@ -102,11 +99,11 @@ def solve(target: Target, trials: Trials) -> bytes:
     """
     level, slope = first_guess(target, trials.estimate)
     made: dict[int, RateTrial] = {}
-    for _ in range(_files_to_measure(target, trials)):
+    for _ in range(_files_to_measure(trials)):
         at, trial = level, trials.measure(level)
         made[at] = trial
         if abs(trial.value - target.goal) <= target.kind.tolerance or _ends_within(target, at, trial.value):
-            return trial.data
+            return trial
         curve = LevelCurve(target.kind.slope)
         # Over a long way the distance between two curves matters little.
         known = (other for other in made if made[other].line == trial.line or abs(other - at) >= APART)
@@ -117,24 +114,12 @@ def solve(target: Target, trials: Trials) -> bytes:
     if level in (0, QUALITY_MAX) and level not in made:  # a goal is refused only by what the end was measured to give
         made[level] = trials.measure(level)
         if _ends_within(target, level, made[level].value):
-            return made[level].data
-    if _last_is_unmeasured(target, trials) and level not in made:
-        return trials.encode(level)
-    return min(made.values(), key=lambda trial: abs(trial.value - target.goal)).data
+            return made[level]
+    return min(made.values(), key=lambda trial: abs(trial.value - target.goal))
 
 
-def _last_is_unmeasured(target: Target, trials: Trials) -> bool:
-    """Whether the last file is only made, because its value is known closely enough by then.
-
-    Decoding takes as long as encoding without a search, and little beside one. A search is also less predictable.
-    """
-    return target.kind.needs_decoding and not trials.searches
-
-
-def _files_to_measure(target: Target, trials: Trials) -> int:
+def _files_to_measure(trials: Trials) -> int:
     """How many files may be made and measured. After a search whose result is kept, most take little time."""
-    if _last_is_unmeasured(target, trials):
-        return 1
     if not trials.keeps:
         return 2
     return 5 if trials.searches else 3

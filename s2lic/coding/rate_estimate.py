@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -11,15 +10,16 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.coding.encoder import PreparedPicture
+from s2lic.coding.fidelity import Fidelity
 from s2lic.coding.networks import Networks, to_tensor
 from s2lic.coding.roi import finer_steps
+from s2lic.coding.targets import TargetKind
 from s2lic.container.tiles import Box
 from s2lic.entropy.symbol_coder import SymbolStream
 
-# Blocks of this side, spread evenly, take within a tenth of the bits per pixel of the whole picture, and twice its
-# time per pixel.
-BLOCK = 64
-BLOCKS_MIN, BLOCKS_MAX = 6, 256
+# Blocks of 64 pixels, spread evenly, take within a tenth of the bits per pixel of the whole picture, and twice its time
+# per pixel. These are the fewest and the most pixels in all blocks, as long as the picture is not smaller.
+PIXELS_MIN, PIXELS_MAX = 6 * 64**2, 256 * 64**2
 RIM = 8  # of each block, not counted in the fidelity: its surroundings are missing
 STATE_BITS = 32  # what a stream of its own costs a block
 
@@ -30,24 +30,24 @@ class BlockEstimator:
     Args:
         networks: The networks.
         picture: The picture.
-        share: The share of its pixels to code.
+        kind: What is estimated: it sets the share of the pixels to code and the side of the blocks.
     """
 
-    def __init__(self, networks: Networks, picture: PreparedPicture, share: float) -> None:
-        self._networks, self._picture = networks, picture
-        self._boxes = blocks(picture.image.width, picture.image.height, share)
+    def __init__(self, networks: Networks, picture: PreparedPicture, kind: TargetKind) -> None:
+        self._networks, self._picture, self._block = networks, picture, kind.block
+        self._boxes = blocks(picture.image.width, picture.image.height, kind.share, kind.block)
         self._analysed: tuple[int, Tensor, Tensor] | None = None
 
     def bits(self, quality_level: int) -> float:
         """About the bits of the whole picture's streams."""
         streams, _ = self._encode(quality_level)
         bits, image = sum(8 * len(block.payload) - STATE_BITS for block in streams), self._picture.image
-        return bits * image.width * image.height / (len(streams) * BLOCK**2)
+        return bits * image.width * image.height / (len(streams) * self._block**2)
 
-    def fidelity(self, quality_level: int, measure: Callable[[Tensor, Tensor], float]) -> float:
+    def fidelity(self, quality_level: int, measure: Fidelity) -> float:
         """About the fidelity of the whole picture, from the middle of each block."""
         _, y_hat = self._encode(quality_level)
-        middle = slice(RIM, BLOCK - RIM)
+        middle = slice(RIM, self._block - RIM)
         decoded, x = self._networks.synthesise(y_hat, quality_level), self._analyse(quality_level)[0]
         original = (255 * x).round().to(torch.uint8)
         return measure(original[:, :, middle, middle], decoded[:, :, middle, middle])
@@ -60,25 +60,27 @@ class BlockEstimator:
         """The blocks and their y, made anew if g_a is conditioned on another level."""
         level = self._networks.condition_level(quality_level)
         if self._analysed is None or self._analysed[0] != level:
-            x = torch.cat([_cut(self._picture.image, box) for box in self._boxes]).to(self._networks.device)
+            x = torch.cat([_cut(self._picture.image, box, self._block) for box in self._boxes]).to(
+                self._networks.device
+            )
             self._analysed = level, x, self._networks.analyse(x, level, self._picture.condition)
         return self._analysed[1:]
 
 
-def _cut(image: Image.Image, box: Box) -> Tensor:
-    """A block (1, 3, BLOCK, BLOCK); beyond the edge of the picture the edge is repeated."""
+def _cut(image: Image.Image, box: Box, side: int) -> Tensor:
+    """A block (1, 3, side, side); beyond the edge of the picture the edge is repeated."""
     x = to_tensor(image.crop(box.grown(0, Box(0, 0, *image.size)).corners))
-    return F.pad(x, (0, BLOCK - x.shape[3], 0, BLOCK - x.shape[2]), mode="replicate")
+    return F.pad(x, (0, side - x.shape[3], 0, side - x.shape[2]), mode="replicate")
 
 
-def blocks(width: int, height: int, share: float) -> list[Box]:
+def blocks(width: int, height: int, share: float, side: int) -> list[Box]:
     """Boxes over about a share of the picture, spread evenly; those of a small picture go beyond its edge."""
-    wanted = min(max(width * height * share / BLOCK**2, BLOCKS_MIN), BLOCKS_MAX)
-    columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // BLOCK, 1), BLOCKS_MAX)
-    rows = min(max(round(wanted / columns), 1), max(height // BLOCK, 1))
-    lefts, tops = _spread(width, columns), _spread(height, rows)
-    return [Box(left, top, left + BLOCK, top + BLOCK) for top in tops for left in lefts]
+    wanted = min(max(width * height * share, PIXELS_MIN), PIXELS_MAX) / side**2
+    columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // side, 1), PIXELS_MAX // side**2)
+    rows = min(max(round(wanted / columns), 1), max(height // side, 1))
+    lefts, tops = _spread(width, columns, side), _spread(height, rows, side)
+    return [Box(left, top, left + side, top + side) for top in tops for left in lefts]
 
 
-def _spread(size: int, count: int) -> list[int]:
-    return [max(round((i + 0.5) * size / count - BLOCK / 2), 0) for i in range(count)]
+def _spread(size: int, count: int, side: int) -> list[int]:
+    return [max(round((i + 0.5) * size / count - side / 2), 0) for i in range(count)]

@@ -148,6 +148,7 @@ def _blurred(x: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # training may use what a measurement made first
 def _band(side: int, mirrored: bool) -> Tensor:
     """The blur along one axis as a matrix (side, side), which is faster than a convolution of a single channel."""
     offsets = torch.arange(-RADIUS, RADIUS + 1)

@@ -12,26 +12,37 @@ class TargetKind:
     """A quantity that rate control can meet. Its scale is chosen so that it rises almost linearly with the quality.
 
     Attributes:
-        name: Short name, for messages and tables of functions.
+        key: Name of its value in the facts of a file.
         slope: Usual rise per quality level (0..10000).
         tolerance: Distance to the goal that is near enough to stop.
         search_drop: How much an encoder's search usually lowers it.
         share: Share of the pixels that has to be coded for an estimate.
+        block: Side of the blocks that are coded for an estimate, in pixels.
+        side_min: The shortest side of an image for which it is defined, in pixels.
         needs_decoding: Whether a file has to be decoded to measure it.
     """
 
-    name: str
+    key: str
     slope: float
     tolerance: float
     search_drop: float
     share: float
+    block: int
+    side_min: int
     needs_decoding: bool
 
 
-# The rate is the logarithm of bits per pixel. Files are checked to lie within 1 % or 0.05 dB of their targets.
-# Errors differ more from block to block than bits do, so that PSNR needs a larger share.
-RATE = TargetKind("rate", slope=2.2e-4, tolerance=0.007, search_drop=0.06, share=1 / 10, needs_decoding=False)
-PSNR = TargetKind("PSNR", slope=1.05e-3, tolerance=0.03, search_drop=0.17, share=1 / 6, needs_decoding=True)
+# The rate is the logarithm of bits per pixel. Files are checked to lie within 1 % of a rate, and within 0.05 dB or half
+# a point of a fidelity. Errors differ more from block to block than bits do, so that PSNR needs a larger share. MS-SSIM
+# and SSIMULACRA2 halve an image several times, so that they need larger blocks.
+RATE = TargetKind("bpp", 2.2e-4, 0.007, search_drop=0.06, share=1 / 10, block=64, side_min=1, needs_decoding=False)
+PSNR = TargetKind("psnr", 1.05e-3, 0.03, search_drop=0.17, share=1 / 6, block=64, side_min=1, needs_decoding=True)
+MS_SSIM = TargetKind(
+    "msssim_db", 1.1e-3, 0.03, search_drop=0.0, share=1 / 4, block=256, side_min=161, needs_decoding=True
+)
+SSIMULACRA2 = TargetKind(
+    "ssimulacra2", 5e-3, 0.25, search_drop=0.0, share=1 / 4, block=256, side_min=225, needs_decoding=True
+)
 
 
 @dataclass(frozen=True)
@@ -62,12 +73,14 @@ TARGETS = {
         RATE, "{:.0f} bytes", lambda v, pixels: math.log(8 * v / pixels), lambda g, pixels: math.exp(g) * pixels / 8
     ),
     "target_psnr": TargetOption(PSNR, "{:.2f} dB", _same, _same),
+    "target_msssim": TargetOption(MS_SSIM, "{:.2f} dB of MS-SSIM", _same, _same),
+    "target_ssimulacra2": TargetOption(SSIMULACRA2, "SSIMULACRA2 {:.1f}", _same, _same),
 }
 
 
 @dataclass(frozen=True)
 class Target:
-    """The goal for one picture, on the scale of its kind."""
+    """The goal for one image, on the scale of its kind."""
 
     option: TargetOption
     goal: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -13,16 +13,18 @@ from PIL import Image
 from torch import Tensor
 
 from s2lic.coding.encoder import Encoder, PreparedPicture
+from s2lic.coding.fidelity import FIDELITIES
 from s2lic.coding.options import EncodeOptions
 from s2lic.coding.rate_control import RateTrial, solve
 from s2lic.coding.rate_estimate import BlockEstimator
 from s2lic.coding.search import TileView
-from s2lic.coding.targets import PSNR, TargetKind
+from s2lic.coding.targets import TargetKind
 from s2lic.coding.tiling import Window, decode_windows, paste_windows
 from s2lic.container.tiles import Cell
 from s2lic.entropy.latent_coder import Rehearsal
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import SymbolStream
+from s2lic.errors import TargetRangeError
 from s2lic.images.load import ImageLike
 
 HEADER_BYTES = 35
@@ -33,26 +35,20 @@ SEARCHES, NEAR, STEEPER = 2, 30, 2.0
 KEPT_PIXELS = 2**22
 
 
-def psnr(original: Tensor, decoded: Tensor) -> float:
-    """PSNR in dB of pixels (B, C, H, W) uint8; equal pixels count as an error far below one level."""
-    parts = zip(original.split(256, 2), decoded.split(256, 2), strict=True)
-    error = sum(float((a.float() - b.float()).square().sum(dtype=torch.float64)) for a, b in parts)
-    return 10 * math.log10(255**2 / max(error / original.numel(), 1e-6))
-
-
-# The fidelity of decoded pixels for each kind of target that needs decoding: (original, decoded) -> value.
-FIDELITIES: dict[TargetKind, Callable[[Tensor, Tensor], float]] = {PSNR: psnr}
-
-
-def encode_to_target(encoder: Encoder, image: ImageLike, options: EncodeOptions) -> bytes:
-    """The file of a picture that is nearest to the target of the options.
+def encode_to_target(encoder: Encoder, image: ImageLike, options: EncodeOptions) -> RateTrial:
+    """The file of a picture that is nearest to the target of the options, and its value.
 
     Raises:
-        TargetRangeError: No quality reaches the target.
+        TargetRangeError: No quality reaches the target, or the picture is too small for it.
         ImageError, ConditionError: As `Encoder.prepare` does.
     """
     picture = encoder.prepare(image, options)
     target = options.target(picture.image.width * picture.image.height)
+    if min(picture.image.size) < target.kind.side_min:
+        raise TargetRangeError(
+            f"this target needs an image of at least {target.kind.side_min} pixels a side; give a quality or another "
+            "target"
+        )
     return solve(target, TrialEncoder(encoder, picture, target.kind))
 
 
@@ -72,7 +68,7 @@ class TrialEncoder:
         self._encoder, self._picture, self._kind = encoder, picture, kind
         self._pixels = picture.image.width * picture.image.height
         self._fixed_bits = 8 * (len(picture.roi_box) + sum(map(len, picture.extras.values())) + HEADER_BYTES)
-        self._blocks = BlockEstimator(encoder.networks, picture, kind.share)
+        self._blocks = BlockEstimator(encoder.networks, picture, kind)
         self._views: dict[Cell, tuple[int, TileView]] = {}
         self._found: dict[int, dict[Cell, QuantTarget]] = {}  # results of searches by level and tile
         self._choosing = threading.Lock()  # several tiles are worked on at once
@@ -85,19 +81,17 @@ class TrialEncoder:
     def keeps(self) -> bool:
         return self._pixels <= KEPT_PIXELS
 
-    def encode(self, quality_level: int) -> bytes:
-        """The file at a level 0..10000."""
-        streams = self._encoder.encode_tiles(self._picture, lambda cell: self._encode_tile(cell, quality_level)[0])
-        return self._encoder.write(self._picture, quality_level, streams)
-
     def measure(self, quality_level: int) -> RateTrial:
-        """The file, and its value on the scale of the kind."""
-        if self._kind.needs_decoding:
-            return self.encode_and_decode(quality_level)
-        data = self.encode(quality_level)
+        """The file at a level 0..10000, and its value on the scale of the kind."""
+        measure = self._measure_fidelity if self._kind.needs_decoding else self._measure_rate
+        return measure(quality_level)
+
+    def _measure_rate(self, quality_level: int) -> RateTrial:
+        streams = self._encoder.encode_tiles(self._picture, lambda cell: self._encode_tile(cell, quality_level)[0])
+        data = self._encoder.write(self._picture, quality_level, streams)
         return self._trial(data, math.log(8 * len(data) / self._pixels))
 
-    def encode_and_decode(self, quality_level: int) -> RateTrial:
+    def _measure_fidelity(self, quality_level: int) -> RateTrial:
         """The file, and the fidelity of the picture that it will be decoded to."""
         layout, streams = self._picture.layout, dict[Cell, SymbolStream]()
 

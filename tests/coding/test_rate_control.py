@@ -14,11 +14,12 @@ from s2lic.codec import Codec
 from s2lic.coding.options import EncodeOptions
 from s2lic.coding.rate_control import RateTrial, solve
 from s2lic.coding.search import LatentSearch
-from s2lic.coding.targets import PSNR, RATE, TARGETS, Target
+from s2lic.coding.targets import MS_SSIM, PSNR, RATE, SSIMULACRA2, TARGETS, Target
 from s2lic.coding.trial_encoder import TrialEncoder
 from s2lic.container.boxes import unpack
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.errors import TargetRangeError, TargetWarning, UsageError
+from s2lic.eval import metrics
 from tests.coding.trials import trials
 from tests.frozen import MODEL, picture
 
@@ -45,6 +46,26 @@ def test_a_psnr_is_met_within_a_twentieth_of_a_decibel() -> None:
     back = codec().decode(codec().encode(image, target_psnr=wanted, effort=0))
     error = np.mean((np.asarray(back, float) - np.asarray(image, float)) ** 2)
     assert abs(10 * math.log10(255**2 / error) - wanted) <= 0.05
+
+
+@pytest.mark.parametrize("effort", [0, 1])
+@pytest.mark.parametrize(("name", "within"), [("target_msssim", 0.05), ("target_ssimulacra2", 0.5)])
+def test_a_perceptual_target_is_met_in_the_file(name: str, within: float, effort: int) -> None:
+    image = picture("portrait", size=SIZE)
+    wanted = trials(codec(), image, TARGETS[name].kind).measure(5500).value
+    back = codec().decode(codec().encode(image, effort=effort, **{name: wanted}))  # type: ignore[arg-type]
+    similarity, score = metrics.ms_ssim(image, back), metrics.ssimulacra2(image, back)
+    assert similarity is not None
+    found = {"target_msssim": metrics.decibels(similarity), "target_ssimulacra2": score}
+    assert found[name] == pytest.approx(wanted, abs=within)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("target_msssim", MS_SSIM.side_min), ("target_ssimulacra2", SSIMULACRA2.side_min)]
+)
+def test_an_image_too_small_for_its_target_is_refused(name: str, side: int) -> None:
+    with pytest.raises(TargetRangeError, match=f"at least {side} pixels a side"):
+        codec().encode(picture("portrait", size=(side + 40, side - 1)), **{name: 20.0})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("target", [{"target_bpp": 0.3}, {"target_psnr": 27.2}])
@@ -150,9 +171,6 @@ class FormulaTrials:
     searches: bool = False
     keeps: bool = True
 
-    def encode(self, quality_level: int) -> bytes:
-        return b"%d" % quality_level
-
 
 def goal_of(name: str, goal: float, tolerance: float | None = None) -> Target:
     option = TARGETS[name]
@@ -172,7 +190,7 @@ def test_few_trials_of_the_whole_are_enough_where_the_sample_is_off(offset: floa
         tried.append(level)
         return RateTrial(str(level).encode(), sample(level) + offset)
 
-    data = solve(goal_of("target_bpp", -1.1), FormulaTrials(sample, whole))
+    data = solve(goal_of("target_bpp", -1.1), FormulaTrials(sample, whole)).data
     assert abs(sample(int(data)) + offset + 1.1) <= 0.007
     assert len(tried) <= 3
 
@@ -187,7 +205,7 @@ def test_a_goal_is_refused_only_by_what_the_end_of_the_scale_was_measured_to_giv
         made.append(level)
         return RateTrial(b"%d" % level, 24.99 + 1.7e-3 * level)
 
-    assert solve(goal_of("target_psnr", 41.97), FormulaTrials(sample, whole)) == b"10000"
+    assert solve(goal_of("target_psnr", 41.97), FormulaTrials(sample, whole)).data == b"10000"
     assert made == [9475, 10_000]
     with pytest.raises(TargetRangeError, match=r"quality 100 gives 41\.99 dB"):
         solve(goal_of("target_psnr", 42.1), FormulaTrials(sample, whole))
@@ -211,7 +229,7 @@ def test_files_of_another_line_nearby_say_nothing_of_the_slope() -> None:
 
 @pytest.mark.parametrize("goal", [29.5, 33.2, 36.6, 39.0])
 @pytest.mark.parametrize("offset", [-0.5, 0.0, 0.6])
-def test_a_psnr_takes_two_samples_and_one_trial_of_the_whole(goal: float, offset: float) -> None:
+def test_a_psnr_takes_two_samples_and_three_files_at_most(goal: float, offset: float) -> None:
     tried: list[str] = []
 
     def sample(level: int) -> float:
@@ -220,8 +238,11 @@ def test_a_psnr_takes_two_samples_and_one_trial_of_the_whole(goal: float, offset
 
     def whole(level: int) -> RateTrial:
         tried.append("whole")
-        return RateTrial(str(level).encode(), sample(level) + offset)
+        return RateTrial(str(level).encode(), 28.5 + 1.25e-3 * level - 1.5e-8 * level**2 + offset)
 
-    data = solve(goal_of("target_psnr", goal), FormulaTrials(sample, whole))
-    assert tried == ["sample", "sample", "whole", "sample"]  # the last is within the whole
-    assert abs(sample(int(data)) + offset - goal) <= 0.05
+    trial = solve(goal_of("target_psnr", goal), FormulaTrials(sample, whole))
+    assert tried[:3] == ["sample", "sample", "whole"]
+    assert tried.count("sample") == 2
+    assert tried.count("whole") <= 3
+    assert trial.value == pytest.approx(sample(int(trial.data)) + offset)
+    assert abs(trial.value - goal) <= 0.05

@@ -89,3 +89,12 @@ def test_pictures_of_a_batch_do_not_see_each_other() -> None:
     together = distance(torch.cat([first, second]), worse)
     assert together[0].item() == pytest.approx(distance(first, worse[:1]).item(), rel=1e-9)
     assert together[1].item() == pytest.approx(distance(second, worse[1:]).item(), rel=1e-9)
+
+
+def test_a_measurement_leaves_nothing_that_breaks_a_gradient() -> None:
+    reference, distorted = (as_tensor(textured(41, 43, seed)).requires_grad_() for seed in (1, 2))
+    with torch.inference_mode():
+        score(reference, distorted)  # sizes that no other test has, so that the filters are made here
+    distance(reference, distorted).sum().backward()
+    assert distorted.grad is not None
+    assert bool(distorted.grad.isfinite().all())
