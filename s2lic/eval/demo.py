@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
+from s2lic.errors import TargetRangeError
 from s2lic.eval.codecs.base import CodecRow
 from s2lic.eval.codecs.pillow_codecs import AVIF, JPEG
-from s2lic.eval.metrics import ms_ssim, psnr
+from s2lic.eval.metrics import ms_ssim, psnr, ssimulacra2
 from s2lic.files import check_output, make_folder, write_atomically
 from s2lic.images.save import encode_image
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 SAMPLE = Path(__file__).with_name("demo.png")
 PEERS = (AVIF, JPEG)
-TABLE_HEAD = "quality    bytes     bpp  PSNR dB  MS-SSIM  encode s  decode s   AVIF dB   MS-SSIM   JPEG dB   MS-SSIM"
+TABLE_HEAD = "quality  codec           bytes     bpp  PSNR dB  MS-SSIM  SSIMULACRA2   enc s   dec s"
 VIEW, FORMS = "side-by-side.png", (".s2lic", ".png")
 CROP, CAPTION = 240, 38
 # Where the crop lies between the edges: left of and above the middle, where many photographs have their subject.
@@ -32,13 +33,26 @@ ACROSS, DOWN = 0.38, 0.4
 
 @dataclass(frozen=True)
 class DemoImage:
-    """A decoded image, the size of its file, and its distance from the original."""
+    """A decoded image at a quality of the demonstration, and its distance from the original.
 
+    Attributes:
+        quality: The quality that sets the size of all files of its row.
+        codec: The name of the codec.
+        size: Bytes of the file.
+        image: The decoded image.
+        psnr: In dB.
+        ms_ssim, ssimulacra2: None where the image is too small for them.
+        seconds: Of encoding and decoding, for s2lic at that quality.
+    """
+
+    quality: float
     codec: str
     size: int
     image: Image.Image
     psnr: float
     ms_ssim: float | None
+    ssimulacra2: float | None
+    seconds: tuple[float, float] | None = None
 
     @property
     def bpp(self) -> float:
@@ -48,40 +62,29 @@ class DemoImage:
     @property
     def caption(self) -> str:
         """Two lines: the size, and the distances."""
-        return f"{self.codec}, {self.size:,} bytes\n{self.psnr:.1f} dB, MS-SSIM {_ms_ssim(self.ms_ssim)}"
-
-
-@dataclass(frozen=True)
-class DemoResult:
-    """One quality: s2lic, measured on the written file and the decoded 8-bit image, and the peers at its size."""
-
-    quality: float
-    ours: DemoImage
-    encode_seconds: float
-    decode_seconds: float
-    peers: tuple[DemoImage, ...]
+        return f"{self.codec}, {self.size:,} bytes\n{self.psnr:.1f} dB, SSIMULACRA2 {_shown(self.ssimulacra2, '.0f')}"
 
     def facts(self) -> dict[str, object]:
         """The row for programs; a value that is not finite is None."""
+        encode, decode = self.seconds or (None, None)
         numbers = {
-            "quality": self.quality,
-            "bytes": self.ours.size,
-            "bpp": self.ours.bpp,
-            "psnr": self.ours.psnr,
-            "ms_ssim": self.ours.ms_ssim,
-            "encode_seconds": self.encode_seconds,
-            "decode_seconds": self.decode_seconds,
+            "bytes": self.size,
+            "bpp": self.bpp,
+            "psnr": self.psnr,
+            "ms_ssim": self.ms_ssim,
+            "ssimulacra2": self.ssimulacra2,
+            "encode_seconds": encode,
+            "decode_seconds": decode,
         }
-        for peer in self.peers:
-            name = peer.codec.lower()
-            numbers |= {f"{name}_bytes": peer.size, f"{name}_psnr": peer.psnr, f"{name}_ms_ssim": peer.ms_ssim}
-        return {name: value if value is None or math.isfinite(value) else None for name, value in numbers.items()}
+        finite = {name: value if value is None or math.isfinite(value) else None for name, value in numbers.items()}
+        return {"quality": self.quality, "codec": self.codec, **finite}
 
     def __str__(self) -> str:
-        peers = "".join(f" {peer.psnr:9.2f} {_ms_ssim(peer.ms_ssim):>9}" for peer in self.peers)
+        encode, decode = self.seconds or (None, None)
         return (
-            f"{self.quality:7g} {self.ours.size:8d} {self.ours.bpp:7.4f} {self.ours.psnr:8.2f}"
-            f" {_ms_ssim(self.ours.ms_ssim):>8} {self.encode_seconds:9.2f} {self.decode_seconds:9.2f}{peers}"
+            f"{self.quality:7g}  {self.codec:<11} {self.size:9d} {self.bpp:7.4f} {self.psnr:8.2f} "
+            f"{_shown(self.ms_ssim, '.4f'):>8} {_shown(self.ssimulacra2, '.1f'):>12} "
+            f"{_shown(encode, '.2f'):>7} {_shown(decode, '.2f'):>7}"
         )
 
 
@@ -97,38 +100,52 @@ def prepare(out: Path, qualities: Sequence[float], force: bool) -> None:
     check_output(out / VIEW, force)
 
 
-def run(codec: Codec, image: Image.Image, qualities: Sequence[float], out: Path, force: bool) -> Iterator[DemoResult]:
-    """Measure each quality; write files, images and a side-by-side view to `out`. Raises ExtraMissingError."""
+def run(
+    codec: Codec, for_psnr: Codec | None, image: Image.Image, qualities: Sequence[float], out: Path, force: bool
+) -> Iterator[DemoImage]:
+    """Measure each quality; write files, images and a side-by-side view to `out`.
+
+    Args:
+        codec: The codec that sets the size of each quality.
+        for_psnr: A codec tuned for PSNR to show beside the first at equal size.
+        image: The original.
+        qualities: 0..100.
+        out: The folder.
+        force: Replace files.
+
+    Raises:
+        ExtraMissingError: Pillow lacks a codec, or a metric is not installed.
+    """
     codec.decode(codec.encode(image, qualities[0]))  # the first run also pays for warming up
-    results = []
+    rows = []
     for quality in qualities:
-        result, *files = _measured(codec, image, quality)
+        ours, *files = _measured(codec, image, quality)
         for form, data in zip(FORMS, files, strict=True):
             write_atomically(_name(out, quality, form), data, force)
-        results.append(result)
-        yield result
-    write_atomically(out / VIEW, encode_image(side_by_side(image, results)), force)
+        tuned = [] if for_psnr is None else [_at_size(for_psnr, image, quality, ours.size)]
+        rows.append([ours, *tuned, *(of_size(row, image, quality, ours.size) for row in PEERS)])
+        yield from rows[-1]
+    write_atomically(out / VIEW, encode_image(side_by_side(image, rows)), force)
 
 
-def of_size(row: CodecRow, image: Image.Image, size: int) -> DemoImage:
-    """The file of a codec that is nearest to `size` bytes. Raises ExtraMissingError."""
+def of_size(row: CodecRow, image: Image.Image, quality: float, size: int) -> DemoImage:
+    """The file of a peer that is nearest to `size` bytes. Raises ExtraMissingError."""
     coder, qualities = row.open({}), range(int(row.scale.low), int(row.scale.high) + 1)
     above = bisect.bisect_right(qualities, size, key=lambda quality: len(coder.encode(image, quality)))
     around = [coder.encode(image, quality) for quality in qualities[max(above - 1, 0) : above + 1]]
     data = min(around, key=lambda data: abs(len(data) - size))
-    return _compared(row.label, len(data), coder.decode(data, image.size), image)
+    return _compared(quality, row.label, len(data), coder.decode(data, image.size), image)
 
 
-def side_by_side(image: Image.Image, results: Sequence[DemoResult]) -> Image.Image:
+def side_by_side(image: Image.Image, rows: Sequence[Sequence[DemoImage]]) -> Image.Image:
     """The same part at true size: a row for the lowest, middle and highest quality, a column for each codec."""
-    shown = [results[index] for index in sorted({0, len(results) // 2, len(results) - 1})]
+    shown = [rows[index] for index in sorted({0, len(rows) // 2, len(rows) - 1})]
     width, height = min(CROP, image.width), min(CROP, image.height)
     left, top = int(ACROSS * (image.width - width)), int(DOWN * (image.height - height))
-    sheet = Image.new("RGB", (width * (2 + len(PEERS)), len(shown) * (height + CAPTION)), "white")
+    sheet = Image.new("RGB", (width * (1 + len(shown[0])), len(shown) * (height + CAPTION)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for y, result in enumerate(shown):
-        coded = [(one.caption, one.image) for one in (result.ours, *result.peers)]
-        for x, (caption, picture) in enumerate([("original", image), *coded]):
+    for y, row in enumerate(shown):
+        for x, (caption, picture) in enumerate([("original", image), *((one.caption, one.image) for one in row)]):
             corner_x, corner_y = x * width, y * (height + CAPTION)
             pen.text((corner_x + 4, corner_y + 2), caption, "black", font)
             sheet.paste(picture.crop((left, top, left + width, top + height)), (corner_x, corner_y + CAPTION))
@@ -139,21 +156,37 @@ def _name(out: Path, quality: float, form: str) -> Path:
     return out / f"q{quality:g}{form}"
 
 
-def _measured(codec: Codec, image: Image.Image, quality: float) -> tuple[DemoResult, bytes, bytes]:
+def _measured(codec: Codec, image: Image.Image, quality: float) -> tuple[DemoImage, bytes, bytes]:
     """The result, and a file of each of `FORMS`."""
     start = time.perf_counter()
     data = codec.encode(image, quality)
     between = time.perf_counter()
     picture = codec.decode(data)
-    end = time.perf_counter()
-    ours = _compared("s2lic", len(data), picture, image)
-    peers = tuple(of_size(row, image, len(data)) for row in PEERS)
-    return DemoResult(quality, ours, between - start, end - between, peers), data, encode_image(picture)
+    seconds = between - start, time.perf_counter() - between
+    ours = _compared(quality, "s2lic", len(data), picture, image, seconds)
+    return ours, data, encode_image(picture)
 
 
-def _compared(codec: str, size: int, picture: Image.Image, original: Image.Image) -> DemoImage:
-    return DemoImage(codec, size, picture, psnr(original, picture), ms_ssim(original, picture))
+def _at_size(codec: Codec, image: Image.Image, quality: float, size: int) -> DemoImage:
+    """The file of at most `size` bytes, or of quality 0."""
+    try:
+        data = codec.encode(image, target_size=size)
+    except TargetRangeError:
+        data = codec.encode(image, 0)
+    return _compared(quality, "s2lic, psnr", len(data), codec.decode(data), image)
 
 
-def _ms_ssim(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _compared(
+    quality: float,
+    codec: str,
+    size: int,
+    picture: Image.Image,
+    original: Image.Image,
+    seconds: tuple[float, float] | None = None,
+) -> DemoImage:
+    metrics = psnr(original, picture), ms_ssim(original, picture), ssimulacra2(original, picture)
+    return DemoImage(quality, codec, size, picture, *metrics, seconds)
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"

@@ -31,10 +31,13 @@ class FakeCodec:
         max_pixels: int | None = None,
         jobs: int = 1,
         done: ProgressCallback = no_progress,
+        tune: str | None = None,
     ) -> None:
         self.model, self.device, self.max_pixels, self.jobs, self.done = model, device, max_pixels, jobs, done
 
-    def encode(self, image: Image.Image, quality: float = 50.0, effort: int | None = 3) -> bytes:
+    def encode(
+        self, image: Image.Image, quality: float = 50.0, effort: int | None = 3, target_size: int | None = None
+    ) -> bytes:
         buffer = io.BytesIO()
         image.save(buffer, format="JPEG", quality=int(quality), comment=f"effort {effort}")
         header = Header(*image.size, bytes(8), round(100 * quality), EXACT_ARITHMETIC, 0, int(image.mode == "L"), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,22 +26,26 @@ Run = Callable[..., Result]
 def test_each_quality_is_a_row_and_two_files(run: Run, photo: Path) -> None:
     result = run("demo", photo, "--qualities", "90,10", "--out", "shown")
     assert result.code == 0
-    rows = [line.split() for line in result.out.decode().splitlines()[2:4]]
-    assert [row[0] for row in rows] == ["10", "90"]
+    rows = [re.split("  +", line.strip()) for line in result.out.decode().splitlines()[2:]]
+    codecs = ["s2lic", "s2lic, psnr", "AVIF", "JPEG"]
+    assert [row[:2] for row in rows] == [[quality, name] for quality in ("10", "90") for name in codecs]
+    assert all(len(line) <= 100 for line in result.out.decode().splitlines())
     names = {"q10.s2lic", "q10.png", "q90.s2lic", "q90.png", "side-by-side.png"}
     assert {path.name for path in Path("shown").iterdir()} == names
-    assert int(rows[0][1]) == Path("shown/q10.s2lic").stat().st_size
+    assert int(rows[0][2]) == Path("shown/q10.s2lic").stat().st_size
     with Image.open("shown/side-by-side.png") as view:
-        assert view.size == (4 * 40, 2 * (24 + demo.CAPTION))
+        assert view.size == (5 * 40, 2 * (24 + demo.CAPTION))
 
 
 @pytest.mark.usefixtures("fake_codec")
 def test_the_rows_are_json_for_programs(run: Run, photo: Path) -> None:
     rows = json.loads(run("demo", photo, "--qualities", "90,10", "--json").out)
-    assert [row["quality"] for row in rows] == [10, 90]
+    codecs = ["s2lic", "s2lic, psnr", "AVIF", "JPEG"]
+    assert [(row["quality"], row["codec"]) for row in rows] == [(q, name) for q in (10, 90) for name in codecs]
     assert rows[0]["bytes"] == Path("demo/q10.s2lic").stat().st_size
     assert rows[0]["ms_ssim"] is None  # the picture is too small for it
-    assert all(rows[1][f"{peer}_{what}"] for peer in ("avif", "jpeg") for what in ("bytes", "psnr"))
+    assert all(row["bytes"] > 0 and row["psnr"] > 0 for row in rows)
+    assert [row["encode_seconds"] is None for row in rows[:4]] == [False, True, True, True]
 
 
 @pytest.mark.usefixtures("fake_codec")
@@ -68,8 +73,9 @@ def test_the_sample_photograph_is_shown_by_default(run: Run, monkeypatch: pytest
     result = run("demo", "--qualities", "50")
     assert result.code == 0
     assert result.out.startswith(b"768 x 512 pixels")
-    ms_ssim = float(result.out.decode().splitlines()[2].split()[4])
+    ms_ssim, ssimulacra2 = (float(text) for text in result.out.decode().splitlines()[2].split()[5:7])
     assert 0.9 < ms_ssim < 1
+    assert 50 < ssimulacra2 < 100
 
 
 def test_psnr_is_the_formula() -> None:
@@ -85,7 +91,7 @@ def test_the_peers_are_of_the_nearest_size(row: CodecRow) -> None:
     coder = row.open({})
     sizes = [len(coder.encode(noise, quality)) for quality in range(int(row.scale.low), int(row.scale.high) + 1)]
     for wanted in (1, 1000, 10**6):
-        found = demo.of_size(row, noise, wanted).size
+        found = demo.of_size(row, noise, 50, wanted).size
         # Sizes do not rise strictly with the quality of AVIF: a neighbour may be nearer by a few bytes.
         assert abs(found - wanted) <= min(abs(size - wanted) for size in sizes) + 0.02 * found
 
@@ -93,7 +99,7 @@ def test_the_peers_are_of_the_nearest_size(row: CodecRow) -> None:
 def test_a_pillow_without_avif_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "check", lambda feature: feature != "avif")
     with pytest.raises(ExtraMissingError, match="without libavif"):
-        demo.of_size(demo.PEERS[0], Image.new("RGB", (64, 64)), 100)
+        demo.of_size(demo.PEERS[0], Image.new("RGB", (64, 64)), 50, 100)
 
 
 def test_the_sample_is_packaged_with_its_licence() -> None:
@@ -127,5 +133,5 @@ def test_a_file_that_is_there_is_overwritten_only_by_force(run: Run, photo: Path
 @pytest.mark.usefixtures("fake_codec")
 def test_where_ms_ssim_is_not_defined_a_dash_stands_and_a_note_says_why(run: Run, photo: Path) -> None:
     result = run("demo", photo, "--qualities", "50")
-    assert result.out.decode().splitlines()[2].split()[4] == "-"
-    assert result.err == "s2lic: note: MS-SSIM takes pictures of 161 pixels a side or more\n"
+    assert result.out.decode().splitlines()[2].split()[5:7] == ["-", "-"]
+    assert result.err == "s2lic: note: MS-SSIM needs at least 161 pixels a side, SSIMULACRA2 225\n"
