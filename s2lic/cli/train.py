@@ -196,10 +196,14 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 
 def _resumed(plan: Plan, given: set[str]) -> Plan:
-    """The stored plan of the run in `plan.out`, with the values of the options that were given."""
+    """The stored plan of the run in `plan.out`, with the values of the options that were given.
+
+    A new limit replaces both stored ones: a run of so many steps may go on for so many minutes.
+    """
     from s2lic.train.plan import Plan
 
-    changed = {name: getattr(plan, name) for name in given if hasattr(plan, name)} | {"out": plan.out}
+    limits = ("minutes", "steps") if given & {"minutes", "steps"} else ()
+    changed = {name: getattr(plan, name) for name in (*given, *limits) if hasattr(plan, name)} | {"out": plan.out}
     return replace(Plan.load(plan.out), **{name: value for name, value in changed.items() if name != "config"})
 
 

@@ -201,6 +201,30 @@ def test_training_refuses_before_it_starts(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("stored", "words", "limits"),
+    [
+        ({"steps": 200}, ("--minutes", 90), (90.0, None)),
+        ({"minutes": 90.0}, ("--steps", 200), (None, 200)),
+        ({"minutes": 90.0, "steps": 200}, ("--minutes", 120, "--steps", 300), (120.0, 300)),
+        ({"steps": 200}, ("--seed", 1), (None, 200)),
+    ],
+)
+def test_a_new_limit_of_a_resumed_run_replaces_both(
+    tmp_path: Path,
+    stored: dict[str, int],
+    words: tuple[object, ...],
+    limits: tuple[float | None, int | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans: list[Plan] = []
+    monkeypatch.setattr(sys.modules["s2lic.cli.train"], "_run", lambda plan, *_: plans.append(plan))
+    Plan("tiny", tmp_path, optimiser="adamw", data=(tmp_path,), **stored).save()  # type: ignore[arg-type]
+    (tmp_path / "last.pt").touch()
+    assert run("train", "--resume", "--out", tmp_path, *words) == 0
+    assert [(plan.minutes, plan.steps) for plan in plans] == [limits]
+
+
 def test_a_file_where_the_run_should_be_is_refused(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "run").write_bytes(b"mine")
     assert train(photos, "--out", photos / "run") == 2
