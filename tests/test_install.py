@@ -92,3 +92,12 @@ def test_what_needs_torch_names_it_in_one_line(tmp_path: Path, words: tuple[str,
     assert done.stderr.startswith("s2lic: ")
     assert done.stderr.count("\n") == 1
     assert "s2lic[torch]" in done.stderr
+
+
+@pytest.mark.parametrize("model", ["nosuch", "nosuch.safetensors"])
+@pytest.mark.parametrize("words", [("encode", "img.png", "-o", "new.s2lic"), ("decode", "img.s2lic", "-o", "new.png")])
+def test_a_model_that_is_not_there_needs_no_runtime(tmp_path: Path, words: tuple[str, ...], model: str) -> None:
+    done = run(tmp_path, (*OTHERS, *TORCH, "onnxruntime"), *words, "--model", model)
+    assert done.returncode == 2, done.stderr
+    assert "nosuch" in done.stderr
+    assert "onnxruntime" not in done.stderr

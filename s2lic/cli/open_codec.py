@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from s2lic.cli.options import RuntimeName
 from s2lic.cli.streams import print_note
 from s2lic.defaults import DEFAULT_MAX_PIXELS
-from s2lic.errors import DeviceMissingError
+from s2lic.errors import DeviceMissingError, InputMissingError
 from s2lic.runtime import DeviceName, ProgressCallback, no_progress, pick_device, share_cores
 
 if TYPE_CHECKING:
@@ -28,6 +28,17 @@ def pick_runtime(name: RuntimeName, verbose: bool) -> RuntimeName:
         name = RuntimeName.torch if importlib.util.find_spec("torch") else RuntimeName.onnx
     print_note(f"s2lic: note: the runtime is {name.value}", quiet=not verbose)
     return name
+
+
+def check_model(model: str | None, tune: str | None) -> None:
+    """Refuses a model that is not there, before a runtime is loaded. Raises UnknownConfigError, InputMissingError."""
+    from s2lic.weights.manifest import by_config
+
+    name = model_file(model)
+    if name is None:
+        by_config(model, tune)
+    elif not Path(name).exists():
+        raise InputMissingError(f"cannot read {name}: No such file or directory; check the name")
 
 
 def open_codec(
@@ -90,7 +101,11 @@ def shared_codec(
     A broken file is then refused before torch is loaded, and many files pay for loading once. With several files each
     thread works on one, and torch's own threads are split among them. With a single file the threads work on its tiles,
     and the callback hears of each.
+
+    Raises:
+        UnknownConfigError, InputMissingError: There is no such model.
     """
+    check_model(model, tune)
     lock, opened = threading.Lock(), list["AnyCodec"]()
 
     def get(done: ProgressCallback) -> AnyCodec:

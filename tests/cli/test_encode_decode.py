@@ -149,6 +149,7 @@ def test_the_device_the_model_and_the_precision_reach_the_codec(
         asked.append((names, options))
 
     monkeypatch.setattr(FakeCodec, "__init__", note)
+    Path("own.safetensors").touch()
     run("encode", photo, "--model", "small", "--max-pixels", 2000)
     run("decode", "photo.s2lic", "-o", "b.png", "--max-pixels", 3000)
     run("decode", "photo.s2lic", "-o", "c.png", "--model", "own.safetensors", "-j", 2, "--precision", "float32")
