@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, cast, overload
 
 from s2lic.coding.options import Crop, DecodeOptions, EncodeOptions
-from s2lic.container.boxes import EXTRAS, VERSION, Limits, describe, unpack
+from s2lic.container.boxes import EXTRAS, VERSION, Container, Limits, describe, unpack
+from s2lic.container.tiles import unpack_tiles
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import ExtraMissingError, UsageError
 from s2lic.files import read_bytes, read_open
+from s2lic.weights import manifest
 
 if TYPE_CHECKING:
     import torch
@@ -115,11 +117,28 @@ def info(source: CodedSource) -> dict[str, Any]:
         "bytes": len(data),
         "bpp": round(8 * len(data) / (header.width * header.height), 4),
         **describe(header),
+        "model": _model_name(header.model_id),
+        "tiling": _tiling(container),
         "payload_bytes": len(container.payload),
         "exceptions_bytes": len(container.exceptions),
         "roi_bytes": len(container.roi),
         **{f"{name}_bytes": len(container.extras.get(name, b"")) for name in EXTRAS.values()},
     }
+
+
+def _model_name(model_id: bytes) -> str:
+    """The name and tune of a set that ships; "unknown" for others, which are known by their id only."""
+    shipped = {row.model_id: f"{row.model}, {row.tune}" for row in manifest.rows()}
+    return shipped.get(model_id, "retired" if manifest.retired_by_id(model_id) else "unknown")
+
+
+def _tiling(container: Container) -> str:
+    """The number of tiles and their size, or "one stream"."""
+    header = container.header
+    if not container.tiles:
+        return "one stream"
+    layout, _ = unpack_tiles(container.tiles, header.width, header.height, len(container.payload))
+    return f"{layout.columns} x {layout.rows} tiles of {layout.tile_width} x {layout.tile_height}"
 
 
 @lru_cache(maxsize=4)

@@ -89,7 +89,7 @@ def replace(good: bytes, at: int, content: bytes) -> bytes:
 def corpus() -> dict[str, tuple[bytes, str, str | None]]:
     """Each file with its error when decoded and its error when looked at."""
     return {name: (data, error.__name__, PASSES) for name, (data, error) in (_symbols() | _beside()).items()} | {
-        name: (data, error.__name__, error.__name__) for name, (data, error) in _container().items()
+        name: (data, error.__name__, error.__name__) for name, (data, error) in (_container() | _tiles()).items()
     }
 
 
@@ -128,6 +128,17 @@ def _container() -> Broken:
     }
 
 
+def _tiles() -> Broken:
+    """What is wrong with the list of tiles, which `s2lic info` reads too."""
+    return {
+        "tiles-cut-off": (listing(cut=3), errors.OverrunError),
+        "tiles-longer-than-the-payload": (listing(lambda e: [e[0], Entry(e[1].length + 4, 0)]), errors.TileListError),
+        "tiles-of-no-payload": (listing(lambda e: [Entry(4, 0), *e[1:]]), errors.TileListError),
+        "tiles-too-narrow": (listing(side=GRID), errors.TileListError),
+        "tiles-of-another-width": (listing(side=SIDE_MIN + GRID), errors.TileListError),
+    }
+
+
 def _symbols() -> Broken:
     """What only the decoder can tell."""
     good = sound()
@@ -154,7 +165,7 @@ def _symbols() -> Broken:
 
 
 def _beside() -> Broken:
-    """What is wrong with alpha and tiles; `sound` has 64 x 64 pixels."""
+    """What is wrong with alpha and the order of tiles; `sound` has 64 x 64 pixels."""
     good, mask = sound(), Image.linear_gradient("L").resize((64, 64))
     packed = pack_alpha(mask)
     return {
@@ -165,11 +176,6 @@ def _beside() -> Broken:
         "alpha-of-fewer-samples": (extra(good, alpha=pack_alpha(mask.crop((0, 0, 64, 63)))), errors.AlphaError),
         "alpha-of-more-samples": (extra(good, alpha=pack_alpha(mask.resize((4096, 4096)))), errors.AlphaError),
         "alpha-of-no-stream": (extra(good, alpha=b"\x01" + bytes(range(9, 60))), errors.AlphaError),
-        "tiles-cut-off": (listing(cut=3), errors.OverrunError),
-        "tiles-longer-than-the-payload": (listing(lambda e: [e[0], Entry(e[1].length + 4, 0)]), errors.TileListError),
-        "tiles-of-no-payload": (listing(lambda e: [Entry(4, 0), *e[1:]]), errors.TileListError),
-        "tiles-too-narrow": (listing(side=GRID), errors.TileListError),
-        "tiles-of-another-width": (listing(side=SIDE_MIN + GRID), errors.TileListError),
         "tiles-swapped": (listing(lambda e: e[::-1]), errors.SymbolChecksumError),
     }
 

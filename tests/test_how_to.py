@@ -21,7 +21,8 @@ QUICK = ("--config", "tiny", "--minutes", "0.00001", "--batch", 1, "--crop", 64,
 def folder_with_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(init, "PATCHES_FROM", 4)
-    waves((301, 227)).save("img.png")
+    waves((101, 75)).save("img.png")
+    waves((240, 230)).save("photo.png")
     Path("photos/trip").mkdir(parents=True)
     for name in ("one", "trip/two"):
         waves((130, 90)).save(f"photos/{name}.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ import typer
 from s2lic.cli.jobs import Batch
 from s2lic.cli.progress import progress, stderr_is_watched
 from s2lic.cli.reporting import one_line, tell
-from s2lic.cli.streams import print_json, print_note
+from s2lic.cli.streams import print_json, print_note, say
 from s2lic.coding.pipeline import DONE, FAILED, SKIPPED, Job, JobFacts, JobOutcome, Work, attempt
 from s2lic.runtime import no_progress, with_progress
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+SCHEMA = 1  # of the JSON of an input; it rises when a field changes its meaning or goes
 _WIDEST = 1000  # columns, more than any table of totals takes
 
 
@@ -40,7 +42,7 @@ def each(do: Callable[[Job], JobFacts]) -> Work:
 def run(
     batch: Batch, work: Work, show: Callable[[JobOutcome], None], options: RunOptions, verb: str
 ) -> list[JobOutcome]:
-    """Do every job and print its outcome. JSON is one object for one input, else a list."""
+    """Do every job and print its outcome. JSON is an object for one input, and a line for each of several."""
     for note in batch.notes:
         print_note(f"s2lic: note: {note}", options.quiet)
     outcomes = []
@@ -49,16 +51,23 @@ def run(
             outcomes.append(outcome)
             if outcome.error:
                 tell(outcome.error, options.verbose, outcome.job.source if batch.many else None)
-            elif not options.as_json:
+            if options.as_json:
+                _print_json(outcome, batch.many)
+            elif not outcome.error:
                 show(outcome)
-    if options.as_json:
-        facts = [_as_json(outcome) for outcome in outcomes]
-        print_json(facts if batch.many else facts[0])
     return outcomes
 
 
+def _print_json(outcome: JobOutcome, many: bool) -> None:
+    facts = _as_json(outcome)
+    if many:
+        say(json.dumps(facts))
+    else:
+        print_json(facts)
+
+
 def _as_json(outcome: JobOutcome) -> JobFacts:
-    names: JobFacts = {"input": outcome.job.source}
+    names: JobFacts = {"schema": SCHEMA, "input": outcome.job.source}
     if outcome.job.target is not None:
         names["output"] = outcome.job.target
     error = outcome.error

@@ -11,6 +11,8 @@ from s2lic.cli.streams import CODED, read_input, say
 from s2lic.coding.pipeline import Job, JobFacts, JobOutcome
 from s2lic.defaults import DEFAULT_MAX_PIXELS
 
+TABLE_HEAD = "     bytes        pixels     bpp quality  model          tiles                       file"
+
 
 def info(
     sources: Inputs,
@@ -20,18 +22,34 @@ def info(
     verbose: Verbose = False,
 ) -> None:
     """Print the headers of files. With --quiet, only check that the files are complete."""
+    batch = find_inputs(sources, CODED, recursive)
+    head = iter([TABLE_HEAD])
 
     def print_facts(outcome: JobOutcome) -> None:
-        if not quiet:
+        if quiet:
+            return
+        if not batch.many:
             show(outcome)
+            return
+        for line in (*head, table_line(outcome)):
+            say(line)
 
-    batch = find_inputs(sources, CODED, recursive)
     finish(run(batch, each(look), print_facts, RunOptions(quiet, as_json, verbose), "reading"))
 
 
 def look(job: Job) -> JobFacts:
     """The facts of one file. Raises InputMissingError, InputTooLongError or a BitstreamError."""
     return {"file": job.source, **s2lic.info(read_input(job.source, DEFAULT_MAX_PIXELS))}
+
+
+def table_line(outcome: JobOutcome) -> str:
+    """The facts of one file of several."""
+    facts = outcome.facts
+    pixels, tiles = f"{facts['width']} x {facts['height']}", str(facts["tiling"]).removesuffix(" tiles")
+    return (
+        f"{facts['bytes']:>10} {pixels:>13} {facts['bpp']:7.4f} {facts['quality']:7.2f}  {facts['model']:<14} "
+        f"{'1' if tiles == 'one stream' else tiles:<27} {one_line(str(facts['file']))}"
+    )
 
 
 def show(outcome: JobOutcome) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,12 @@ from s2lic.errors import CorruptError, InputMissingError, S2licError
 from .conftest import FakeCodec, Result
 
 Run = Callable[..., Result]
+
+
+def json_lines(out: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
 pytestmark = pytest.mark.usefixtures("fake_codec")
 
 
@@ -67,7 +74,7 @@ def test_a_coded_file_in_a_folder_is_known_by_its_name_or_its_magic(run: Run, ph
     Path("coded").mkdir()
     for name, data in (("a.bin", FakeCodec().encode(Image.open(photo))), ("b.s2lic", b"broken"), ("c.bin", b"other")):
         (Path("coded") / name).write_bytes(data)
-    rows = json.loads(run("info", "coded", "--json").out)
+    rows = json_lines(run("info", "coded", "--json").out)
     assert [(row["input"], row["status"]) for row in rows] == [("coded/a.bin", "done"), ("coded/b.s2lic", "failed")]
 
 
@@ -123,18 +130,18 @@ def test_bits_a_pixel_are_told_of_whole_pictures_only(run: Run, album: Path) -> 
     assert "bpp" not in run("decode", "coded", "--outdir", "part", "--crop", "0,0,4,2").err
 
 
-def test_json_is_a_list_with_an_object_for_each_input(run: Run, album: Path) -> None:
+def test_json_is_a_line_for_each_input(run: Run, album: Path) -> None:
     (album / "aa.png").write_bytes(b"broken")
-    rows = json.loads(run("encode", "album", "--outdir", "coded", "--json").out)
-    assert [row["status"] for row in rows] == ["done", "failed", "done"]
+    rows = json_lines(run("encode", "album", "--outdir", "coded", "--json").out)
+    assert [(row["schema"], row["status"]) for row in rows] == [(1, "done"), (1, "failed"), (1, "done")]
     assert rows[0]["output"] == "coded/a.s2lic"
     assert rows[0]["bytes"] == Path("coded/a.s2lic").stat().st_size
     assert rows[1]["error"] == "NotAnImageError"
     assert "not a picture" in rows[1]["message"]
 
 
-def test_json_of_a_folder_with_one_picture_is_a_list_too(run: Run, photo: Path) -> None:
-    assert len(json.loads(run("encode", ".", "--json").out)) == 1
+def test_json_of_a_folder_with_one_picture_is_a_line_too(run: Run, photo: Path) -> None:
+    assert len(json_lines(run("encode", ".", "--json").out)) == 1
 
 
 def test_a_failure_of_one_input_is_json_too(run: Run, photo: Path) -> None:
@@ -147,7 +154,7 @@ def test_a_stopped_run_is_gone_on_with(run: Run, album: Path) -> None:
     run("encode", "album", "--outdir", "coded")
     whole = Path("coded/a.s2lic").stat().st_mtime_ns
     Path("coded/b.s2lic").write_bytes(Path("coded/b.s2lic").read_bytes()[:-1])
-    rows = json.loads(run("encode", "album", "-r", "--outdir", "coded", "--skip-existing", "--json").out)
+    rows = json_lines(run("encode", "album", "-r", "--outdir", "coded", "--skip-existing", "--json").out)
     assert [row["status"] for row in rows] == ["skipped", "done", "done"]
     assert Path("coded/a.s2lic").stat().st_mtime_ns == whole
     assert read_header(Path("coded/b.s2lic").read_bytes()).width == 9
@@ -158,7 +165,7 @@ def test_pictures_that_are_there_and_whole_are_skipped(run: Run, album: Path) ->
     run("decode", "coded", "-r", "--outdir", "back")
     Path("back/a.png").write_bytes(Path("back/a.png").read_bytes()[:-20])
     Path("back/b.png").write_bytes(Path("back/trip/c.png").read_bytes())  # whole, but of another size
-    rows = json.loads(run("decode", "coded", "-r", "--outdir", "back", "--skip-existing", "--json").out)
+    rows = json_lines(run("decode", "coded", "-r", "--outdir", "back", "--skip-existing", "--json").out)
     assert [row["status"] for row in rows] == ["done", "done", "skipped"]
 
 
@@ -394,5 +401,5 @@ def test_where_one_of_several_fails_the_others_are_coded(
     monkeypatch.setattr(FakeCodec, "encode", picky)
     result = run("encode", album, "-r", "--outdir", "coded", "--json", "--quiet")
     assert result.code == 1
-    assert [row["status"] for row in json.loads(result.out)] == ["done", "failed", "done"]
+    assert [row["status"] for row in json_lines(result.out)] == ["done", "failed", "done"]
     assert names("coded") == {"a.s2lic", "trip/c.s2lic"}

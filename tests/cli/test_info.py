@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from s2lic.container.boxes import Container, Header, pack
-from s2lic.container.header import EXACT_ARITHMETIC
+from s2lic.container.header import EXACT_ARITHMETIC, TILED
+from s2lic.container.tiles import Entry, Layout, pack_tiles
+from s2lic.weights import manifest
 
 from .conftest import Result
 
@@ -43,6 +46,7 @@ def test_the_header_is_printed_however_large_the_picture(run: Run, coded: Path) 
         "tiling            one stream",
         "colour            grey",
         "symbol crc32      77",
+        "model             unknown",
         "payload bytes     4",
         "exceptions bytes  1",
         "roi bytes         0",
@@ -103,3 +107,28 @@ def test_info_answers_within_half_a_second(coded: Path) -> None:
 
     # The processor's time, and the best of several: other work on the machine is not what is measured.
     assert min(seconds() for _ in range(8)) < 0.5
+
+
+def test_several_files_are_a_table(run: Run, coded: Path) -> None:
+    layout = Layout(5000, 3000, 1024, 1024)
+    entries = [Entry(8, 0)] * (layout.columns * layout.rows)
+    own = Header(5000, 3000, manifest.default().model_id, 5000, EXACT_ARITHMETIC, TILED, 0, 0)
+    tiled = Container(own, b"12345678" * len(entries), tiles=pack_tiles(layout, entries))
+    Path("b.s2lic").write_bytes(pack(tiled))
+    result = run("info", "a.s2lic", "b.s2lic")
+    assert result.err == ""
+    lines = result.out.decode().splitlines()
+    assert [re.split("  +", line.strip()) for line in lines] == [
+        ["bytes", "pixels", "bpp quality", "model", "tiles", "file"],
+        ["43 1048576 x 1048576", "0.0000", "75.50", "unknown", "1", "a.s2lic"],
+        [
+            f"{len(pack(tiled))}",
+            "5000 x 3000",
+            "0.0003",
+            "50.00",
+            "small, visual",
+            "5 x 3 tiles of 1024 x 1024",
+            "b.s2lic",
+        ],
+    ]
+    assert "tiling            5 x 3 tiles of 1024 x 1024" in run("info", "b.s2lic").out.decode()
