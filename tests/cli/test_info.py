@@ -124,7 +124,7 @@ def test_several_files_are_a_table(run: Run, coded: Path) -> None:
         [
             f"{len(pack(tiled))}",
             "5000 x 3000",
-            "0.0003",
+            "0.0001",
             "50.00",
             "small, visual",
             "5 x 3 tiles of 1024 x 1024",
