@@ -73,7 +73,7 @@ class Encoder:
         max_pixels: The limit on pictures, or None.
         tile: The side of the tiles of a large picture.
         jobs: The number of tiles to work on at once.
-        done: Called after each tile.
+        done: Called after each tile, or after each round of the search of a picture in one stream.
     """
 
     networks: Networks
@@ -140,7 +140,8 @@ class Encoder:
         tune = self.networks.weights.model.row.tune
         problem = search_problem(tune, view, synthesise, weight, quality_level)
         coder = self.networks.weights.coder
-        return LatentSearch(problem, coder, levels, picture.finer_steps(cell)).run(picture.rounds)
+        done = self.done if picture.latent_size is not None else no_progress  # else it hears of tiles
+        return LatentSearch(problem, coder, levels, picture.finer_steps(cell)).run(picture.rounds, done)
 
     def encode_view(
         self, picture: PreparedPicture, cell: Cell, view: TileView, quality_level: int, target: QuantTarget | None

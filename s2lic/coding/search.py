@@ -20,6 +20,7 @@ from s2lic.container.tiles import Box
 from s2lic.entropy.latent_coder import FINER_AN_OCTAVE, LatentCoder, Rehearsal
 from s2lic.entropy.quality import QUALITY_MAX, quality_lambda
 from s2lic.entropy.rounding import RDOQ, QuantTarget
+from s2lic.runtime import ProgressCallback, no_progress, with_progress
 from s2lic.transform.config import STRIDE
 
 
@@ -168,15 +169,15 @@ class LatentSearch:
         part = (levels.item() / QUALITY_MAX) ** 2
         self.pull, self.slope = (a + (b - a) * part for a, b in (problem.steps.pull, problem.steps.slope))
 
-    def run(self, rounds: int) -> QuantTarget:
-        """The best of the y of g_a and the results of all rounds."""
+    def run(self, rounds: int, done: ProgressCallback = no_progress) -> QuantTarget:
+        """The best of the y of g_a and the results of all rounds; `done` hears of each round."""
         best = QuantTarget(self.problem.view.tile())
         if not rounds:
             return best
         steps, wanted, now = self.problem.steps, best.y * self.gain, self._try(best)
         curvature, lowest = self._curvature(now), now.cost
         rounding, metric = RDOQ(steps.strictness / 2 * curvature.flatten()), curvature * self._place_weight()
-        for turn in range(rounds):
+        for turn in with_progress(range(rounds), rounds, done):
             wanted = wanted - steps.fall**turn * self._move(wanted, now, metric)
             if not wanted.isfinite().all():  # the slope of g_s overflowed: no later round can recover
                 break

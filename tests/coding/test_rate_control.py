@@ -20,6 +20,7 @@ from s2lic.container.boxes import unpack
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.errors import TargetRangeError, TargetWarning, UsageError
 from s2lic.eval import metrics
+from s2lic.runtime import ProgressCallback
 from tests.coding.trials import trials
 from tests.frozen import MODEL, picture
 
@@ -72,9 +73,9 @@ def test_an_image_too_small_for_its_target_is_refused(name: str, side: int) -> N
 def test_a_target_takes_two_searches_at_most(target: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
     image, runs, search = picture("portrait", size=SIZE), list[int](), LatentSearch.run
 
-    def counted(self: LatentSearch, rounds: int) -> QuantTarget:
+    def counted(self: LatentSearch, rounds: int, done: ProgressCallback) -> QuantTarget:
         runs.append(rounds)
-        return search(self, rounds)
+        return search(self, rounds, done)
 
     monkeypatch.setattr(LatentSearch, "run", counted)
     data = codec().encode(image, effort=2, **target)  # type: ignore[arg-type]

@@ -153,6 +153,14 @@ def test_weights_for_the_eye_are_searched_for_their_distortion(quality: float) -
     assert coder.encode(image, quality) == files[1]
 
 
+@pytest.mark.parametrize(("side", "of"), [(1024, 3), (256, 6)], ids=["rounds", "tiles"])
+def test_progress_counts_rounds_of_one_stream_and_tiles_of_several(side: int, of: int) -> None:
+    heard: list[tuple[int, int]] = []
+    coder = Codec(MODEL, tile=side, done=lambda count, of: heard.append((count, of)))
+    coder.encode(picture("portrait", size=(520, 300)), effort=3)
+    assert heard == [(count, of) for count in range(of + 1)]
+
+
 def test_no_round_gives_the_y_of_g_a_itself() -> None:
     weights = load(MODEL)
     problem, y = linear_problem(weights, torch.ones(CHANNELS))
