@@ -163,5 +163,5 @@ def _pchip(x: Any, y: Any) -> Any:
     try:
         from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
     except ImportError as error:
-        raise ExtraMissingError("curves need scipy; install it with: pip install scipy") from error
+        raise ExtraMissingError("curves need scipy, which is not installed: pip install 's2lic[eval]'") from error
     return PchipInterpolator(x, y)

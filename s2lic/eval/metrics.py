@@ -36,7 +36,9 @@ def ms_ssim(a: Image.Image, b: Image.Image) -> float | None:
     try:
         import pytorch_msssim
     except ImportError as error:
-        raise ExtraMissingError("MS-SSIM needs pytorch_msssim; install it with: pip install pytorch-msssim") from error
+        raise ExtraMissingError(
+            "MS-SSIM needs pytorch_msssim, which is not installed: pip install 's2lic[torch]'"
+        ) from error
     return float(pytorch_msssim.ms_ssim(as_batch(a), as_batch(b), data_range=255))
 
 

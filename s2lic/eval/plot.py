@@ -40,7 +40,7 @@ def rd_figure(found: Evaluation) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ExtraMissingError("plots need matplotlib; install it with: pip install matplotlib") from error
+        raise ExtraMissingError("plots need matplotlib, which is not installed: pip install 's2lic[eval]'") from error
     everything = (*found.published, *found.curves)
     curves = [curve for curve in everything if first(curve, everything)]
     figure = Figure(figsize=(7 * len(METRICS), 6.2), layout="constrained")

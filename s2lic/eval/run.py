@@ -57,7 +57,7 @@ def check(request: EvalRequest) -> None:
     if request.on_ray:
         check_extra()
     for module in ("matplotlib", "pytorch_msssim", "scipy"):
-        need(module, "an evaluation", "matplotlib pytorch-msssim scipy")
+        need(module, "an evaluation", "eval")
     for selection in request.selections:
         row = codecs.row(selection.codec)
         row.check(dict(selection.options))

@@ -14,4 +14,4 @@ def check_extra() -> None:
         ExtraMissingError: A package is not installed.
     """
     for module in MODULES:
-        need(module, "this study", " ".join(MODULES))
+        need(module, "this study", "lab")

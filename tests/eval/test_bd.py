@@ -162,5 +162,5 @@ def test_a_curve_that_does_not_rise_has_no_rates_and_says_where(points: list[Poi
 
 def test_curves_name_the_package_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.interpolate", None)
-    with pytest.raises(ExtraMissingError, match="pip install scipy"):
+    with pytest.raises(ExtraMissingError, match=r"pip install 's2lic\[eval\]'"):
         bpp_at(straight(), PSNR, [30.0])

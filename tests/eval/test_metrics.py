@@ -49,7 +49,7 @@ def test_ms_ssim_is_not_defined_for_a_side_below_161_pixels() -> None:
 
 def test_ms_ssim_names_the_package_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
-    with pytest.raises(ExtraMissingError, match="pip install pytorch-msssim"):
+    with pytest.raises(ExtraMissingError, match=r"pip install 's2lic\[torch\]'"):
         ms_ssim(noise(161, 161), noise(161, 161))
 
 

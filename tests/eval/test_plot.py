@@ -80,7 +80,7 @@ def test_lossless_curves_and_empty_evaluations_are_no_obstacle() -> None:
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ExtraMissingError, match="pip install matplotlib"):
+    with pytest.raises(ExtraMissingError, match=r"pip install 's2lic\[eval\]'"):
         rd_plot(evaluation(OURS))
 
 

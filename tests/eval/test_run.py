@@ -189,19 +189,19 @@ def test_what_cannot_be_done_is_told_before_any_work(
 
 
 @pytest.mark.parametrize(
-    ("module", "package"),
+    ("module", "extra"),
     [
-        ("pillow_jxl", "pillow-jxl-plugin"),
-        ("scipy", "scipy"),
-        ("matplotlib", "matplotlib"),
-        ("pytorch_msssim", "pytorch-msssim"),
+        ("pillow_jxl", "jxl"),
+        ("scipy", "eval"),
+        ("matplotlib", "eval"),
+        ("pytorch_msssim", "eval"),
     ],
 )
 def test_a_missing_library_is_told_before_any_work(
-    module: str, package: str, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, extra: str, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure.opened.cache_clear()
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ExtraMissingError, match=rf"{module}.*pip install.*{package}"):
+    with pytest.raises(ExtraMissingError, match=rf"{module}.*pip install 's2lic\[{extra}\]'"):
         evaluate(photos, request(tmp_path, JPEG, Selection("jxl", (50.0,))))
     assert not (tmp_path / "out").exists()

@@ -29,5 +29,5 @@ def test_a_missing_package_is_an_error_with_the_command_that_installs_it(
         lambda: throughput.main(tmp_path / "record.json"),
     )
     for study in studies:
-        with pytest.raises(ExtraMissingError, match=f"needs {module}; .*pip install pytorch_optimizer scipy"):
+        with pytest.raises(ExtraMissingError, match=rf"needs {module}, .*pip install 's2lic\[lab\]'"):
             study()

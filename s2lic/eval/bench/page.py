@@ -109,7 +109,7 @@ def to_png(outcomes: Sequence[BenchOutcome]) -> bytes:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ExtraMissingError("plots need matplotlib; install it with: pip install matplotlib") from error
+        raise ExtraMissingError("plots need matplotlib, which is not installed: pip install 's2lic[eval]'") from error
     figure = Figure(figsize=(13, 6.5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, way in zip(panels, ("encode", "decode"), strict=True):

@@ -180,7 +180,7 @@ def bench(request: BenchRequest, picture: str, out: Path | None, report: BenchCa
 
     Raises UsageError, what opening the picture raises, OutputUnwritableError, ExtraMissingError.
     """
-    need("torch", "the benchmark", "'s2lic[torch]'")
+    need("torch", "the benchmark", "torch")
     todo, image, outcomes = request.cases(), open_image(picture), list[BenchOutcome]()
     if out is not None:
         make_folder(out)

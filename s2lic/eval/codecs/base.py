@@ -82,9 +82,11 @@ class CodecRow:
                 raise UsageError(f"{self.name} has no option '{name}'; it has {known}")
 
 
-def need(module: str, what: str, package: str) -> ModuleType:
-    """Imports a module of an optional package. Raises ExtraMissingError."""
+def need(module: str, what: str, extra: str) -> ModuleType:
+    """Imports a module that an extra of this package installs. Raises ExtraMissingError."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ExtraMissingError(f"{what} needs {module}; install it with: pip install {package}") from error
+        raise ExtraMissingError(
+            f"{what} needs {module}, which is not installed: pip install 's2lic[{extra}]'"
+        ) from error

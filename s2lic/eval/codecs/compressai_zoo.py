@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from s2lic.errors import QualityRangeError, UsageError, WeightsError
-from s2lic.eval.codecs.base import CodecRow, Coder, Scale
+from s2lic.eval.codecs.base import CodecRow, Coder, Scale, need
 from s2lic.files import read_bytes
 
 STRIDE = 64
@@ -83,12 +83,12 @@ def _coders(model: Any) -> list[str]:
 
 
 def _load(architecture: str, file: Path) -> Any:
-    """Raises UsageError, WeightsError."""
+    """Raises ExtraMissingError, UsageError, WeightsError."""
     import torch
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the import warns about other packages, which a user cannot fix
-        from compressai.zoo.image import model_architectures
+        model_architectures = need("compressai.zoo.image", "this codec", "compressai").model_architectures
     if architecture not in model_architectures:
         raise UsageError(f"CompressAI has no model '{architecture}'; it has {', '.join(model_architectures)}")
     try:

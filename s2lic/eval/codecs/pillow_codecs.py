@@ -87,7 +87,7 @@ EFFORT = 7
 
 
 def _open_jxl(options: Mapping[str, str]) -> Coder:
-    need("pillow_jxl", "JPEG XL", "pillow-jxl-plugin")  # its import registers the format
+    need("pillow_jxl", "JPEG XL", "jxl")  # its import registers the format
     known, details = f"pillow-jxl-plugin {version('pillow-jxl-plugin')}", f"quality Q, effort {EFFORT}"
     return PillowCoder("JXL", lambda q: {"quality": int(q), "effort": EFFORT, "lossless_jpeg": False}, known, details)
 
@@ -96,7 +96,7 @@ JXL = CodecRow("jxl", "JPEG XL", ".jxl", Scale(0, 99), (5, 10, 20, 30, 45, 60, 7
 
 
 def _open_heif(options: Mapping[str, str]) -> Coder:
-    plugin = need("pillow_heif", "HEIC", "pillow-heif")
+    plugin = need("pillow_heif", "HEIC", "heif")
     plugin.register_heif_opener()
     encoder = plugin.libheif_info()["HEIF"] or "no HEVC encoder"
     known = f"pillow-heif {plugin.__version__}, {encoder}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2lic.errors import InputMissingError, UsageError
+from s2lic.errors import ExtraMissingError, InputMissingError, UsageError
 from s2lic.eval import codecs
 
 ZOO = codecs.row("compressai")
@@ -64,3 +64,11 @@ def test_what_was_not_named_is_asked_for(tmp_path: Path) -> None:
         ZOO.open({"model": "mbt2018"})
     with pytest.raises(InputMissingError):
         ZOO.open({"model": "mbt2018", "weights": str(tmp_path / "missing.pth")})
+
+
+def test_without_compressai_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "q1.pth").write_bytes(b"not read")
+    for module in ("compressai", "compressai.zoo.image"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ExtraMissingError, match=r"pip install 's2lic\[compressai\]'"):
+        ZOO.open({"model": "mbt2018-mean", "weights": str(tmp_path / "q1.pth")})

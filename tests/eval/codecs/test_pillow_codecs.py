@@ -85,7 +85,7 @@ def test_an_option_that_a_codec_does_not_take_is_refused_and_the_known_ones_are_
 @pytest.mark.parametrize(("name", "module"), [("jxl", "pillow_jxl"), ("heif", "pillow_heif")])
 def test_a_missing_plugin_names_its_package(name: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ExtraMissingError, match=rf"{module}.*pip install pillow-{name}"):
+    with pytest.raises(ExtraMissingError, match=rf"{module}.*pip install 's2lic\[{name}\]'"):
         codecs.row(name).open({})
 
 
