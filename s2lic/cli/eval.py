@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -10,26 +9,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from s2lic.cli.eval_request import (
+    codecs_of,
+    refuse_twice,
+    selections_of,
+    settings_of,
+    settings_of_ours,
+    split_names,
+    words_of,
+)
 from s2lic.cli.jobs import InputFilter, find_inputs
-from s2lic.cli.options import Device, Json, Model, Quiet, Recursive, decimals
+from s2lic.cli.options import Device, Json, Quiet, Recursive
 from s2lic.cli.progress import progress
 from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import IncompleteEvaluationError, UsageError
-from s2lic.runtime import DeviceName, pick_device
+from s2lic.runtime import DeviceName
 
 if TYPE_CHECKING:
     from s2lic.eval.records import Evaluation
-    from s2lic.eval.run import Selection
 
 KODAK = "kodak"
+DEFAULT = ("s2lic,avif,jpeg",)
 Sources = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Pictures, folders of pictures, or kodak for the Kodak pictures.")
 ]
 CodecNames = Annotated[
-    str,
+    list[str] | None,
     typer.Option(
-        "--codec", help="Codecs, separated by commas: s2lic, jpeg, webp, avif, jpeg2000, jxl, heif, vtm, compressai."
+        "--codec",
+        help="Codecs, separated by commas: s2lic, jpeg, webp, avif, jpeg2000, jxl, heif, vtm, compressai. Or a command "
+        "as 'NAME=cjxl {in} {out} -q {q}', with ' :: djxl {in} {out}' behind it if Pillow cannot decode. Repeatable. "
+        "[default: s2lic,avif,jpeg]",
     ),
+]
+ModelNames = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="Shipped weights by name, or a weights file. Repeatable: a curve for each."),
 ]
 Qualities = Annotated[
     list[str] | None,
@@ -73,12 +88,12 @@ Address = Annotated[
 
 def eval(  # noqa: A001 the command's name
     sources: Sources,
-    codec: CodecNames = "s2lic,avif,jpeg",
+    codec: CodecNames = None,
     qualities: Qualities = None,
     baseline: Baselines = None,
     out: Out = Path("eval"),
     jobs: Jobs = 1,
-    model: Model = None,
+    model: ModelNames = None,
     device: Device = DeviceName.cpu,
     settings: Settings = None,
     engine: EngineName = Engine.processes,
@@ -91,16 +106,17 @@ def eval(  # noqa: A001 the command's name
     from s2lic.eval.records import record
     from s2lic.eval.run import EvalRequest, check, evaluate
 
-    options = _options([*_own(model, device), *(settings or [])])
-    selections = _selections(_list(codec), qualities or [], options)
+    names, models = codec or list(DEFAULT), model or []
+    options = settings_of([*settings_of_ours(models, device), *(settings or [])])
+    selections = selections_of(codecs_of(names), qualities or [], options, models)
     on_ray = engine is Engine.ray
     _check_engine(on_ray, address, device)
     request = EvalRequest(
-        selections, tuple(_list(baseline or "")), out.resolve() if on_ray else out, jobs, on_ray, address
+        selections, tuple(split_names(baseline or "")), out.resolve() if on_ray else out, jobs, on_ray, address
     )
     check(request)
     paths = _paths(sources, recursive)
-    words = _words(codec, qualities or [], baseline, model, settings or [], jobs)
+    words = words_of(names, qualities or [], baseline, models, settings or [], jobs)
     with progress("measuring", quiet) as done:
         found = evaluate(paths, request, words, done)
     if found.samples:
@@ -150,55 +166,6 @@ def _complain(found: Evaluation, out: Path) -> None:
         )
 
 
-def _list(text: str) -> list[str]:
-    """Names separated by commas, without blanks."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _own(model: str | None, device: DeviceName) -> list[str]:
-    """`--model` and `--device` as settings of our codec."""
-    named = [] if model is None else [f"s2lic.model={model}"]
-    return named if device is DeviceName.cpu else [*named, f"s2lic.device={pick_device(device)}"]
-
-
-def _options(settings: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Parses settings into options by codec. Raises UsageError."""
-    found: dict[str, dict[str, str]] = {}
-    for text in settings:
-        name, equals, value = text.partition("=")
-        codec, dot, key = name.partition(".")
-        if not (equals and dot):
-            raise UsageError(f"--set takes CODEC.NAME=VALUE, not {text!r}")
-        found.setdefault(codec, {})[key] = value
-    return found
-
-
-def _selections(
-    names: Sequence[str], qualities: Sequence[str], options: dict[str, dict[str, str]]
-) -> tuple[Selection, ...]:
-    """Raises UsageError."""
-    from s2lic.eval.codecs import row
-    from s2lic.eval.run import Selection
-
-    if not names:
-        raise UsageError("--codec names no codec; s2lic is one")
-    lists = [_of(names[0], text) for text in qualities]
-    wanted = {codec: tuple(decimals("--qualities", numbers)) for codec, numbers in lists}
-    if strange := sorted({*wanted, *options} - {*names, "s2lic"}):
-        raise UsageError(f"there are qualities or settings for {', '.join(strange)}, which --codec does not name")
-    _once(names)
-    rows = [row(name) for name in names]
-    return tuple(
-        Selection(r.name, wanted.get(r.name, r.qualities), tuple(sorted(options.get(r.name, {}).items()))) for r in rows
-    )
-
-
-def _of(first: str, text: str) -> tuple[str, str]:
-    """The codec and its list in `LIST` or `CODEC=LIST`."""
-    codec, equals, numbers = text.partition("=")
-    return (codec, numbers) if equals else (first, text)
-
-
 def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
     """Raises UsageError, InputMissingError, KodakChecksumError."""
     from s2lic.eval.kodak import find_kodak
@@ -210,27 +177,5 @@ def _paths(sources: Sequence[str], recursive: bool) -> list[Path]:
             found += find_kodak()
         else:
             found += [Path(job.source) for job in find_inputs([source], wanted, recursive).jobs]
-    _once([str(path.resolve()) for path in found])
+    refuse_twice([str(path.resolve()) for path in found])
     return found
-
-
-def _once(names: Sequence[str]) -> None:
-    """Raises UsageError for names that occur twice."""
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise UsageError(f"{twice[0]} is named twice; name it once")
-
-
-def _words(
-    codec: str, qualities: Sequence[str], baseline: str | None, model: str | None, settings: Sequence[str], jobs: int
-) -> str:
-    """The command line without the folders of this machine."""
-    words = ["--codec", codec, *(["--baseline", baseline] if baseline else [])]
-    words += [word for text in qualities for word in ("--qualities", text)]
-    words += ["--model", Path(model).name] if model else []
-    words += [word for text in settings for word in ("--set", _without_folder(text))]
-    return " ".join([*words, "-j", str(jobs)] if jobs > 1 else words)
-
-
-def _without_folder(setting: str) -> str:
-    name, _, value = setting.partition("=")
-    return f"{name}={','.join(Path(word).name for word in value.split(','))}"

@@ -74,6 +74,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic eval photos --out results", "pictures of yours: ours against AVIF, beside JPEG"),
         ("s2lic eval photos --codec s2lic,jpeg --baseline jpeg -j 2", "two pictures at a time"),
         ("s2lic eval photos --qualities 0,20,40,60,80,100", "at these qualities"),
+        ("s2lic eval photos --model small --model nano", "a curve for each model"),
     ),
     "train": (
         ("s2lic train --data photos --minutes 60 --out run", "begin"),

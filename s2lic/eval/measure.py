@@ -13,7 +13,7 @@ from PIL import Image
 
 from s2lic.errors import CodecFailedError, S2licError
 from s2lic.eval import codecs
-from s2lic.eval.codecs.base import Coder
+from s2lic.eval.codecs.base import CodecRow, Coder
 from s2lic.eval.memory import with_peak
 from s2lic.eval.metrics import ms_ssim, psnr, ssimulacra2
 from s2lic.eval.pictures import open_rgb
@@ -26,18 +26,43 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
+class Selection:
+    """A codec, the qualities to measure, and its options.
+
+    `kind` is the name of its row in the table if that is another: one of several models, or a command.
+    """
+
+    codec: str
+    qualities: tuple[float, ...]
+    options: Options = ()
+    kind: str = ""
+
+    @property
+    def row(self) -> CodecRow:
+        """Raises UsageError."""
+        return codecs.row(self.kind or self.codec)
+
+    @property
+    def label(self) -> str:
+        """Its name in legends."""
+        return self.codec if self.kind else self.row.label
+
+    def open(self) -> Coder:
+        """Raises as `opened` does."""
+        return opened(self.kind or self.codec, self.options)
+
+
+@dataclass(frozen=True)
 class EvalTask:
     """One picture and one codec, at the qualities that are not measured yet."""
 
     picture: EvalPicture
-    codec: str
-    options: Options
-    qualities: tuple[float, ...]
+    selection: Selection
     folder: Path
     machine: str = ""
 
     def place(self, quality: float) -> SampleKey:
-        return SampleKey(self.folder, self.picture, self.codec, opened(self.codec, self.options).identity, quality)
+        return SampleKey(self.folder, self.picture, self.selection.codec, self.selection.open().identity, quality)
 
 
 def run(task: EvalTask) -> list[Sample | Failure]:
@@ -46,13 +71,13 @@ def run(task: EvalTask) -> list[Sample | Failure]:
         image = open_rgb(task.picture.path)
         _warm_up(task, image)
     except S2licError as error:
-        return [failure(task, quality, error) for quality in task.qualities]
-    return [_attempt(task, image, quality) for quality in task.qualities]
+        return [failure(task, quality, error) for quality in task.selection.qualities]
+    return [_attempt(task, image, quality) for quality in task.selection.qualities]
 
 
 def failure(task: EvalTask, quality: float, error: BaseException) -> Failure:
     """The failure that stands for an exception."""
-    return Failure(task.picture.name, type(error).__name__, str(error), task.codec, quality)
+    return Failure(task.picture.name, type(error).__name__, str(error), task.selection.codec, quality)
 
 
 @cache
@@ -61,16 +86,16 @@ def opened(codec: str, options: Options) -> Coder:
     return codecs.row(codec).open(dict(options))
 
 
-_warm: set[tuple[str, Options]] = set()
+_warm: set[Coder] = set()
 
 
 def _warm_up(task: EvalTask, image: Image.Image) -> None:
     """Runs a codec once before measuring, because its first run in a process is slower."""
-    coder, which = opened(task.codec, task.options), (task.codec, task.options)
-    if codecs.row(task.codec).warm and which not in _warm:
-        data = _guarded(lambda: coder.encode(image, task.qualities[0]))
+    coder = task.selection.open()
+    if task.selection.row.warm and coder not in _warm:
+        data = _guarded(lambda: coder.encode(image, task.selection.qualities[0]))
         _guarded(lambda: coder.decode(data, image.size))
-        _warm.add(which)
+        _warm.add(coder)
 
 
 def _attempt(task: EvalTask, image: Image.Image, quality: float) -> Sample | Failure:
@@ -83,8 +108,8 @@ def _attempt(task: EvalTask, image: Image.Image, quality: float) -> Sample | Fai
 
 
 def _measure(task: EvalTask, image: Image.Image, quality: float) -> Sample:
-    coder = opened(task.codec, task.options)
-    name = task.place(quality).file(codecs.row(task.codec).extension)
+    coder = task.selection.open()
+    name = task.place(quality).file(coder.extension or task.selection.row.extension)
     data, encode_s, encode_mib = _costs(coder, lambda: coder.encode(image, quality))
     file = task.folder / name
     make_folder(file.parent)
@@ -94,7 +119,7 @@ def _measure(task: EvalTask, image: Image.Image, quality: float) -> Sample:
     if decoded.size != image.size:
         raise CodecFailedError(f"a picture of {image.size} came back as {decoded.size}")
     return Sample(
-        codec=task.codec,
+        codec=task.selection.codec,
         quality=quality,
         picture=task.picture.name,
         size=len(written),

@@ -19,7 +19,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,8 @@ class Evaluation:
     """All results of `s2lic eval`.
 
     `curves` are the measured ones. `published` is empty unless the pictures are the 24 of Kodak. `options` has the
-    options of each codec. `machine` names all machines that samples come from. `command` contains no folder names.
+    options of each codec, `kinds` the row of the table of codecs where its name is another. `machine` names all
+    machines that samples come from. `command` contains no folder names.
     """
 
     date: str
@@ -162,6 +163,7 @@ class Evaluation:
     failures: tuple[Failure, ...]
     samples: tuple[Sample, ...]
     options: dict[str, dict[str, str]]
+    kinds: dict[str, str] = field(default_factory=dict)
 
     def curve(self, codec: str) -> RDCurve:
         """The curve of that name, measured or published. Raises KeyError."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2lic.bulk.session import check_extra, session, unordered
-from s2lic.eval import codecs, measure, published
+from s2lic.eval import measure, published
 from s2lic.eval.codecs.base import need
 from s2lic.eval.curves import comparisons, known_baseline, mean_curve, usual_baselines
 from s2lic.eval.kodak import is_kodak
-from s2lic.eval.measure import EvalTask
+from s2lic.eval.measure import EvalTask, Selection
 from s2lic.eval.page import machine, today
 from s2lic.eval.pictures import read
 from s2lic.eval.records import EvalPicture, Evaluation, Failure, RDCurve, Sample
@@ -22,15 +22,6 @@ from s2lic.files import make_folder
 from s2lic.runtime import ProgressCallback, no_progress, share_cores
 
 KODAK, FOLDER = "kodak", "DIR"
-
-
-@dataclass(frozen=True)
-class Selection:
-    """A codec, the qualities to measure, and its options."""
-
-    codec: str
-    qualities: tuple[float, ...]
-    options: measure.Options = ()
 
 
 @dataclass(frozen=True)
@@ -59,11 +50,11 @@ def check(request: EvalRequest) -> None:
     for module in ("matplotlib", "pytorch_msssim", "scipy"):
         need(module, "an evaluation", "eval")
     for selection in request.selections:
-        row = codecs.row(selection.codec)
+        row = selection.row
         row.check(dict(selection.options))
         for quality in selection.qualities:
-            row.scale.check(row.name, quality)
-        measure.opened(selection.codec, selection.options)
+            row.scale.check(selection.codec, quality)
+        selection.open()
     for name in request.baselines:
         known_baseline(name, [selection.codec for selection in request.selections])
 
@@ -97,26 +88,23 @@ def evaluate(
         failures=(*failures, *(item for item in found if isinstance(item, Failure))),
         samples=tuple(samples),
         options={selection.codec: dict(selection.options) for selection in request.selections},
+        kinds={selection.codec: selection.kind for selection in request.selections if selection.kind},
     )
 
 
 def _tasks(pictures: Iterable[EvalPicture], request: EvalRequest) -> list[EvalTask]:
-    return [
-        EvalTask(picture, selection.codec, selection.options, selection.qualities, request.folder)
-        for selection in request.selections
-        for picture in pictures
-    ]
+    return [EvalTask(picture, selection, request.folder) for selection in request.selections for picture in pictures]
 
 
 def _results(tasks: Sequence[EvalTask], request: EvalRequest, done: ProgressCallback) -> Iterator[Sample | Failure]:
     """Samples of earlier runs first, then the others as they are measured."""
-    total, count = sum(len(task.qualities) for task in tasks), 0
+    total, count = sum(len(task.selection.qualities) for task in tasks), 0
     missing = []
     for task in tasks:
-        kept = {quality: task.place(quality).recall() for quality in task.qualities}
+        kept = {quality: task.place(quality).recall() for quality in task.selection.qualities}
         yield from filter(None, kept.values())
         if rest := tuple(quality for quality, sample in kept.items() if sample is None):
-            missing.append(replace(task, qualities=rest))
+            missing.append(replace(task, selection=replace(task.selection, qualities=rest)))
         count += len(kept) - len(rest)
     done(count, total)
     jobs = min(request.jobs, len(missing))
@@ -150,7 +138,7 @@ def _on_ray(tasks: Sequence[EvalTask], jobs: int, address: str | None) -> Iterat
     with session(address, jobs):
         for task, found in unordered(measure.run, tasks, jobs):
             if isinstance(found, Exception):
-                found = [measure.failure(task, quality, found) for quality in task.qualities]  # noqa: PLW2901
+                found = [measure.failure(task, quality, found) for quality in task.selection.qualities]  # noqa: PLW2901
             yield found
 
 
@@ -159,7 +147,7 @@ def _outcome(future: Future[list[Sample | Failure]], task: EvalTask) -> list[Sam
     try:
         return future.result()
     except BrokenProcessPool as error:
-        return [measure.failure(task, quality, error) for quality in task.qualities]
+        return [measure.failure(task, quality, error) for quality in task.selection.qualities]
 
 
 def _in_order(samples: Sequence[Sample], pictures: Sequence[EvalPicture], request: EvalRequest) -> list[Sample]:
@@ -170,7 +158,6 @@ def _in_order(samples: Sequence[Sample], pictures: Sequence[EvalPicture], reques
 
 
 def _curve(selection: Selection, samples: Sequence[Sample]) -> RDCurve:
-    row = codecs.row(selection.codec)
-    source = measure.opened(selection.codec, selection.options).identity
+    source = selection.open().identity
     ours = [sample for sample in samples if sample.codec == selection.codec]
-    return mean_curve(row.name, row.label, source, ours, selection.qualities)
+    return mean_curve(selection.codec, selection.label, source, ours, selection.qualities)

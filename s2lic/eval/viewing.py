@@ -47,7 +47,8 @@ def _view(found: Evaluation, lead: RDCurve, sample: Sample, folder: Path) -> Pic
     for curve in (lead, *(curve for curve in found.curves if curve is not lead)):
         measured = [s for s in found.samples if (s.codec, s.picture) == (curve.codec, picture.name)]
         if measured:
-            coder = measure.opened(curve.codec, tuple(sorted(found.options[curve.codec].items())))
+            kind = found.kinds.get(curve.codec, curve.codec)
+            coder = measure.opened(kind, tuple(sorted(found.options[curve.codec].items())))
             quality, data = _matched(curve.codec, coder, original, measured, sample.size, folder)
             versions.append(_version(coder, curve.label, original, quality, data))
     return PictureView(picture.name, *crop_size(original), tuple(versions))

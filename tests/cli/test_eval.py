@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from .conftest import Result
 Run = Callable[..., Result]
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/models/tiny.safetensors"
+JPEG = "from PIL import Image; import sys; Image.open(sys.argv[1]).save(sys.argv[2], quality=int(sys.argv[3]))"
 
 
 @pytest.fixture
@@ -52,6 +54,37 @@ def test_without_options_ours_is_set_against_avif_and_beside_jpeg(run: Run, phot
     assert [curve.codec for curve in evaluation.curves] == ["s2lic", "avif", "jpeg"]
     assert {row.baseline for row in evaluation.comparisons} == {"avif"}
     assert "--baseline" not in evaluation.command
+
+
+def test_each_of_several_models_has_a_curve(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.safetensors").write_bytes(TINY.read_bytes())
+    words = ("--codec", "s2lic,jpeg", "--model", TINY, "--model", "other.safetensors", "--set", "s2lic.effort=0")
+    assert run("eval", photos, *words, "--qualities", "50", "--qualities", "jpeg=50").code == 0
+    evaluation = load(Path("eval"))
+    names = ["s2lic-tiny", "s2lic-other", "jpeg"]
+    assert [(curve.codec, curve.label) for curve in evaluation.curves] == [
+        *((n, n) for n in names[:2]),
+        ("jpeg", "JPEG"),
+    ]
+    assert evaluation.options["s2lic-other"] == {"model": "other.safetensors", "effort": "0"}
+    assert [len(curve.points) for curve in evaluation.curves] == [1, 1, 1]
+    assert "--model tiny.safetensors --model other.safetensors" in evaluation.command
+    assert "s2lic-other" in Path("eval/report.html").read_text()
+
+
+def test_a_command_is_a_codec(run: Run, photos: Path, tmp_path: Path) -> None:
+    program = tmp_path / "cj"
+    program.write_text(f"#!{sys.executable}\n{JPEG}")
+    program.chmod(0o755)
+    words = ("--codec", f"mine={program} {{in}} {{out}}.jpg {{q}}", "--codec", "webp", "--qualities", "20,80")
+    assert run("eval", photos, *words, "--qualities", "webp=20").code == 0
+    evaluation = load(Path("eval"))
+    assert [(curve.codec, curve.label, len(curve.points)) for curve in evaluation.curves] == [
+        ("mine", "mine", 2),
+        ("webp", "WebP", 1),
+    ]
+    assert "--codec 'mine=cj {in} {out}.jpg {q}' --codec webp" in evaluation.command
+    assert all(sample.file.endswith(".jpg") for sample in evaluation.samples if sample.codec == "mine")
 
 
 def test_json_is_the_record(run: Run, photos: Path) -> None:
@@ -97,13 +130,19 @@ def test_where_nothing_can_be_measured_the_report_of_before_stays(
         (("photos", "--set", "vtm"), "--set takes CODEC.NAME=VALUE"),
         (("photos", "--codec", "jpeg", "--baseline", "nonsense"), "nonsense"),
         (("photos", "--codec", "jpeg,webp,jpeg"), "jpeg is named twice; name it once"),
+        (("photos", "--model", "nano", "--model", "nano"), "s2lic-nano is named twice; name it once"),
+        (("photos", "--codec", "m=cat {in} {out} {x}", "--qualities", "5"), "{x} is unknown in the command"),
+        (("photos", "--codec", "m=cat {in} {out} {q}"), "m has no usual qualities; give some: --qualities m=10"),
+        (("photos", "--codec", "jpeg=cat {in} {out} {q}"), "a command needs a name of its own"),
+        (("photos", "--codec", "../m=cat {in} {out} {q}"), "a command needs a name of its own"),
         (("photos", "photos/one.png", "--codec", "jpeg"), "photos/one.png is named twice; name it once"),
         (("empty", "--codec", "jpeg"), "no pictures in the folder empty"),
         (("missing", "--codec", "jpeg"), "missing"),
         (("kodak", "--codec", "jpeg"), "S2LIC_KODAK"),
     ],
     ids=(
-        *("codec", "no codec", "programs", "numbers", "other codec", "set", "baseline", "codec twice", "picture twice"),
+        *("codec", "no codec", "programs", "numbers", "other codec", "set", "baseline", "codec twice"),
+        *("model twice", "place", "no qualities", "name taken", "path as name", "picture twice"),
         *("empty", "missing", "kodak"),
     ),
 )

@@ -17,10 +17,11 @@ class Coder(ABC):
     """An opened codec.
 
     `identity` names all that determines its files: versions, settings, the hash of weights. `outside_mib` is the peak
-    memory of external programs during the last call.
+    memory of external programs during the last call. `extension` is that of its files if its row does not know it.
     """
 
     identity: str
+    extension: str = ""
     outside_mib: float = 0.0
 
     @abstractmethod

@@ -6,11 +6,8 @@ Colour conversion rounds in both directions. Truncation, as in CompressAI's benc
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from PIL import Image
 
 from s2lic.errors import ProgramFailedError, UsageError
 from s2lic.eval.codecs.base import CodecRow, Coder, Scale
+from s2lic.eval.codecs.programs import find_program, run_program
 from s2lic.files import read_bytes
 
 RED, BLUE = 0.2126, 0.0722
@@ -43,46 +41,6 @@ def to_rgb(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     green = (luma - RED * red - BLUE * blue) / GREEN
     levels = np.rint(255 * np.stack([red, green, blue], axis=-1)).clip(0, 255)
     return np.asarray(levels, np.uint8)
-
-
-LAST_WORDS = 300
-
-
-def find_program(program: str) -> str:
-    """The path of a program. Raises UsageError if it is missing."""
-    found = shutil.which(program)
-    if found is None:
-        raise UsageError(
-            f"there is no program {program} that can be run; check its path, and that it is executable (chmod +x)"
-        )
-    return str(Path(found).resolve())
-
-
-def run_program(words: Sequence[str | Path], product: Path) -> float:
-    """Runs a program that writes `product`; returns its peak memory in MiB. Raises ProgramFailedError."""
-    log = product.with_name(product.name + ".log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        peak = _wait(process)
-    if process.returncode or not product.exists():
-        said = log.read_text(errors="replace").strip()[-LAST_WORDS:] or "nothing"
-        how = f"with exit code {process.returncode}" if process.returncode else "without writing its output"
-        raise ProgramFailedError(
-            f"{Path(words[0]).name} ended {how}; it said: {said}; check its build and its configuration"
-        )
-    return peak / 1024
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Waits for the program and returns its peak in KiB. An exception kills it: an encoder may run for hours."""
-    try:
-        _, status, usage = os.wait4(process.pid, 0)  # unlike Popen.wait, it returns the memory of the child
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss
 
 
 OPTIONS = {

@@ -16,7 +16,7 @@ from PIL import Image
 from s2lic.cli.signals import unwinding
 from s2lic.errors import InputMissingError, ProgramFailedError, UsageError
 from s2lic.eval import codecs
-from s2lic.eval.codecs import vtm
+from s2lic.eval.codecs.programs import run_program
 from s2lic.eval.codecs.vtm import from_rgb, to_rgb
 from s2lic.eval.metrics import psnr
 
@@ -102,7 +102,7 @@ time.sleep(60)
 @pytest.mark.usefixtures("default_signals")
 def test_a_program_does_not_outlive_the_stop_of_its_caller(tmp_path: Path) -> None:
     with unwinding(), pytest.raises(SystemExit):
-        vtm.run_program([sys.executable, "-S", "-c", BUSY, tmp_path / "pid"], tmp_path / "product")
+        run_program([sys.executable, "-S", "-c", BUSY, tmp_path / "pid"], tmp_path / "product")
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
