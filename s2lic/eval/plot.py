@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.bd import METRICS, Metric
 from s2lic.eval.records import Evaluation, RDCurve
-from s2lic.eval.styles import first, label, style
+from s2lic.eval.styles import Style, first, label, styles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +43,10 @@ def rd_figure(found: Evaluation) -> Figure:
         raise ExtraMissingError("plots need matplotlib, which is not installed: pip install 's2lic[eval]'") from error
     everything = (*found.published, *found.curves)
     curves = [curve for curve in everything if first(curve, everything)]
+    looks = styles(curves)
     figure = Figure(figsize=(7 * len(METRICS), 6.2), layout="constrained")
     for axes, metric in zip(figure.subplots(1, len(METRICS)), METRICS, strict=True):
-        _panel(axes, metric, [curve for curve in curves if _drawn(curve, metric)[0]], everything)
+        _panel(axes, metric, [curve for curve in curves if _drawn(curve, metric)[0]], everything, looks)
     figure.suptitle(_title(found))
     return figure
 
@@ -56,20 +57,26 @@ def _title(found: Evaluation) -> str:
     return f"{what}; dashed: published" if found.published else what
 
 
-def _panel(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tuple[RDCurve, ...]) -> None:
+def _panel(
+    axes: Axes,
+    metric: Metric,
+    curves: Sequence[RDCurve],
+    everything: tuple[RDCurve, ...],
+    looks: Mapping[str, Style],
+) -> None:
     axes.set(xlim=(0, BPP_MAX), ylim=_range(metric, curves, (0, BPP_MAX), DEPTH))
     axes.set(xlabel="bits per pixel", ylabel=f"{metric.label}, {metric.unit} (RGB)")
-    _draw(axes, metric, curves)
-    _name(axes, metric, curves, everything)
+    _draw(axes, metric, curves, looks)
+    _name(axes, metric, curves, everything, looks)
     inset = axes.inset_axes(INSET, xlim=ZOOM, ylim=_range(metric, curves, ZOOM, INSET_DEPTH))
     inset.tick_params(labelsize=7)
-    _draw(inset, metric, curves)
+    _draw(inset, metric, curves, looks)
     axes.indicate_inset_zoom(inset, edgecolor="#555555", alpha=0.3)
 
 
-def _draw(axes: Axes, metric: Metric, curves: Sequence[RDCurve]) -> None:
+def _draw(axes: Axes, metric: Metric, curves: Sequence[RDCurve], looks: Mapping[str, Style]) -> None:
     for curve in curves:
-        look = style(curve.codec)
+        look = looks[curve.codec]
         axes.plot(
             *_drawn(curve, metric),
             linestyle=(0, (4, 2)) if curve.published else "-",
@@ -106,7 +113,13 @@ def _within(rates: list[float], levels: list[float], begin: float, end: float) -
     return edges + [level for bpp, level in zip(rates, levels, strict=True) if begin <= bpp <= end]
 
 
-def _name(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tuple[RDCurve, ...]) -> None:
+def _name(
+    axes: Axes,
+    metric: Metric,
+    curves: Sequence[RDCurve],
+    everything: tuple[RDCurve, ...],
+    looks: Mapping[str, Style],
+) -> None:
     """Labels right of the axes, as near as possible to the ends of the curves."""
     low, high = axes.get_ylim()
     ends = sorted((_end(*_drawn(curve, metric)), i) for i, curve in enumerate(curves))
@@ -119,7 +132,7 @@ def _name(axes: Axes, metric: Metric, curves: Sequence[RDCurve], everything: tup
             textcoords="axes fraction",
             va="center",
             weight="normal" if curves[i].published else "bold",
-            arrowprops={"arrowstyle": "-", "color": style(curves[i].codec).colour, "linestyle": ":", "alpha": 0.7},
+            arrowprops={"arrowstyle": "-", "color": looks[curves[i].codec].colour, "linestyle": ":", "alpha": 0.7},
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from s2lic.eval.records import PUBLISHED, RDCurve
 
@@ -43,6 +44,8 @@ STYLES = {
     "hpcm-large": Style(BLUE, "^"),
 }
 OTHERS = tuple(Style(colour, marker) for marker in "oD^vxs" for colour in (PURPLE, ORANGE, GREEN, BLUE))
+# Colours for measured codecs whose own is taken: the palette, and after it muted ones of Paul Tol.
+MORE = (RED, BLUE, GREEN, ORANGE, PURPLE, SKY, "#882255", "#999933", "#332288", "#777777", "#661100", "#44AA99")
 # The published curves that are shown by default.
 FIRST = ("vtm", "av1", "mbt2018-mean", "elic2022", "s2lic-paper", "webp", "jpeg")
 
@@ -51,6 +54,18 @@ def style(codec: str) -> Style:
     """The style of a codec, measured or published; one of `OTHERS` if it has no row."""
     name = codec.removeprefix(PUBLISHED)
     return STYLES.get(name) or OTHERS[sum(name.encode()) % len(OTHERS)]
+
+
+def styles(curves: Sequence[RDCurve]) -> dict[str, Style]:
+    """The style of each curve. No two of up to twelve measured curves have one colour; published ones keep theirs."""
+    found: dict[str, Style] = {curve.codec: style(curve.codec) for curve in curves if curve.published}
+    taken = set[str]()
+    for codec in sorted((c.codec for c in curves if not c.published), key=lambda codec: codec not in STYLES):
+        own = style(codec)
+        free = [colour for colour in (own.colour, *MORE) if colour not in taken]
+        found[codec] = replace(own, colour=free[0] if free else own.colour)
+        taken.add(found[codec].colour)
+    return found
 
 
 def label(curve: RDCurve, others: tuple[RDCurve, ...]) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 from s2lic.errors import ExtraMissingError
 from s2lic.eval.plot import BPP_MAX, LABEL_STEP, ZOOM, rd_figure, rd_plot, spread
 from s2lic.eval.records import Evaluation, Point, RDCurve
-from s2lic.eval.styles import STYLES, first, label, style
+from s2lic.eval.styles import STYLES, first, label, style, styles
 
 OURS = RDCurve("s2lic", "s2lic", "a test", (Point(0.2, 28.0, 0.9), Point(0.5, 32.0, 0.96), Point(3.0, 42.0, 0.99)))
 JPEG = RDCurve("jpeg", "JPEG", "a test", (Point(0.5, 28.0, 0.9), Point(1.0, 32.0, 0.95), Point(1.5, 34.0, 0.97)))
@@ -91,6 +91,18 @@ def test_only_the_same_codec_by_another_name_looks_alike() -> None:
 
 def test_a_codec_without_a_row_always_gets_the_same_style() -> None:
     assert style("published:mbt2018") == style("mbt2018") == style("mbt2018")
+
+
+def test_measured_curves_have_a_colour_each_and_those_with_a_row_their_own() -> None:
+    names = ("s2lic-a", "s2lic-b", "mine", "s2lic", "jpeg", "jpeg2000", "avif", "webp", "jxl", "elic2022", "heif", "c")
+    curves = [RDCurve(name, name, "a test", JPEG.points) for name in names]
+    looks = styles([*curves, VTM, HM])
+    assert len({looks[name].colour for name in names}) == len(names)
+    assert [looks[name] for name in ("s2lic", "jpeg", "avif", "published:hm")] == [
+        STYLES[name] for name in ("s2lic", "jpeg", "avif", "hm")
+    ]
+    psnr, *_ = rd_figure(evaluation(*curves)).axes
+    assert len({line.get_color() for line in psnr.lines}) == len(names)
 
 
 def test_a_published_curve_of_a_measured_codec_says_so_and_waits_to_be_asked_for() -> None:

@@ -19,7 +19,7 @@ from s2lic.eval.records import (
     Sample,
     without_infinity,
 )
-from s2lic.eval.styles import INK, first, label, style
+from s2lic.eval.styles import INK, Style, first, label, styles
 
 DASH = "6 4"
 LOOK = (
@@ -31,12 +31,12 @@ LOOK = (
 def page_data(evaluation: Evaluation, views: Sequence[PictureView]) -> dict[str, Any]:
     """All data of the page. None means not measured, "inf" is the PSNR of a lossless picture."""
     curves = (*evaluation.curves, *evaluation.published)
-    labels = {curve.codec: label(curve, curves) for curve in curves}
+    labels, looks = {curve.codec: label(curve, curves) for curve in curves}, styles(curves)
     found = {
         "facts": f"{evaluation.date}. {evaluation.machine}. {_pictures(evaluation)}.",
         "command": evaluation.command,
         "metrics": [_metric(metric) for metric in METRICS],
-        "curves": [_curve(curve, curves) for curve in curves],
+        "curves": [_curve(curve, curves, looks[curve.codec]) for curve in curves],
         "comparisons": [_comparison(row, labels) for row in evaluation.comparisons],
         "samples": [_sample(sample, labels) for sample in evaluation.samples],
         "failures": [str(row) for row in evaluation.failures] or ["Every picture was measured."],
@@ -63,8 +63,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
     return {**facts, "unit": metric.unit, "low": metric.low, "high": metric.high}
 
 
-def _curve(curve: RDCurve, others: tuple[RDCurve, ...]) -> dict[str, Any]:
-    look = style(curve.codec)
+def _curve(curve: RDCurve, others: tuple[RDCurve, ...], look: Style) -> dict[str, Any]:
     return {
         "codec": curve.codec,
         "label": label(curve, others),
