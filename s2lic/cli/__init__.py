@@ -1,4 +1,4 @@
-"""The command line: a command is one function in one file, a row in `COMMANDS` and one in `EXAMPLES`."""
+"""The command line: each command is a function in its own file, with an entry in `COMMANDS` and one in `EXAMPLES`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ GROUPS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0 if it went well, 1 for a codec or file error, 2 for usage."""
+    """Run one command and exit: 0 for success, 1 for a codec or file error, 2 for a usage error."""
     _reserve_standard_streams()
     _quieten_libraries()
     keep_freed_memory()
@@ -51,15 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _reserve_standard_streams() -> None:
-    """Open what the caller closed of stdin, stdout and stderr, or a file would take its number and get its words."""
+    """Open /dev/null for each standard stream that the caller closed, so that no file gets its number and its text."""
     with contextlib.suppress(OSError):
-        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest free number
             os.set_inheritable(number, True)
         os.close(number)
 
 
 def _quieten_libraries() -> None:
-    """Silence what Pillow says of odd files, and the warnings that the commands print as notes."""
+    """Silence Pillow's warnings about odd files, and the warnings that the commands print as notes."""
     warnings.filterwarnings("ignore", module=r"PIL\.")
     for category in (ConversionWarning, TargetWarning):
         warnings.filterwarnings("ignore", category=category)
@@ -91,7 +91,7 @@ def _app(commands: Sequence[Callable[..., None]], group: str = "") -> typer.Type
 
 
 def _group() -> None:
-    """Without a callback typer would take a group's only command for the group itself."""
+    """Do nothing: without a callback, typer merges a group that has one command into that command."""
 
 
 def _print_version(wanted: bool) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from s2lic.eval.bench.records import BenchOutcome
 
 Picture = Annotated[
-    str | None, typer.Argument(metavar="[IMAGE]", help="The picture to encode. [default: a sample photograph]")
+    str | None, typer.Argument(metavar="[IMAGE]", help="The image to encode. [default: a sample photograph]")
 ]
-Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square pictures in pixels, separated by commas.")]
+Sizes = Annotated[str, typer.Option("--sizes", help="Sides of square images in pixels, separated by commas.")]
 Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, separated by commas.")]
 Peers = Annotated[str, typer.Option("--peers", help="Codecs to compare with, separated by commas, or none.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Timed runs, after one to warm up. The median counts.")]
@@ -33,7 +33,7 @@ Minutes = Annotated[
         "--minutes", min=0.1, help="Time limit for all cases in minutes. Cases that would exceed it are skipped."
     ),
 ]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Pictures that our codec encodes at once.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Images per batch for s2lic.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write performance.json, .md and .png into this folder.")]
 
 

@@ -1,4 +1,4 @@
-"""`s2lic bulk`: whole datasets, on this machine or a Ray cluster."""
+"""`s2lic bulk`: encodes and decodes datasets, on this machine or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Storage(str, Enum):
-    """What `--to` takes: how DEST stores the pictures."""
+    """Values of `--to`: how DEST stores the images."""
 
     folder = "folder"
     shards = "shards"
@@ -41,22 +41,23 @@ class Storage(str, Enum):
 Source = Annotated[
     str, typer.Argument(help="A folder or URL (s3://, gs://, http://) of files, WebDataset .tar shards or .parquet.")
 ]
-Dest = Annotated[str, typer.Argument(help="A folder or URL. A run that was stopped goes on where it was.")]
-To = Annotated[Storage | None, typer.Option("--to", help="How DEST stores them. [default: as SOURCE does]")]
-PartSize = Annotated[int, typer.Option("--part", min=1, help="Pictures of a shard or Parquet file made of files.")]
-Column = Annotated[str, typer.Option("--column", help="The column of Parquet files that is read.")]
+Dest = Annotated[str, typer.Argument(help="A folder or URL. Run the command again to resume.")]
+To = Annotated[Storage | None, typer.Option("--to", help="Storage of DEST. [default: that of SOURCE]")]
+PartSize = Annotated[int, typer.Option("--part", min=1, help="Images per new shard or Parquet file.")]
+Column = Annotated[str, typer.Option("--column", help="Column of the Parquet files to read.")]
 Workers = Annotated[
     int | None,
-    typer.Option("-j", "--workers", min=1, help="Processes with a model each. [default: one per CPU or GPU]"),
+    typer.Option("-j", "--workers", min=1, help="Number of worker processes. [default: one per CPU or GPU]"),
 ]
 Address = Annotated[
     str | None,
     typer.Option(
-        "--address", help="A Ray cluster that this machine is part of: auto, or HEAD:6379. [default: this machine]"
+        "--address",
+        help="A Ray cluster that includes this machine: auto, or HEAD:6379. [default: this machine]",
     ),
 ]
-Psnr = Annotated[bool, typer.Option("--psnr", help="Decode each file and record its PSNR in shards and Parquet.")]
-Anew = Annotated[bool, typer.Option("--force", help="Do everything anew instead of going on.")]
+Psnr = Annotated[bool, typer.Option("--psnr", help="Decode each file, and store its PSNR in shards and Parquet files.")]
+Anew = Annotated[bool, typer.Option("--force", help="Start over instead of resuming.")]
 
 
 def encode(
@@ -85,7 +86,7 @@ def encode(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Encode a dataset of pictures."""
+    """Encode a dataset of images."""
     rates = {"quality": quality, "target_bpp": target_bpp, "target_size": target_size, "target_psnr": target_psnr}
     perceptual = {"target_msssim": target_msssim, "target_ssimulacra2": target_ssimulacra2}
     options = EncodeOptions(**rates, **perceptual, effort=effort, strip=strip, strict=strict)  # type: ignore[arg-type]
@@ -130,7 +131,7 @@ def _job(
     max_pixels: int,
     **own: Any,
 ) -> BulkJob:
-    """The job, if its model is there. Raises UnknownConfigError, InputMissingError, ExtraMissingError."""
+    """Check the model and build the job. Raises UnknownConfigError, InputMissingError, ExtraMissingError."""
     from s2lic.bulk.session import check_extra
     from s2lic.cli.open_codec import model_file
     from s2lic.files import check_input
@@ -163,11 +164,11 @@ def _run(
 
     wanted = plan(job, to and to.value, source, dest, part, force)
 
-    def heard(row: dict[str, Any]) -> None:
+    def report(row: dict[str, Any]) -> None:
         print_note(f"s2lic: {row['source']}: {row['message']}", quiet=False)
 
     with progress("encoding" if job.encodes else "decoding", quiet) as done:
-        summary = run(wanted, address, workers, done, heard)
+        summary = run(wanted, address, workers, done, report)
     if as_json:
         print_json(summary.as_json())
     else:
@@ -178,12 +179,8 @@ def _run(
 
 def _line(summary: BulkSummary, tasks: int) -> str:
     facts = summary.as_json()
-    counts = "{done} done, {skipped} outputs there already, {failed} failed; {bytes} bytes, {bpp:.4f} bpp".format(
-        **facts
-    )
+    counts = "{done} done, {skipped} skipped, {failed} failed; {bytes} bytes, {bpp:.4f} bpp".format(**facts)
     if not tasks:
         return counts
-    speed = (
-        "{seconds:.1f} s, {start_up_seconds:.1f} of them before the first result; {pictures_per_second:.1f} pictures/s"
-    )
+    speed = "{seconds:.1f} s, {start_up_seconds:.1f} s until the first result; {pictures_per_second:.1f} images/s"
     return f"{counts}; {speed.format(**facts)}, {facts['megapixels_per_second']:.3f} megapixels/s"

@@ -1,4 +1,4 @@
-"""`s2lic demo`: a photograph at several qualities, measured and shown."""
+"""`s2lic demo`: encodes a photograph at several qualities, and compares the results."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from s2lic.cli.streams import print_json, print_note
 from s2lic.errors import UsageError
 from s2lic.runtime import DeviceName
 
-Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="A picture. [default: a sample photograph]")]
-Folder = Annotated[Path, typer.Option("--out", help="The folder for files and pictures.")]
-Qualities = Annotated[str, typer.Option("--qualities", help="Numbers from 0 to 100, by commas.")]
+Picture = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="An image. [default: a sample photograph]")]
+Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+Qualities = Annotated[str, typer.Option("--qualities", help="Numbers from 0 to 100, separated by commas.")]
 
 
 def demo(
@@ -29,7 +29,7 @@ def demo(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Encode and decode a photograph at several qualities; print a table, write a picture."""
+    """Encode and decode a photograph at several qualities. Prints a table and writes an overview image."""
     steps = _qualities(qualities)
     from s2lic.eval.demo import SAMPLE, TABLE_HEAD, prepare, run
     from s2lic.eval.metrics import MS_SSIM_SIDE, SSIMULACRA2_SIDE
@@ -55,5 +55,5 @@ def _qualities(text: str) -> list[float]:
     """Raises UsageError."""
     found = decimals("--qualities", text)
     if not all(0 <= number <= 100 for number in found):
-        raise UsageError(f"--qualities lie between 0 and 100, not {text!r}")
+        raise UsageError(f"--qualities takes numbers from 0 to 100, not {text!r}")
     return found

@@ -1,22 +1,25 @@
-"""What `s2lic COMMAND --help` shows at its end; every line is run or parsed by the tests."""
+"""The examples at the end of `s2lic COMMAND --help`. The tests run or parse every line."""
 
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "encode": (
-        ("s2lic encode img.png img.s2lic", "one picture; or -o img.s2lic"),
-        ("s2lic encode img.png -q 80 -o fine.s2lic", "finer"),
+        ("s2lic encode img.png img.s2lic", "one image; the same as -o img.s2lic"),
+        ("s2lic encode img.png -q 80 -o fine.s2lic", "higher quality"),
         ("s2lic encode img.png -o half.s2lic --target-bpp 0.5", "to a size; or --target-size, --target-ssimulacra2"),
-        ("s2lic encode img.png -o face.s2lic --roi map.png", "finer where map.png is white, coarser where it is black"),
-        ("s2lic encode img.png -o area.s2lic --roi saliency", "finer where bits stand out from their surroundings"),
+        (
+            "s2lic encode img.png -o face.s2lic --roi map.png",
+            "higher quality where map.png is white",
+        ),
+        ("s2lic encode img.png -o area.s2lic --roi saliency", "higher quality where the map of bits stands out"),
         ("s2lic encode photos -r --outdir coded -j 2", "a folder, two at a time"),
-        ("s2lic encode photos --outdir coded --skip-existing", "go on with a stopped run"),
+        ("s2lic encode photos --outdir coded --skip-existing", "resume a stopped run"),
         ("s2lic encode - -o piped.s2lic <img.png", "from a pipe"),
     ),
     "decode": (
         ("s2lic decode img.s2lic", "to img.decoded.png"),
-        ("s2lic decode img.s2lic back.jpg -q 90", "to a JPEG of that quality"),
-        ("s2lic decode img.s2lic -o part.png --crop 64,32,100,80", "a part of it"),
+        ("s2lic decode img.s2lic back.jpg -q 90", "to a JPEG of quality 90"),
+        ("s2lic decode img.s2lic -o part.png --crop 64,32,100,80", "only this rectangle"),
         ("s2lic decode coded --outdir back --format webp", "a folder"),
         ("s2lic decode img.s2lic -o -", "to a pipe, as PNG"),
     ),
@@ -38,12 +41,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic info coded -r --json", "a folder, for programs"),
     ),
     "explain": (
-        ("s2lic explain img.png", "heat where the bits go back to, in img.explain.png"),
-        ("s2lic explain img.png --show salience --plain -o area.png", "what stands out, as a map for encode --roi"),
+        ("s2lic explain img.png", "heat map of the pixels that cause bits, in img.explain.png"),
+        ("s2lic explain img.png --show salience --plain -o area.png", "salient areas, as a map for encode --roi"),
     ),
     "demo": (
         ("s2lic demo", "a sample photograph"),
-        ("s2lic demo img.png --qualities 20,80 --out shown", "a picture of yours"),
+        ("s2lic demo img.png --qualities 20,80 --out shown", "your own image"),
     ),
     "models": (
         ("s2lic models", "a table"),
@@ -70,39 +73,42 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "eval": (
-        ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "beside other codecs and published figures"),
-        ("s2lic eval photos --out results", "pictures of yours: ours against AVIF, beside JPEG"),
-        ("s2lic eval photos --codec s2lic,jpeg --baseline jpeg -j 2", "two pictures at a time"),
+        ("s2lic eval kodak --codec s2lic,jpeg,webp,avif --out results", "with other codecs and published figures"),
+        ("s2lic eval photos --out results", "your own images, with AVIF and JPEG"),
+        ("s2lic eval photos --codec s2lic,jpeg --baseline jpeg -j 2", "two images at a time"),
         ("s2lic eval photos --qualities 0,20,40,60,80,100", "at these qualities"),
         ("s2lic eval photos --model small --model nano", "a curve for each model"),
     ),
     "train": (
-        ("s2lic train --data photos --minutes 60 --out run", "begin"),
-        ("s2lic train --resume --out run --minutes 90", "continue it, for 90 minutes in all"),
-        ("s2lic train --data photos --tune visual --init own.safetensors", "for the eye instead of PSNR"),
+        ("s2lic train --data photos --minutes 60 --out run", "start a run"),
+        ("s2lic train --resume --out run --minutes 90", "continue it to 90 minutes in total"),
+        ("s2lic train --data photos --tune visual --init own.safetensors", "for visual quality"),
         ("s2lic train --data photos --config small --grow nano.safetensors", "a larger model from a smaller one"),
-        ("s2lic train --data photos --out run --export own.safetensors", "and write weights"),
-        ("s2lic train --data photos --config small --block swinv2,halo,halo --gate eca", "of other blocks"),
+        ("s2lic train --data photos --out run --export own.safetensors", "and write the weights"),
+        ("s2lic train --data photos --config small --block swinv2,halo,halo --gate eca", "with other blocks"),
         ("s2lic train --data scans --config small --adapter --init own.safetensors", "only adapters, for scans"),
     ),
     "lab calibrate": (
-        ("s2lic lab calibrate own.safetensors --data photos -o act.safetensors", "heads of a model with attention"),
-        ("s2lic lab calibrate own.safetensors --data photos -o act.safetensors -q 30", "judged at another quality"),
+        ("s2lic lab calibrate own.safetensors --data photos -o act.safetensors", "a model with softmax attention"),
+        ("s2lic lab calibrate own.safetensors --data photos -o act.safetensors -q 30", "measured at another quality"),
     ),
     "weights list": (
         ("s2lic weights list", "a table"),
-        ("s2lic weights list --json", "with all that is known of their training"),
+        ("s2lic weights list --json", "with details of their training"),
     ),
     "weights verify": (
-        ("s2lic weights verify", "all that ship"),
-        ("s2lic weights verify own.safetensors", "a file of yours"),
+        ("s2lic weights verify", "all shipped weights"),
+        ("s2lic weights verify own.safetensors", "your own file"),
     ),
     "weights add": (
-        ("s2lic weights add own.safetensors", "files of that model decode without --model"),
+        ("s2lic weights add own.safetensors", "then files of that model decode without --model"),
         ("s2lic weights add own.safetensors --json", "with the id and the path"),
     ),
     "weights fetch": (
-        ("s2lic weights fetch 0123456789abcdef --url https://example.org/sets", "0123456789abcdef.safetensors there"),
+        (
+            "s2lic weights fetch 0123456789abcdef --url https://example.org/sets",
+            "download the weights of this model",
+        ),
         ("s2lic weights fetch 0123456789abcdef", "from the address in S2LIC_WEIGHTS_URL"),
     ),
     "weights export": (
@@ -110,22 +116,22 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("s2lic weights export run/last.pt --data photos -o own.safetensors --force", "again, after more training"),
     ),
     "weights fit": (
-        ("s2lic weights fit own.safetensors --data photos -o fitted.safetensors", "files of 0.4 to 0.9 % fewer bytes"),
+        ("s2lic weights fit own.safetensors --data photos -o fitted.safetensors", "files become 0.4 to 0.9 % smaller"),
         ("s2lic weights fit own.safetensors --data photos -o fitted.safetensors --crops 100", "a first try"),
     ),
     "bench speed": (
-        ("s2lic bench speed img.png --sizes 256,512 --peers none", "a picture of yours"),
-        ("s2lic bench speed --out speed", "all of it, as files"),
+        ("s2lic bench speed img.png --sizes 256,512 --peers none", "your own image"),
+        ("s2lic bench speed --out speed", "all cases, with report files"),
     ),
 }
 
-EXIT_CODES = """Exit codes: 0 done; 1 a picture or a file is at fault; 2 the request is at fault.
+EXIT_CODES = """Exit codes: 0 success; 1 an image or a file could not be processed; 2 the command line is wrong.
 
-Tab completes commands and options after: s2lic --install-completion"""
+To complete commands and options with Tab, run: s2lic --install-completion"""
 
 
 def epilog(command: str) -> str:
-    """The examples of a command in columns; the backspace keeps click from joining the lines."""
+    """The examples of a command in columns. The backspace keeps click from joining the lines."""
     rows = EXAMPLES[command]
     width = max(len(line) for line, _ in rows)
     return "Examples:\n\n\b\n" + "\n".join(f"{line:<{width}}  {words}" for line, words in rows)

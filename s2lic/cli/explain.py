@@ -1,4 +1,4 @@
-"""`s2lic explain`: which pixels the bits of a picture, or a class of a classifier, depend on."""
+"""`s2lic explain`: shows which pixels the bits of an image, or the logit of a classifier, depend on."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 
 class ExplainTarget(str, Enum):
-    """What `--target` takes."""
+    """Values of `--target`."""
 
     rate = "rate"
     logit = "logit"
 
 
 class Show(str, Enum):
-    """What `--show` takes."""
+    """Values of `--show`."""
 
     relevance = "relevance"
     salience = "salience"
     bits = "bits"
 
 
-Picture = Annotated[str, typer.Argument(metavar="IMAGE", help="A picture of up to 2 megapixels.")]
+Picture = Annotated[str, typer.Argument(metavar="IMAGE", help="An image of up to 2 megapixels.")]
 Quality = Annotated[
     float, typer.Option("-q", "--quality", min=0, max=100, help="The quality at which bits are counted.")
 ]
@@ -53,18 +53,19 @@ ShowOption = Annotated[
     Show,
     typer.Option(
         "--show",
-        help="relevance: pixels that cause bits. salience: areas that stand out in it. bits: where y has its bits.",
+        help="relevance: pixels that cause bits. salience: areas that stand out in it. bits: bits per latent position.",
     ),
 ]
 Of = Annotated[
-    ExplainTarget, typer.Option("--target", help="rate: the bits of the picture. logit: a class of --classifier.")
+    ExplainTarget,
+    typer.Option("--target", help="rate: explain the bits of the image. logit: explain a class."),
 ]
 ClassifierFile = Annotated[
     Path | None,
     typer.Option("--classifier", help="A model saved by torch.export.save: (1, 3, H, W) in 0..1 to logits."),
 ]
-Label = Annotated[int | None, typer.Option("--class", min=0, help="The class to explain. [default: the likeliest]")]
-Plain = Annotated[bool, typer.Option("--plain", help="Write the map alone, in grey; encode --roi takes it.")]
+Label = Annotated[int | None, typer.Option("--class", min=0, help="The class to explain. [default: the most likely]")]
+Plain = Annotated[bool, typer.Option("--plain", help="Write only the map, in grey, as input for encode --roi.")]
 
 
 def explain(
@@ -84,7 +85,7 @@ def explain(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Show which parts of a picture cost bits, or speak for a class, as a heat map over the picture."""
+    """Draw a heat map over an image: which parts cost bits, or support a class."""
     from s2lic.coding.conditioning import read_vector
     from s2lic.eval.explain.overlay import grey, overlay
     from s2lic.images.alpha import split
@@ -122,7 +123,7 @@ def _check(of: ExplainTarget, classifier: Path | None, label: int | None, show: 
     if of is ExplainTarget.rate and label is not None:
         raise UsageError("--class needs a classifier; give --target logit --classifier FILE too")
     if of is ExplainTarget.logit and show is Show.bits:
-        raise UsageError("a classifier has no bits to show; take --show relevance or salience")
+        raise UsageError("a classifier has no bits to show; use --show relevance or salience")
     if of is ExplainTarget.logit and cond is not None:
         raise UsageError("a classifier takes no condition; leave out --cond")
 
@@ -140,7 +141,7 @@ def _judged(path: Path, picture: Image.Image, label: int | None) -> Judged:
 
 
 def _summary(found: Explained | Judged, quality: float) -> tuple[dict[str, object], str]:
-    """The result for programs, and in words."""
+    """The result as JSON fields and as text."""
     from s2lic.eval.explain.bits import Explained
 
     if isinstance(found, Explained):
@@ -151,7 +152,7 @@ def _summary(found: Explained | Judged, quality: float) -> tuple[dict[str, objec
 
 
 def _share(kept: float) -> str:
-    """The share that was traced to pixels; biases can push it out of 0..1, and then it says nothing."""
+    """The share of bits traced to pixels. Biases can push it outside 0..1, where it means nothing and is left out."""
     return f", {100 * kept:.0f} % traced to pixels" if 0 <= kept <= 1 else ""
 
 

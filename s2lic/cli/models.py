@@ -1,4 +1,4 @@
-"""`s2lic models`: prints the cost of each model, and for which tunes it has weights."""
+"""`s2lic models`: prints the cost of each model and its shipped weights."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from s2lic.weights import manifest
 All = Annotated[bool, typer.Option("--all", help="Also show the test model.")]
 
 HIDDEN = ("tiny",)
-TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  of it entropy  weights"
+TABLE_HEAD = "config  M params  kMAC/px encode  kMAC/px decode  entropy part  weights"
 
 
 def models(everything: All = False, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Print the size and cost of each model, and what weights ship."""
+    """Print the size and cost of each model, and its shipped weights."""
     stored: dict[str, dict[str, Any]] = json.loads(files("s2lic.eval").joinpath("costs.json").read_bytes())
     shown = {
         name: {**facts, "weights": [row.tune for row in manifest.rows() if row.model == name]}

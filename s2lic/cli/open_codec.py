@@ -1,4 +1,4 @@
-"""From the options of the command line to a codec."""
+"""Opens the codec that the options of the command line ask for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def pick_runtime(name: RuntimeName, verbose: bool) -> RuntimeName:
-    """Torch where it is installed, unless a runtime is named; with `verbose` stderr says which."""
+    """Resolve `auto` to torch if it is installed, else to onnx. With `verbose`, print the choice on stderr."""
     if name is RuntimeName.auto:
         name = RuntimeName.torch if importlib.util.find_spec("torch") else RuntimeName.onnx
     print_note(f"s2lic: note: the runtime is {name.value}", quiet=not verbose)
@@ -51,7 +51,7 @@ def open_codec(
     done: ProgressCallback = no_progress,
     tune: str | None = None,
 ) -> Codec:
-    """A codec with these options, and the defaults for what is None. Raises DeviceMissingError."""
+    """A codec with these options; None means the default. Raises DeviceMissingError."""
     from s2lic.codec import Codec
 
     options: dict[str, Any] = {"device": pick_device(device), "max_pixels": max_pixels, "jobs": jobs, "done": done}
@@ -71,12 +71,12 @@ def open_lite_codec(
     done: ProgressCallback,
     tune: str | None,
 ) -> LiteCodec:
-    """A codec on onnxruntime, whose threads share the cores. Raises DeviceMissingError for a GPU."""
+    """A codec on onnxruntime, with the cores split among its jobs. Raises DeviceMissingError for a GPU."""
     from s2lic.lite.codec import LiteCodec
 
     if device is DeviceName.cuda:
         raise DeviceMissingError(
-            "the runtime onnx computes on the CPU; leave --device out, or choose --runtime torch (pip install "
+            "the onnx runtime computes on the CPU; leave out --device, or choose --runtime torch (pip install "
             "'s2lic[torch]')"
         )
     options: dict[str, Any] = {"max_pixels": max_pixels, "done": done, "tune": tune}
@@ -98,9 +98,9 @@ def shared_codec(
 ) -> Callable[[ProgressCallback], AnyCodec]:
     """A function that opens the codec on its first call, once for all threads.
 
-    A broken file is then refused before torch is loaded, and many files pay for loading once. With several files each
-    thread works on one, and torch's own threads are split among them. With a single file the threads work on its tiles,
-    and the callback hears of each.
+    A broken file is thus refused before torch is loaded, and loading happens once for many files. With several files,
+    each thread works on one of them, and torch's own threads are split among these threads. With a single file, the
+    threads work on its tiles, and the callback is called for each tile.
 
     Raises:
         UnknownConfigError, InputMissingError: There is no such model.

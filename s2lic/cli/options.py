@@ -16,14 +16,14 @@ from s2lic.runtime import DeviceName
 
 
 class TuneName(str, Enum):
-    """What `--tune` takes: the words of TUNES."""
+    """Values of `--tune`, those of TUNES."""
 
     visual = "visual"
     psnr = "psnr"
 
 
 class RuntimeName(str, Enum):
-    """What `--runtime` takes."""
+    """Values of `--runtime`."""
 
     auto = "auto"
     torch = "torch"
@@ -34,12 +34,12 @@ Number = TypeVar("Number", int, float)
 
 
 def decimals(option: str, text: str) -> list[float]:
-    """From the smallest, each once. Raises UsageError."""
+    """The numbers in a comma-separated list, sorted, without duplicates. Raises UsageError."""
     return sorted(set(_split(option, text, float, "numbers")))
 
 
 def counts(option: str, text: str) -> list[int]:
-    """Whole numbers from 1 up, in their order. Raises UsageError."""
+    """The integers in a comma-separated list, all 1 or more. Raises UsageError."""
     found = _split(option, text, int, "whole numbers")
     if min(found) < 1:
         raise UsageError(f"{option} takes numbers from 1 up, not {text!r}")
@@ -50,13 +50,13 @@ def _split(option: str, text: str, kind: Callable[[str], Number], what: str) -> 
     try:
         return [kind(word) for word in text.split(",")]
     except ValueError as error:
-        raise UsageError(f"{option} takes {what} with commas between, not {text!r}") from error
+        raise UsageError(f"{option} takes {what} separated by commas, not {text!r}") from error
 
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin.")]
 InputsOutput = Annotated[
     list[str] | None,
-    typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin; or a file and its output."),
+    typer.Argument(metavar="INPUT", help="Files and folders, or - for stdin; or one file and its output."),
 ]
 Output = Annotated[
     str | None,
@@ -64,17 +64,17 @@ Output = Annotated[
 ]
 Outdir = Annotated[
     Path | None,
-    typer.Option("--outdir", help="A folder for the outputs, made if it is not there; keeps the inputs' folders."),
+    typer.Option("--outdir", help="Folder for the outputs, created if missing. Keeps the subfolders of the inputs."),
 ]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into the folders of folders too.")]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Search folders recursively.")]
 FilesFrom = Annotated[
     str | None,
-    typer.Option("--files-from", help="Also the inputs that a file, or - for stdin, names one per line."),
+    typer.Option("--files-from", help="Read more inputs from this file, or - for stdin, one per line."),
 ]
 
 
 def _jobs(text: str | int) -> int:
-    """A count, or `all` for the processors that this process may use."""
+    """A number, or `all` for the number of CPUs that this process may use."""
     if text == "all":
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
@@ -89,33 +89,37 @@ def _jobs(text: str | int) -> int:
 Jobs = Annotated[
     int,
     typer.Option(
-        "-j", "--jobs", parser=_jobs, metavar="N|all", help="How many files, or tiles of a single file, at a time."
+        "-j",
+        "--jobs",
+        parser=_jobs,
+        metavar="N|all",
+        help="Number of files, or tiles of a single file, at a time.",
     ),
 ]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave outputs that are there and whole; goes on with a stopped run.")
+    bool, typer.Option("--skip-existing", help="Skip outputs that exist and are complete, to resume a stopped run.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Name the runtime, and show the traceback of an error.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print the runtime, and the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="Shipped weights by name, or a weights file. [default: small, nano with --tune psnr]"),
+    typer.Option("--model", help="Name of shipped weights, or a weights file. [default: small, nano with --tune psnr]"),
 ]
 Tune = Annotated[
     TuneName | None,
-    typer.Option("--tune", help="Which weights: for the eye, or for PSNR. [default: visual where it ships]"),
+    typer.Option("--tune", help="Use weights tuned for visual quality or for PSNR. [default: visual if it ships]"),
 ]
 Cond = Annotated[
     Path | None,
-    typer.Option("--cond", help="A .npy of what the encoder is told of the pictures, for a model that was trained so."),
+    typer.Option("--cond", help="A .npy of condition values, for a model that was trained with `train --cond`."),
 ]
-Strip = Annotated[bool, typer.Option("--strip", help="Leave out ICC profile, Exif and XMP.")]
+Strip = Annotated[bool, typer.Option("--strip", help="Remove ICC profile, Exif and XMP.")]
 
 
 def _let_pillow_open(pixels: int) -> int:
-    """Lift Pillow's own limit to what the option allows: a process of the command line is ours, a library's is not."""
+    """Raise Pillow's own limit to that of the option. Only the command line may change this global setting."""
     if pixels > DEFAULT_MAX_PIXELS:
         from PIL import Image
 
@@ -129,14 +133,14 @@ MaxPixels = Annotated[
         "--max-pixels",
         min=1,
         callback=_let_pillow_open,
-        help="Refuse larger pictures, which take 4 to 12 bytes a pixel.",
+        help="Refuse images with more pixels. They take 4 to 12 bytes of memory per pixel.",
     ),
 ]
 
 
 Runtime = Annotated[
     RuntimeName,
-    typer.Option("--runtime", help="What computes: torch, or onnxruntime; auto takes torch where it is installed."),
+    typer.Option("--runtime", help="torch or onnxruntime; auto uses torch if it is installed."),
 ]
-# A GPU pays for itself on many or large pictures; for one, starting it takes longer than coding.
-Device = Annotated[DeviceName, typer.Option("--device", help="Where to compute; auto takes a GPU if it can.")]
+# A GPU pays off for many or large images. For a single one, starting it takes longer than coding.
+Device = Annotated[DeviceName, typer.Option("--device", help="Device to compute on; auto uses a GPU if there is one.")]

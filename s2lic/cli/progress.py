@@ -1,4 +1,4 @@
-"""Progress at a terminal: a line, and a bar once the work reports how far it is."""
+"""Progress on a terminal: a line of text, then a bar once the work reports progress."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-# Terminals that print what they get, as in Emacs and in logs.
+# Terminals without cursor control, as in Emacs and in logs.
 _PLAIN = ("dumb", "unknown", "")
 
 
 def stderr_is_watched() -> bool:
-    """Whether someone is looking at a terminal that can erase a line."""
+    """Whether stderr is a terminal that can erase a line."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in _PLAIN
 
 
 @contextmanager
 def progress(words: str, quiet: bool) -> Iterator[ProgressCallback]:
-    """Show the words while the work lasts, if stderr is a terminal. The callback turns them into a bar."""
+    """Show a text during the work, if stderr is a terminal. The callback turns it into a progress bar."""
     if quiet or not stderr_is_watched():
         yield no_progress
         return

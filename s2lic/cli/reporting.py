@@ -1,4 +1,4 @@
-"""What every command shares when something goes wrong: `-v`, one line on stderr, an exit code."""
+"""Error handling of every command: `-v`, one line on stderr, an exit code."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from s2lic.errors import ExtraMissingError, S2licError
 
 
 def reporting(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the option `-v`, and every named error turned into its line and code."""
-    # Typer learns the options from the signature. A command that goes on after an error has `-v` itself.
+    """Add the option `-v` to a command, and turn every named error into a line on stderr and an exit code."""
+    # Typer reads the options from the signature. A command that continues after an error defines `-v` itself.
     signature = inspect.signature(command, eval_str=True)
     own = "verbose" in signature.parameters
 
@@ -42,8 +42,8 @@ def reporting(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def tell(error: S2licError, verbose: bool, source: str | None = None) -> None:
-    """One line on stderr, behind the traceback if that is wanted; `source` says which of many inputs it is about."""
-    if sys.stderr is None:  # closed; `print` would take stdout instead
+    """Print an error as one line on stderr, after the traceback if `verbose`. `source` is the input that failed."""
+    if sys.stderr is None:  # closed; `print` would write to stdout instead
         return
     if verbose:
         traceback.print_exception(error)
@@ -52,11 +52,11 @@ def tell(error: S2licError, verbose: bool, source: str | None = None) -> None:
 
 
 def mentions(text: str, source: str) -> bool:
-    """Whether a text names a file; a name without an ending, as `a` or `file`, may stand in it as a word."""
+    """Whether a text names the file. Names without a suffix do not count, as they may be ordinary words."""
     alone = rf"(?<![\w./\\-]){re.escape(source)}(?![\w/\\-]|\.\w)"
     return Path(source).suffix != "" and re.search(alone, text) is not None
 
 
 def one_line(text: str) -> str:
-    """The text with line breaks, escape codes and undecodable bytes of file names spelled out."""
+    """The text with line breaks, escape codes and undecodable bytes escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

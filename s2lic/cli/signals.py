@@ -1,4 +1,4 @@
-"""A stop from outside unwinds like an exception, so that no half of an output is left, or ends a long run in order."""
+"""Signals: unwind like an exception, so that no partial output is left, or stop a long run cleanly."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
-# What `kill`, a service manager and a closed terminal send; Ctrl-C is an exception in Python already.
+# Sent by `kill`, service managers and closed terminals. Python already turns Ctrl-C into an exception.
 STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 Handler = Callable[[int, FrameType | None], None]
 
 
 def unwinding() -> AbstractContextManager[None]:
-    """While it lasts, a stop raises SystemExit with the shell's code."""
+    """Within this context, a signal raises SystemExit with the exit code 128 + its number."""
     return _handling(STOPS, _unwind)
 
 
 def stopping(stop: Callable[[], None]) -> AbstractContextManager[None]:
-    """While it lasts, the first stop or Ctrl-C calls `stop`; the second does what it would do without."""
+    """Within this context, the first signal or Ctrl-C calls `stop`. The second has its usual effect."""
     numbers = (signal.SIGINT, *STOPS)
     before = {int(number): signal.getsignal(number) for number in numbers}
 
@@ -32,15 +32,15 @@ def stopping(stop: Callable[[], None]) -> AbstractContextManager[None]:
 
 @contextmanager
 def _handling(numbers: Sequence[int], handler: Handler) -> Iterator[None]:
-    """One that is ignored stays so (`nohup`)."""
+    """Install a handler. Signals that are ignored (`nohup`) stay ignored."""
     before = {number: signal.getsignal(number) for number in numbers}
-    heeded = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
-    for number in heeded:
+    handled = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in handled:
         signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, old in heeded.items():
+        for number, old in handled.items():
             signal.signal(number, old)
 
 

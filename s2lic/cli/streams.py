@@ -1,4 +1,4 @@
-"""Bytes from files or stdin, bytes to files or stdout, words on stderr."""
+"""Read files or stdin, write files or stdout, print notes on stderr."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from s2lic.container.boxes import MAGIC, Header, read_header
 from s2lic.errors import BitstreamError, InputMissingError, OutputUnwritableError
 from s2lic.files import begins_with, check_output, read_bytes, read_open, write_atomically
 
-# A file named so belongs to a folder's files even if it is broken; one named otherwise if it is ours.
+# In a folder, a file counts as s2lic by its suffix, even if it is broken, or by its magic bytes.
 CODED = InputFilter("s2lic files", lambda path: path.suffix == ".s2lic" or begins_with(path, MAGIC))
 
 
 def read_input(source: str, max_pixels: int) -> bytes:
-    """The whole input; of stdin or a pipe no more than so many pixels can have. Raises as `read_bytes` does."""
+    """The whole input. The length of stdin is limited by `max_pixels`. Raises the errors of `read_bytes`."""
     return read_open(stdin(), "stdin", max_pixels) if source == STANDARD else read_bytes(source, max_pixels)
 
 
@@ -34,13 +34,13 @@ def stdin() -> BinaryIO:
 
 
 def check_target(target: str, force: bool) -> None:
-    """Refuse an output that could not be written, before any work. Raises as `check_output` does."""
+    """Refuse an output that could not be written, before any work. Raises the errors of `check_output`."""
     if target != STANDARD:
         check_output(target, force)
 
 
 def write_output(target: str, data: bytes, force: bool) -> None:
-    """All of the output, or none of it. Raises OutputExistsError or OutputUnwritableError."""
+    """Write the whole output or nothing. Raises OutputExistsError or OutputUnwritableError."""
     if target == STANDARD:
         _write_stdout(data)
     else:
@@ -48,25 +48,25 @@ def write_output(target: str, data: bytes, force: bool) -> None:
 
 
 def _write_stdout(data: bytes) -> None:
-    with _told():
+    with _named_stdout_errors():
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What goes wrong with stdout by its name."""
+def _named_stdout_errors() -> Iterator[None]:
+    """Turn an OSError into an OutputUnwritableError that names stdout."""
     try:
         yield
     except BrokenPipeError:
-        raise  # typer ends quietly, as the tools before and behind in a pipe do
+        raise  # typer exits silently, as tools in a pipe do
     except OSError as error:
         raise OutputUnwritableError(f"cannot write to stdout: {error.strerror}") from error
 
 
 def say(line: str) -> None:
-    """A line on stdout. Raises OutputUnwritableError."""
-    with _told():
+    """Print a line on stdout. Raises OutputUnwritableError."""
+    with _named_stdout_errors():
         typer.echo(line)
 
 
@@ -78,12 +78,12 @@ def print_json(result: Mapping[str, object] | Sequence[Mapping[str, object]]) ->
 def print_note(line: str, quiet: bool) -> None:
     """Print one line on stderr, unless `quiet`."""
     if not quiet:
-        # A bar that shows takes the place of sys.stderr to keep lines above it; without `file`, echo writes past that.
+        # A progress bar replaces sys.stderr to keep lines above it. Without `file`, echo would bypass it.
         typer.echo(one_line(line), file=sys.stderr, err=True)
 
 
 def is_whole_file(path: str) -> bool:
-    """Whether it is an s2lic file whose checksum holds."""
+    """Whether it is an s2lic file with a valid checksum."""
     try:
         read_header(read_bytes(path))
     except (InputMissingError, BitstreamError):
@@ -92,7 +92,7 @@ def is_whole_file(path: str) -> bool:
 
 
 def is_whole_picture(path: str, header: Header) -> bool:
-    """Whether Pillow finds a picture of the header's size and no damage in it."""
+    """Whether Pillow finds an undamaged image of the header's size."""
     from s2lic.images.openers import open_picture
 
     if not Path(path).is_file():
@@ -101,6 +101,6 @@ def is_whole_picture(path: str, header: Header) -> bool:
         with open_picture(Path(path).read_bytes()) as image:
             size = image.size
             image.verify()
-    except Exception:  # noqa: BLE001 on broken files Pillow lets any kind through
+    except Exception:  # noqa: BLE001 Pillow raises exceptions of any type on broken files
         return False
     return size == (header.width, header.height)

@@ -1,4 +1,4 @@
-"""`s2lic train`: weights from a folder of pictures."""
+"""`s2lic train`: trains weights on folders of images."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ VISUAL_CROP_MIN = 176
 
 
 class OptimiserName(str, Enum):
-    """What `--optimiser` takes."""
+    """Values of `--optimiser`."""
 
     soap = "soap"
     adamw = "adamw"
 
 
 class DecayName(str, Enum):
-    """What `--decay` takes."""
+    """Values of `--decay`."""
 
     linear = "linear"
     cosine = "cosine"
@@ -47,7 +47,7 @@ class DecayName(str, Enum):
 
 
 class StageName(str, Enum):
-    """What `--stage` takes."""
+    """Values of `--stage`."""
 
     all = "all"
     entropy = "entropy"
@@ -55,52 +55,52 @@ class StageName(str, Enum):
     gains = "gains"
 
 
-Data = Annotated[list[Path] | None, typer.Option("--data", help="A folder of pictures; may be given again.")]
-Config = Annotated[str, typer.Option("--config", help="The model's configuration: nano, small, base.")]
-Tune = Annotated[TuneName, typer.Option("--tune", help="Train for PSNR, or for pictures that look like the original.")]
+Data = Annotated[list[Path] | None, typer.Option("--data", help="A folder of images. Repeatable.")]
+Config = Annotated[str, typer.Option("--config", help="Model configuration: nano, small or base.")]
+Tune = Annotated[TuneName, typer.Option("--tune", help="Train for visual quality or for PSNR.")]
 Block = Annotated[
     str | None,
-    typer.Option("--block", help="Blocks of g_a and g_s: one key, or one each for strides 2, 4, 8."),
+    typer.Option("--block", help="Blocks of g_a and g_s: one key for all, or three for strides 2, 4 and 8."),
 ]
-Mlp = Annotated[str | None, typer.Option("--mlp", help="What stands for the MLP behind each mixer.")]
-Gate = Annotated[str | None, typer.Option("--gate", help="A gate behind each block.")]
-Wrap = Annotated[str | None, typer.Option("--wrap", help="A wrapper of each softmax attention.")]
+Mlp = Annotated[str | None, typer.Option("--mlp", help="Replace the MLP after each mixer with this block.")]
+Gate = Annotated[str | None, typer.Option("--gate", help="Add this gate after each block.")]
+Wrap = Annotated[str | None, typer.Option("--wrap", help="Wrap each softmax attention in this block.")]
 Cond = Annotated[
     int | None,
-    typer.Option("--cond", min=0, help="Numbers that g_a is told of each picture, by a .npy beside it."),
+    typer.Option("--cond", min=0, help="Condition g_a on this many numbers per image, from IMAGE.npy beside it."),
 ]
 Adapter = Annotated[
-    bool, typer.Option("--adapter", help="Adapt the codec of --init to these pictures: only its adapters learn.")
+    bool, typer.Option("--adapter", help="Train only adapters, to adapt the codec of --init to these images.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. [default: runs/CONFIG]")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the run. [default: runs/CONFIG]")]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue the run in --out with its own options, except those given here.")
+    bool, typer.Option("--resume", help="Continue the run in --out. Options given here replace the stored ones.")
 ]
-Init = Annotated[Path | None, typer.Option("--init", help="Start from these weights, as far as they fit.")]
+Init = Annotated[Path | None, typer.Option("--init", help="Initialise from these weights where the shapes match.")]
 Grow = Annotated[
     Path | None,
-    typer.Option("--grow", help="Start from the weights of a smaller configuration, so that nothing is lost."),
+    typer.Option("--grow", help="Initialise from the weights of a smaller configuration."),
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option("--minutes", min=0, help="How long, earlier parts included. [default: 60, without --steps]"),
+    typer.Option("--minutes", min=0, help="Training time including earlier sessions. [default: 60 without --steps]"),
 ]
-Steps = Annotated[int | None, typer.Option("--steps", min=0, help="How many steps, earlier ones included.")]
-Stage = Annotated[StageName, typer.Option("--stage", help="What is trained: all, or one part while the rest stays.")]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops a step, of all processes together.")]
-Crop = Annotated[int, typer.Option("--crop", min=64, help="Their side in pixels, a multiple of 16.")]
-Rate = Annotated[float, typer.Option("--lr", help="The peak learning rate.")]
-Decay = Annotated[DecayName, typer.Option("--decay", help="How the rate falls.")]
-DecayFrom = Annotated[float, typer.Option("--decay-from", min=0, max=1, help="From which part of the run on.")]
-Optimiser = Annotated[OptimiserName, typer.Option("--optimiser", help="SOAP needs far fewer steps.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of weights, crops and noise.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute on. [default: all]")]
+Steps = Annotated[int | None, typer.Option("--steps", min=0, help="Training steps including earlier sessions.")]
+Stage = Annotated[StageName, typer.Option("--stage", help="Train the whole model, or only this part of it.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops per step, over all processes.")]
+Crop = Annotated[int, typer.Option("--crop", min=64, help="Side of a crop in pixels, a multiple of 16.")]
+Rate = Annotated[float, typer.Option("--lr", help="Peak learning rate.")]
+Decay = Annotated[DecayName, typer.Option("--decay", help="How the learning rate decays.")]
+DecayFrom = Annotated[float, typer.Option("--decay-from", min=0, max=1, help="Fraction of the run before the decay.")]
+Optimiser = Annotated[OptimiserName, typer.Option("--optimiser", help="SOAP needs far fewer steps than AdamW.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed for weights, crops and noise.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Number of CPU threads. [default: all]")]
 Bf16 = Annotated[
     bool | None,
-    typer.Option("--bf16/--no-bf16", help="Compute in bfloat16. [default: on a GPU or CPU that multiplies it]"),
+    typer.Option("--bf16/--no-bf16", help="Compute in bfloat16. [default: if the device has bfloat16 instructions]"),
 ]
-Compile = Annotated[bool, typer.Option("--compile", help="Compile g_a and g_s first: for long runs on a GPU.")]
-Export = Annotated[Path | None, typer.Option("--export", help="Write the averaged weights here at the end.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile g_a and g_s first. Pays off in long runs on a GPU.")]
+Export = Annotated[Path | None, typer.Option("--export", help="Write the averaged weights to this file at the end.")]
 
 
 def train(
@@ -170,9 +170,9 @@ def train(
 
 
 def _adapting(wrap: str | None, stage: StageName) -> tuple[str, str]:
-    """The wrapper and the stage of --adapter. Raises UsageError for words that contradict it."""
+    """The wrapper and the stage of --adapter. Raises UsageError for options that contradict it."""
     if wrap not in (None, "p_adapter") or stage is not StageName.all:
-        raise UsageError("--adapter means --wrap p_adapter and a stage of its own; leave out --wrap and --stage")
+        raise UsageError("--adapter sets --wrap and --stage itself; leave them out")
     return "p_adapter", "adapter"
 
 
@@ -190,7 +190,7 @@ def _name(
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line."""
+    """Whether an option was given on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -208,7 +208,7 @@ def _resumed(plan: Plan, given: set[str]) -> Plan:
 
 
 def _check_place(out: Path, resume: bool) -> None:
-    """Raises UsageError if there is a run and none was expected, or the other way round."""
+    """Raises UsageError if there is a run in `out` without `resume`, or none with it."""
     if (out / "last.pt").exists() != resume:
         raise UsageError(
             f"there is no run in {out}: leave out --resume, or give the run's --out"
@@ -218,9 +218,9 @@ def _check_place(out: Path, resume: bool) -> None:
 
 
 def _check(plan: Plan, export: Path | None) -> None:
-    """Refuse what would fail after hours, or in torch. Raises UsageError and more."""
+    """Check the options that would otherwise fail late. Raises UsageError and others."""
     if not plan.data:
-        raise UsageError("there are no pictures to train on: give a folder with --data")
+        raise UsageError("there are no images to train on: give a folder with --data")
     if plan.crop % STRIDE:
         raise UsageError(f"--crop takes multiples of {STRIDE}, not {plan.crop}")
     if plan.config.endswith("+tune=visual") and plan.crop < VISUAL_CROP_MIN:
@@ -239,7 +239,7 @@ def _check(plan: Plan, export: Path | None) -> None:
 
 
 def _run(plan: Plan, device: str, threads: int | None, quiet: bool) -> dict[str, object] | None:
-    """The training itself, from the start or from the checkpoint in the run's folder; its facts, on the first rank."""
+    """Train, from the start or from the checkpoint in the run's folder. Returns a summary on the first rank."""
     from s2lic.train.loop import open_run
 
     with open_run(plan, device, threads) as run:
@@ -255,7 +255,7 @@ def _run(plan: Plan, device: str, threads: int | None, quiet: bool) -> dict[str,
 
 
 def _tell(plan: Plan, facts: dict[str, object], export: Path | None, quiet: bool, as_json: bool) -> None:
-    """What a run leaves beside its checkpoint: weights, and its facts as JSON."""
+    """Export the weights and print the summary, as far as they were asked for."""
     if export is not None:
         from s2lic.train.export import CROP, export_checkpoint
 
@@ -266,7 +266,7 @@ def _tell(plan: Plan, facts: dict[str, object], export: Path | None, quiet: bool
 
 
 def draw_log(out: Path) -> None:
-    """The log's plot, where there is a log and matplotlib."""
+    """Plot the log, if there is one and matplotlib is installed."""
     from s2lic.train.log import plot
 
     log = out / "log.csv"
@@ -276,7 +276,7 @@ def draw_log(out: Path) -> None:
 
 @contextmanager
 def watching(plan: Plan, quiet: bool) -> Iterator[Watcher | None]:
-    """A progress bar where a person looks on."""
+    """A progress bar, if stderr is a terminal."""
     if quiet or not stderr_is_watched():
         yield None
         return

@@ -1,4 +1,4 @@
-"""`s2lic transcode`: encodes s2lic files anew with the current model."""
+"""`s2lic transcode`: re-encodes s2lic files with the current model."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def transcode(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Encode files anew with another model: by default that of this release, at the quality of each file.
+    """Re-encode files with another model, by default that of this release, at the quality of each file.
 
-    Metadata, alpha and regions of interest are kept. The picture loses a little each time. A file that has the model
-    already is copied, unless a quality is given.
+    Metadata, alpha and regions of interest are kept. Each re-encoding loses a little quality. A file that already
+    has the model is copied unless a quality is given.
     """
     inputs, output = name_output(all_inputs(sources, None), output, outdir, coded=True)
     outputs = Outputs(output, outdir, beside=".transcoded.s2lic", apart=".s2lic")
@@ -81,7 +81,7 @@ def transcode(
 
 
 def _model_id(model: str | None, tune: str | None) -> bytes:
-    """The id that the new files will have. Raises UnknownConfigError or InputMissingError."""
+    """The model id of the new files. Raises UnknownConfigError or InputMissingError."""
     from s2lic.files import read_bytes
     from s2lic.weights import lookup, manifest
 
@@ -92,7 +92,7 @@ def _model_id(model: str | None, tune: str | None) -> bytes:
 
 @dataclass(frozen=True)
 class OldFile:
-    """A file whose container is sound."""
+    """A file whose container is valid."""
 
     data: bytes
     container: Container
@@ -104,7 +104,7 @@ class OldFile:
 
 @dataclass(frozen=True)
 class Transcoding:
-    """Transcoding, and what comes before and after: a file is read, another is written."""
+    """The three stages: read a file, transcode it, write the result."""
 
     options: EncodeOptions
     own_id: bytes
@@ -122,7 +122,7 @@ class Transcoding:
         old = OldFile(data, unpack(data, Limits(self.max_pixels)))
         if old.container.header.model_id != self.own_id or self.options.quality is not None or self.options.strip:
             return old
-        print_note(f"s2lic: note: {job.source}: has this model already; it is copied", self.quiet)
+        print_note(f"s2lic: note: {job.source}: already has this model; it is copied", self.quiet)
         return self.end(job, old, data, 0.0)
 
     def transcode(self, codec: AnyCodec, files: Sequence[OldFile]) -> list[bytes]:
@@ -132,7 +132,7 @@ class Transcoding:
         ]
 
     def _options(self, file: OldFile) -> EncodeOptions:
-        """Those of the request, with what the file has where nothing else was asked for."""
+        """The requested options. Quality and region of interest default to those of the file."""
         header, found = file.container.header, self.options
         if found.quality is None:
             found = replace(found, quality=header.quality / 100)

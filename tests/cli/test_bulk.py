@@ -51,6 +51,6 @@ def test_errors_set_the_exit_code_and_the_summary_counts(
     result = run("bulk", "encode", "photos", "dest", "-j", "4")
     assert result.code == 1
     assert "img.png: it is broken" in result.err
-    assert "3 done, 2 outputs there already, 1 failed; 1000 bytes, 0.0080 bpp; 2.0 s" in result.err
+    assert "3 done, 2 skipped, 1 failed; 1000 bytes, 0.0080 bpp; 2.0 s" in result.err
     result = run("bulk", "encode", "photos", "dest", "-j", "4", "--json")
     assert '"pictures_per_second": 1.5' in result.out.decode()

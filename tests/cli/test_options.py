@@ -16,7 +16,7 @@ def test_decimals_come_sorted_and_once_and_counts_as_they_were_given() -> None:
 @pytest.mark.parametrize("text", ["", "1,,2", "ten", "1;2"])
 def test_what_is_no_number_is_refused_with_the_option_s_name(text: str) -> None:
     for parse, what in ((decimals, "numbers"), (counts, "whole numbers")):
-        with pytest.raises(UsageError, match=f"--x takes {what} with commas between, not {text!r}"):
+        with pytest.raises(UsageError, match=f"--x takes {what} separated by commas, not {text!r}"):
             parse("--x", text)
 
 

@@ -33,7 +33,7 @@ def test_both_runtimes_write_the_same_picture(run: Run) -> None:
     ("words", "why"),
     [
         (("--roi", "saliency"), "--roi saliency needs --runtime torch"),
-        (("--device", "cuda"), "the runtime onnx computes on the CPU"),
+        (("--device", "cuda"), "the onnx runtime computes on the CPU"),
         (("--target-bpp", "1"), "target_bpp needs torch"),
     ],
 )

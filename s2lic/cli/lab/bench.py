@@ -22,7 +22,7 @@ Kernels = Annotated[
 ]
 Masks = Annotated[str | None, typer.Option("--masks", help="Mask patterns, separated by commas. [default: all]")]
 Resolutions = Annotated[
-    str, typer.Option("--resolutions", help="Picture sizes, separated by commas: 256, kodak, 1080p, uhd.")
+    str, typer.Option("--resolutions", help="Image sizes, separated by commas: 256, kodak, 1080p, uhd.")
 ]
 Strides = Annotated[
     str, typer.Option("--strides", help="Pixels per token in each direction, separated by commas: 2, 4, 8.")

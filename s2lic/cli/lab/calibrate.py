@@ -14,7 +14,7 @@ from s2lic.cli.weights.place import check_weights
 from s2lic.defaults import DEFAULT_QUALITY
 
 Weights = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file of a model with softmax attention.")]
-Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to measure on.")]
+Data = Annotated[Path, typer.Option("--data", help="A folder of images to measure on.")]
 Target = Annotated[
     str, typer.Option("-o", "--output", help="The weights file to write. It is a new model with its own id.")
 ]
@@ -36,7 +36,7 @@ def calibrate(
     from s2lic.lab.calibrate import calibrated
 
     check_weights(Path(output), force, [weights])
-    with progress("trying heads", quiet) as done:
+    with progress("testing heads", quiet) as done:
         own, found = calibrated(weights, data, round(100 * quality), done)
     write_output(output, own, force)
     if as_json:

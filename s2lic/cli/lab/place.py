@@ -1,4 +1,4 @@
-"""`s2lic lab place`: finds where a gate gains most for its time."""
+"""`s2lic lab place`: finds where a gate gains most per unit of time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from s2lic.defaults import DEFAULT_QUALITY
 if TYPE_CHECKING:
     from s2lic.lab.gate_placement import PlacementSearch
 
-Data = Annotated[Path, typer.Option("--data", help="A folder of pictures to train and measure on.")]
+Data = Annotated[Path, typer.Option("--data", help="A folder of images to train and measure on.")]
 Gate = Annotated[str, typer.Option("--gate", help="The gate: eca, little_attention or sentence_gate.")]
 Most = Annotated[int, typer.Option("--most", min=1, help="The largest number of gates.")]
 At = Annotated[
     str,
-    typer.Option("--at", help="Places in a group, separated by commas: before its blocks, behind them, after the sum."),
+    typer.Option(
+        "--at",
+        help="Positions, separated by commas: before the blocks, behind them, after the residual sum.",
+    ),
 ]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="Training steps for each placement.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Crops per step.")]
@@ -44,7 +47,7 @@ def place(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Search for the groups of a trained model where a gate gains most for its time."""
+    """Search for the groups of a trained model where a gate gains most per unit of time."""
     from s2lic.lab.gate_placement import PlacementRequest, placed
 
     request = PlacementRequest(data, gate, most, tuple(at.split(",")), steps, batch, crop, round(100 * quality), model)
@@ -64,7 +67,7 @@ def _print(found: PlacementSearch, light: dict[int, float]) -> None:
     for row in found.tried:
         gain = 1e6 * found.gain(row)
         typer.echo(f"{row.loss:9.5f} {row.microseconds / 1e3:8.2f} {gain:9.3f}  {' '.join(row.slots) or 'none'}")
-    typer.echo(f"\nBest for its time: {' '.join(found.best.slots) or 'none'}.")
+    typer.echo(f"\nBest gain per time: {' '.join(found.best.slots) or 'none'}.")
     for stride, part in light.items():
         verdict = "light" if part <= LIGHT else f"not light: at most {100 * LIGHT:.0f} % would be"
         typer.echo(f"One gate takes {100 * part:.2f} % of a block's time at stride {stride} of 768 x 512: {verdict}.")

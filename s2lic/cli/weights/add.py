@@ -1,4 +1,4 @@
-"""`s2lic weights add` and `weights fetch`: sets of other releases, for the files that were coded with them."""
+"""`s2lic weights add` and `weights fetch`: install weights of other releases, to decode their files."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from s2lic.errors import UsageError
 Source = Annotated[Path, typer.Argument(metavar="FILE", help="A weights file.")]
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="The model's id, as `s2lic info` shows it.")]
 Url = Annotated[
-    str | None, typer.Option("--url", help="Where ID.safetensors lies. [default: the variable S2LIC_WEIGHTS_URL]")
+    str | None, typer.Option("--url", help="Folder URL of ID.safetensors. [default: the variable S2LIC_WEIGHTS_URL]")
 ]
 
 
 def add(source: Source, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Copy a weights file to where files of its model find it."""
+    """Install a weights file, so that files of its model decode without --model."""
     from s2lic.weights.fetch import add as add_file
 
     _tell(add_file(source), quiet, as_json)
 
 
 def fetch(model_id: ModelId, url: Url = None, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Download the weights of a model by its id, and check them against it."""
+    """Download the weights of a model by its id, and verify them."""
     from s2lic.weights.fetch import fetch as fetch_set
 
     if not re.fullmatch("[0-9a-f]{16}", model_id):
-        raise UsageError(f"a model's id has 16 digits of 0 to 9 and a to f, not {model_id!r}; see `s2lic info FILE`")
+        raise UsageError(f"a model id has 16 digits of 0 to 9 and a to f, not {model_id!r}; see `s2lic info FILE`")
     _tell(fetch_set(bytes.fromhex(model_id), url), quiet, as_json)
 
 

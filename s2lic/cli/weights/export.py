@@ -1,4 +1,4 @@
-"""`s2lic weights export`: writes the result of a training as a weights file, or a weights file as ONNX graphs."""
+"""`s2lic weights export`: writes the result of a training run as a weights file, or a weights file as ONNX graphs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from s2lic.files import check_input, is_folder
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="SOURCE", help="The last.pt of a training, or a folder of its parts; with --onnx a weights file."
+        metavar="SOURCE", help="The last.pt of a training run, or a folder with its parts; with --onnx, a weights file."
     ),
 ]
-Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures. Repeatable.")]
+Data = Annotated[list[Path], typer.Option("--data", help="A folder of images. Repeatable.")]
 Crop = Annotated[int, typer.Option("--crop", min=64, help="Side of the crops in pixels.")]
-Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file, NAME.safetensors; or a new folder.")]
+Target = Annotated[Path, typer.Option("-o", "--output", help="The weights file to write; with --onnx, a new folder.")]
 Onnx = Annotated[bool, typer.Option("--onnx", help="Write the networks of a weights file as ONNX graphs.")]
 
 
@@ -36,9 +36,9 @@ def export(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the averaged weights of a training as a weights file, and verify it.
+    """Write the averaged weights of a training run as a weights file, and verify it.
 
-    Pictures (--data) set the number grids of the integer networks. An adapted codec needs none.
+    Images (--data) set the number grids of the integer networks. An adapted codec needs none.
     With --onnx, write a weights file as ONNX graphs and a manifest for other runtimes.
     """
     if onnx:
@@ -58,7 +58,7 @@ def _export_graphs(source: Path, output: Path, data: list[Path], force: bool, qu
     from s2lic.weights.arrays import load_arrays
 
     if data:
-        raise UsageError("--onnx writes a weights file as it is; leave out --data")
+        raise UsageError("--onnx needs no images; leave out --data")
     files = exported(load_arrays(source))
     write_files(output, files, force)
     size = sum(map(len, files.values()))

@@ -14,7 +14,7 @@ from s2lic.cli.weights.verify import tell_written
 from s2lic.files import check_input, write_atomically
 
 Source = Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A weights file.")]
-Data = Annotated[list[Path], typer.Option("--data", help="A folder of pictures. Repeatable.")]
+Data = Annotated[list[Path], typer.Option("--data", help="A folder of images. Repeatable.")]
 Target = Annotated[
     Path, typer.Option("-o", "--output", help="The weights file to write. It is a new model with its own id.")
 ]
@@ -34,7 +34,7 @@ def fit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Fit the symbol probabilities of a model to the symbols that it encodes for pictures."""
+    """Fit the symbol probabilities of a model to the symbols that its encoder produces."""
     check_input(weights)
     check_weights(output, force, [weights])
     from s2lic.train.table_fit import fitted

@@ -1,4 +1,4 @@
-"""`s2lic weights list`: the sets that ship and those that were added; loads neither weights nor torch."""
+"""`s2lic weights list`: lists shipped and added weights, without loading them or torch."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ def _figure(found: Facts | None, kind: str, name: str) -> str:
 
 
 def _old(row: RetiredRow) -> str:
-    return f"no longer: {row.model_id}, {row}"
+    return f"retired: {row.model_id}, {row}"

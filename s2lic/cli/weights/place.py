@@ -1,4 +1,4 @@
-"""Where weights files may be written."""
+"""Checks the paths of weights files before they are written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2lic.files import check_output
 
 
 def check_weights(path: Path, force: bool, read: Iterable[Path | None]) -> None:
-    """Checks the path of a weights file before the work that produces it.
+    """Check the path of a weights file before the work that produces it.
 
     Raises:
         OutputFormatError: The name does not end in .safetensors.
@@ -20,6 +20,6 @@ def check_weights(path: Path, force: bool, read: Iterable[Path | None]) -> None:
         OutputPlaceError: It cannot be written there.
     """
     if path.suffix != ".safetensors":
-        raise OutputFormatError(f"weights files are named NAME.safetensors, not {path}")
+        raise OutputFormatError(f"a weights file must be named NAME.safetensors, not {path}")
     check_apart(path, places(read))
     check_output(path, force)

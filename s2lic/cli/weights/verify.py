@@ -16,7 +16,8 @@ from s2lic.cli.streams import print_json, print_note
 from s2lic.coding.pipeline import Job, JobFacts, JobOutcome
 
 Files = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE...]", help="Weights files and folders. [default: all that ship]")
+    list[str] | None,
+    typer.Argument(metavar="[FILE...]", help="Weights files and folders. [default: shipped weights]"),
 ]
 WEIGHTS = InputFilter("weights files", lambda path: path.suffix == ".safetensors")
 
@@ -50,11 +51,11 @@ def look(job: Job) -> JobFacts:
 def line(source: str, facts: JobFacts) -> str:
     """The facts of a valid file in one line."""
     size = f"{facts['bytes']} bytes, {facts['parameters']} parameters"
-    return one_line(f"{source}: whole; {facts['config']}, model {facts['model_id']}, {size}, {facts['standing']}")
+    return one_line(f"{source}: valid; {facts['config']}, model {facts['model_id']}, {size}, {facts['standing']}")
 
 
 def tell_written(path: Path, quiet: bool, as_json: bool) -> None:
-    """Verifies a file that was just written, and prints its facts. Raises WeightsError."""
+    """Verify a file that was just written, and print its summary. Raises WeightsError."""
     facts = look(Job(str(path)))
     if as_json:
         print_json({"output": str(path), **facts})

@@ -69,7 +69,7 @@ def test_the_folder_of_a_run_stands_for_its_checkpoint(run: Run) -> None:
 def test_one_line_says_what_was_written(run: Run) -> None:
     result = run("weights", "export", saved("tiny", AVERAGE), *PICTURES, "-o", "own.safetensors")
     assert (result.code, result.out) == (0, b"")
-    assert result.err.startswith("own.safetensors: whole; tiny, model ")
+    assert result.err.startswith("own.safetensors: valid; tiny, model ")
 
 
 def test_a_file_that_is_there_is_kept_unless_forced(run: Run) -> None:

@@ -36,7 +36,7 @@ def test_a_set_is_a_line_and_an_older_one_says_what_reads_it(run: Run) -> None:
     assert lines[0].split()[:3] == ["model", "tune", "model"]
     assert lines[1].split() == ["tiny", "psnr", "ab" * 8, "0.65", "0.07", "3", "40", "-", "0.45", "12.5"]
     assert lines[2].split() == ["bare", "visual", "cd" * 8, "0.65", "0.07", *"-----"]
-    assert lines[3] == f"no longer: {'ef' * 8}, an older set of 'tiny', which s2lic 0.0.9 at commit {'12' * 20} reads"
+    assert lines[3] == f"retired: {'ef' * 8}, an older set of 'tiny', which s2lic 0.0.9 at commit {'12' * 20} reads"
     assert len({len(line) for line in lines[:3]}) == 1
 
 

@@ -42,7 +42,7 @@ def test_without_a_name_what_ships_is_verified(run: Run, shipped: Path) -> None:
     result = run("weights", "verify")
     assert result.code == 0
     assert result.out.decode().startswith(
-        f"{shipped}: whole; tiny, model {SHA256[:16]}, {MODEL.stat().st_size} bytes, "
+        f"{shipped}: valid; tiny, model {SHA256[:16]}, {MODEL.stat().st_size} bytes, "
     )
     assert result.out.decode().endswith(" parameters, ships with this release\n")
     assert run("weights", "verify", "--quiet") == Result(0, b"", "")
