@@ -51,7 +51,7 @@ def coding(weights: Weights, tables: Tables, y: Tensor, level: int) -> Coding:
     census = Census(tables)
     (found,), _ = coder.encode(y, levels, writer=partial(CountingWriter, census=census))
     spent = census.counts * -np.log2(tables.to_arrays()["widths"] / TOTAL) / 8
-    of_y = float(coder.rehearse(y, levels, QuantTarget(y)).bits.double().sum()) / 8
+    of_y = float(coder.estimate(y, levels, QuantTarget(y)).bits.double().sum()) / 8
     of_z = float(spent[: _slots_of_z(tables)].sum())
     return Coding(len(found.payload) + len(pack_exceptions(found.exceptions)), float(spent.sum()), of_y + of_z)
 

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2lic.entropy.symbol_coder import SymbolReader, SymbolWriter
-from s2lic.entropy.tables import ROWS_AN_OCTAVE, SCALE_MIN, Tables
+from s2lic.entropy.tables import ROWS_PER_OCTAVE, SCALE_MIN, Tables
 
 
 def rows_of(tables: Tables, sigma: NDArray[np.float64]) -> NDArray[np.int64]:
-    steps = np.rint(np.log2(sigma / SCALE_MIN) * ROWS_AN_OCTAVE)
+    steps = np.rint(np.log2(sigma / SCALE_MIN) * ROWS_PER_OCTAVE)
     return np.clip(steps, 0, tables.gaussian_count - 1).astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Conditioning of the encoder on numbers that describe a picture. Decoders do not need them."""
+"""Conditioning of the encoder on numbers that describe an image. Decoders do not need them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Vector = NDArray[np.float32]
 
 
 def read_vector(path: Path) -> Vector:
-    """The numbers in a .npy file. Raises InputMissingError, and ConditionError for what is no array of numbers."""
+    """The numbers in a .npy file. Raises InputMissingError, or ConditionError if it is not an array of numbers."""
     try:
         with path.open("rb") as file:
             found = np.load(file, allow_pickle=False)
     except OSError as error:
         raise InputMissingError(f"{path} cannot be opened: {error.strerror or error}") from error
     except (ValueError, EOFError, BadZipFile) as error:
-        raise ConditionError(f"{path} is not an array of numbers as numpy.save writes it") from error
+        raise ConditionError(f"{path} is not an array of numbers; write one with numpy.save") from error
     return check_vector(found, None)
 
 
@@ -35,7 +35,7 @@ def condition_of(networks: Networks, cond: ArrayLike | None) -> Tensor | None:
     """The condition of g_a, (1, numbers), or None for a model without one.
 
     Raises:
-        ConditionError: These are not the numbers that the model needs.
+        ConditionError: These are not the condition values that the model needs.
     """
     import torch
 
@@ -46,17 +46,17 @@ def condition_of(networks: Networks, cond: ArrayLike | None) -> Tensor | None:
 
 
 def check_vector(vector: ArrayLike | None, count: int | None) -> Vector:
-    """A row of finite numbers as a vector, `count` of them unless that is None.
+    """Check a one-dimensional array of finite numbers, and its length unless `count` is None.
 
     Raises:
-        ConditionError: There are no numbers, or not a row of finite numbers, or more or fewer.
+        ConditionError: The numbers are missing, of another shape, not finite, or more or fewer than `count`.
     """
     if vector is None:
-        raise ConditionError(f"this model is told {count} numbers of a picture: give them with --cond or cond=")
+        raise ConditionError(f"this model needs {count} condition values per image: give them with --cond or cond=")
     found = np.asarray(vector)
     if found.ndim != 1 or found.dtype.kind not in "iuf" or not np.isfinite(found).all():
-        raise ConditionError("a condition is a row of finite numbers, one array of one dimension")
+        raise ConditionError("a condition must be a one-dimensional array of finite numbers")
     if count is not None and len(found) != count:
-        wanted = f"is told {count} numbers of a picture" if count else "is told nothing of a picture beside its quality"
-        raise ConditionError(f"{len(found)} numbers were given, but this model {wanted}")
+        wanted = f"needs {count} condition values" if count else "takes no condition values; leave out --cond or cond="
+        raise ConditionError(f"{len(found)} condition values were given, but this model {wanted}")
     return found.astype(np.float32)

@@ -38,9 +38,13 @@ class DecoderNetworks(Protocol):
         """The tables of the range coder."""
 
     def decode_latent(
-        self, streams: list[SymbolStream], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+        self,
+        streams: list[SymbolStream],
+        levels: list[int],
+        size: LatentSize,
+        step_exponent: NDArray[np.int64] | None = None,
     ) -> Latent:
-        """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). Raises a BitstreamError."""
+        """y_hat (B, M, h, w) of streams of equal size. `step_exponent` is (B, h, w). Raises a BitstreamError."""
 
     def synthesise(self, y_hat: Latent, level: int) -> Pixels:
         """g_s: y_hat -> (B, 3, H, W) uint8."""
@@ -81,8 +85,8 @@ class ParsedFile(Generic[AnyNetworks]):
     def latent(self, cell: Cell) -> Latent:
         """y_hat of one tile, (1, M, h, w) float32. Raises a BitstreamError."""
         tile, stream = self.layout.tile(*cell), self.streams[cell[0] * self.layout.columns + cell[1]]
-        finer = None if self.regions is None else self.regions.finer(tile)[None]
-        return self.networks.decode_latent([stream], [self.header.quality], latent_size(tile), finer)
+        step_exponent = None if self.regions is None else self.regions.step_exponent(tile)[None]
+        return self.networks.decode_latent([stream], [self.header.quality], latent_size(tile), step_exponent)
 
     def decode(self, jobs: int = 1, done: ProgressCallback = no_progress) -> Image.Image:
         """The picture. Raises a BitstreamError.

@@ -13,7 +13,7 @@ from torch import Tensor
 from s2lic.coding.conditioning import condition_of
 from s2lic.coding.networks import Networks, pad, to_tensor
 from s2lic.coding.options import EncodeOptions
-from s2lic.coding.roi import Roi, finer_steps, roi_of, step_scale
+from s2lic.coding.roi import Roi, roi_of, step_divisor, step_exponents
 from s2lic.coding.search import LatentSearch, TileView, border_weight, distortion_weight, search_problem
 from s2lic.coding.streams import latent_size, to_container
 from s2lic.coding.tiling import encoder_input
@@ -59,9 +59,9 @@ class PreparedPicture:
         """The content of the box of regions. Empty without regions."""
         return b"" if self.regions is None else self.regions.pack()
 
-    def finer_steps(self, cell: Cell) -> Tensor | None:
+    def step_exponents(self, cell: Cell) -> Tensor | None:
         """Integers n (1, h, w) of a tile, whose steps are divided by 2^(n / 4), or None."""
-        return finer_steps(self.regions, [self.layout.tile(*cell)])
+        return step_exponents(self.regions, [self.layout.tile(*cell)])
 
 
 @dataclass(frozen=True)
@@ -134,21 +134,21 @@ class Encoder:
         """The result of the search for a tile."""
         tile, seen = picture.layout.tile(*cell), encoder_input(picture.layout, cell)
         levels = torch.tensor([quality_level], device=self.networks.device)
-        weight = distortion_weight(levels, step_scale(picture.regions, [seen]), view.x)
+        weight = distortion_weight(levels, step_divisor(picture.regions, [seen]), view.x)
         weight = weight * border_weight(tile, seen, picture.layout.whole).to(weight)
         synthesise = partial(self.networks.synthesise_float, level=quality_level)
         tune = self.networks.weights.model.row.tune
         problem = search_problem(tune, view, synthesise, weight, quality_level)
         coder = self.networks.weights.coder
         done = self.done if picture.latent_size is not None else no_progress  # else it hears of tiles
-        return LatentSearch(problem, coder, levels, picture.finer_steps(cell)).run(picture.rounds, done)
+        return LatentSearch(problem, coder, levels, picture.step_exponents(cell)).run(picture.rounds, done)
 
     def encode_view(
         self, picture: PreparedPicture, cell: Cell, view: TileView, quality_level: int, target: QuantTarget | None
     ) -> tuple[SymbolStream, Tensor]:
         """The stream of a tile, and the y_hat of the decoder, (1, M, h, w) float64."""
-        finer = picture.finer_steps(cell)
-        (stream,), y_hat = self.networks.encode_latent(view.tile(), quality_level, finer, target)
+        step_exponent = picture.step_exponents(cell)
+        (stream,), y_hat = self.networks.encode_latent(view.tile(), quality_level, step_exponent, target)
         return stream, y_hat
 
     def write(self, picture: PreparedPicture, quality_level: int, streams: list[SymbolStream]) -> bytes:

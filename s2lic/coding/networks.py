@@ -82,17 +82,21 @@ class Networks:
             return self.weights.model.g_s(_fast_layout(y_hat.float()), self._context(y_hat, level)) + 0.5  # type: ignore[no-any-return]
 
     def encode_latent(
-        self, y: Tensor, level: int, finer: Tensor | None = None, target: QuantTarget | None = None
+        self, y: Tensor, level: int, step_exponent: Tensor | None = None, target: QuantTarget | None = None
     ) -> tuple[list[SymbolStream], Tensor]:
         """A stream for each y of a batch, and the y_hat of a decoder; see `LatentCoder.encode`."""
         levels = torch.full((len(y),), level, device=self.device)
-        return self.weights.coder.encode(y, levels, finer, target)
+        return self.weights.coder.encode(y, levels, step_exponent, target)
 
     def decode_latent(
-        self, streams: list[SymbolStream], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+        self,
+        streams: list[SymbolStream],
+        levels: list[int],
+        size: LatentSize,
+        step_exponent: NDArray[np.int64] | None = None,
     ) -> Tensor:
-        """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). See `LatentCoder.decode`."""
-        steps = None if finer is None else torch.from_numpy(finer)
+        """y_hat (B, M, h, w) of streams of equal size. `step_exponent` is (B, h, w). See `LatentCoder.decode`."""
+        steps = None if step_exponent is None else torch.from_numpy(step_exponent)
         return self.weights.coder.decode(streams, torch.tensor(levels, device=self.device), size, steps)
 
     @property

@@ -12,7 +12,7 @@ from torch import Tensor
 from s2lic.coding.encoder import PreparedPicture
 from s2lic.coding.fidelity import Fidelity
 from s2lic.coding.networks import Networks, to_tensor
-from s2lic.coding.roi import finer_steps
+from s2lic.coding.roi import step_exponents
 from s2lic.coding.targets import TargetKind
 from s2lic.container.tiles import Box
 from s2lic.entropy.symbol_coder import SymbolStream
@@ -53,8 +53,8 @@ class BlockEstimator:
         return measure(original[:, :, middle, middle], decoded[:, :, middle, middle])
 
     def _encode(self, quality_level: int) -> tuple[list[SymbolStream], Tensor]:
-        finer = finer_steps(self._picture.regions, self._boxes)
-        return self._networks.encode_latent(self._analyse(quality_level)[1], quality_level, finer)
+        step_exponent = step_exponents(self._picture.regions, self._boxes)
+        return self._networks.encode_latent(self._analyse(quality_level)[1], quality_level, step_exponent)
 
     def _analyse(self, quality_level: int) -> tuple[Tensor, Tensor]:
         """The blocks and their y, made anew if g_a is conditioned on another level."""

@@ -1,4 +1,4 @@
-"""Regions of interest: a level for each cell of a picture, which sets its step size, and the box that stores them."""
+"""Regions of interest: a level for each cell of an image, which sets its step size, and the box that stores them."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class Roi:
     def neutral(self) -> bool:
         return bool((self.levels == NEUTRAL).all())
 
-    def finer(self, box: Box) -> NDArray[np.int64]:
-        """The levels minus 4 at the positions of y in a box of pixels, (h, w)."""
+    def step_exponent(self, box: Box) -> NDArray[np.int64]:
+        """Integers n, the levels minus 4, at the positions of y in a box of pixels, (h, w)."""
         rows = _cells(box.top, box.bottom, self.levels.shape[0])
         columns = _cells(box.left, box.right, self.levels.shape[1])
         levels: NDArray[np.int64] = self.levels[rows[:, None], columns].astype(np.int64)
         return levels - NEUTRAL
 
-    def step_scale(self, box: Box) -> NDArray[np.float64]:
-        """The divisor of the step at each position of y in a box of pixels, (h, w)."""
-        scale: NDArray[np.float64] = np.exp2(self.finer(box) / 4)
+    def step_divisor(self, box: Box) -> NDArray[np.float64]:
+        """The divisor 2^(n / 4) of the step at each position of y in a box of pixels, (h, w)."""
+        scale: NDArray[np.float64] = np.exp2(self.step_exponent(box) / 4)
         return scale
 
     def mask(self, size: tuple[int, int]) -> Image.Image:
-        """A grey picture of this width and height of which `roi_of` makes the same map."""
+        """A grey image of this width and height, from which `roi_of` makes the same map."""
         grey = Image.fromarray(((self.levels.astype(np.uint16) * 255 + LEVELS // 2) // (LEVELS - 1)).astype(np.uint8))
         return grey.resize((GRID * grey.width, GRID * grey.height), Image.Resampling.NEAREST).crop((0, 0, *size))
 
@@ -59,11 +59,11 @@ class Roi:
 
 
 def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
-    """The map of a picture from a grey mask, which is resized to the picture.
+    """The map of an image from a grey mask, which is resized to the image.
 
     Args:
-        mask: Its mean over a cell gives the level: black is 0, mid-grey 4, white 7.
-        size: Width and height of the picture.
+        mask: The mean over a cell sets its level: black is 0, mid-grey is 4, white is 7.
+        size: Width and height of the image.
     """
     grey = mask.convert("L")
     if grey.size != size:
@@ -73,26 +73,26 @@ def roi_of(mask: Image.Image, size: tuple[int, int]) -> Roi:
 
 
 def unpack_roi(box: bytes, size: tuple[int, int]) -> Roi:
-    """The map of a picture of this width and height.
+    """The map of an image of this width and height.
 
     Raises:
-        RegionMapError, PayloadSizeError, TruncatedError: The box is damaged, or not as `Roi.pack` writes it.
+        RegionMapError, PayloadSizeError, TruncatedError: The box is damaged, or not in the form that `Roi.pack` writes.
     """
     width, height = (-(-side // GRID) for side in size)
     trust = box[0]
     if trust >= TRUSTS:
-        raise RegionMapError(f"the map of regions has an unknown kind of coding: {trust}")
+        raise RegionMapError(f"the map of regions has an unknown coding: {trust}")
     reader, levels = SymbolReader(_tables(), box[1:], (), width * height), np.zeros((height, width), np.uint8)
     above = np.full(width, NEUTRAL)
     for row in levels:
         row[:] = above = reader.read_rows(trust * LEVELS + above)
     if _coded(levels, trust) != box:
-        raise RegionMapError("the map of regions is not coded as a writer codes it")
+        raise RegionMapError("the map of regions is not in its shortest encoding")
     return Roi(levels)
 
 
 def _cells(start: int, stop: int, count: int) -> NDArray[np.int64]:
-    """The cell of each position of y, by its centre. Beyond the picture it is the last cell."""
+    """The cell of each position of y, by its centre. Positions beyond the image belong to the last cell."""
     middles = np.arange(start + STRIDE // 2, start + STRIDE // 2 + max(stop - start, 1), STRIDE)
     return np.minimum(middles // GRID, count - 1)
 
@@ -120,17 +120,17 @@ def _tables() -> Tables:
     )
 
 
-def finer_steps(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
+def step_exponents(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
     """Integers n (B, h, w) for boxes of one size: steps are divided by 2^(n / 4). None without regions."""
     import torch
 
-    return None if regions is None else torch.from_numpy(np.stack([regions.finer(box) for box in boxes]))
+    return None if regions is None else torch.from_numpy(np.stack([regions.step_exponent(box) for box in boxes]))
 
 
-def step_scale(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
+def step_divisor(regions: Roi | None, boxes: list[Box]) -> Tensor | None:
     """The divisor 2^(n / 4) of steps of y, (B, h, w) float64. None without regions."""
     import torch
 
     if regions is None:
         return None
-    return torch.from_numpy(np.stack([regions.step_scale(box) for box in boxes]))
+    return torch.from_numpy(np.stack([regions.step_divisor(box) for box in boxes]))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from s2lic.coding.distortion import MIXES, Mix, distortion
 from s2lic.container.tiles import Box
-from s2lic.entropy.latent_coder import FINER_AN_OCTAVE, LatentCoder, Rehearsal
+from s2lic.entropy.latent_coder import STEPS_PER_OCTAVE, LatentCoder, RateEstimate
 from s2lic.entropy.quality import QUALITY_MAX, quality_lambda
 from s2lic.entropy.rounding import RDOQ, QuantTarget
 from s2lic.runtime import ProgressCallback, no_progress, with_progress
@@ -147,7 +147,7 @@ class Attempt:
         gradient: The derivative of the distortion by x_hat; zero if no round follows.
     """
 
-    tried: Rehearsal
+    tried: RateEstimate
     x_hat: Tensor
     cost: float
     gradient: Tensor
@@ -160,11 +160,11 @@ class LatentSearch:
         problem: The tile and its distortion.
         coder: The coder, whose estimates are made in float32.
         levels: The quality level, (1,).
-        finer: Integers n (1, h, w), which divide steps by 2^(n / 4), or None.
+        step_exponent: Integers n (1, h, w), which divide steps by 2^(n / 4), or None.
     """
 
-    def __init__(self, problem: RDProblem, coder: LatentCoder, levels: Tensor, finer: Tensor | None) -> None:
-        self.problem, self.coder, self.levels, self.finer = problem, coder, levels, finer
+    def __init__(self, problem: RDProblem, coder: LatentCoder, levels: Tensor, step_exponent: Tensor | None) -> None:
+        self.problem, self.coder, self.levels, self.step_exponent = problem, coder, levels, step_exponent
         self.gain, self.inverse = coder.gains(levels)
         part = (levels.item() / QUALITY_MAX) ** 2
         self.pull, self.slope = (a + (b - a) * part for a, b in (problem.steps.pull, problem.steps.slope))
@@ -189,7 +189,7 @@ class LatentSearch:
 
     def _try(self, target: QuantTarget, ahead: bool = True) -> Attempt:
         """A target with its cost, and with the gradient of its distortion if another round follows."""
-        tried = self.coder.rehearse(self.problem.view.tile(), self.levels, target, self.finer)
+        tried = self.coder.estimate(self.problem.view.tile(), self.levels, target, self.step_exponent)
         with torch.set_grad_enabled(ahead):
             x_hat = self.problem.decode(tried.y_hat.requires_grad_(ahead))
             pixels = x_hat.detach().requires_grad_(ahead)
@@ -221,7 +221,9 @@ class LatentSearch:
     def _place_weight(self) -> Tensor:
         """(1, 1, h, w) or 1: where steps are divided by f, errors weigh f^2 as much."""
         one = self.gain.new_ones(1, 1, 1, 1)
-        return one if self.finer is None else torch.exp2(self.finer.to(one) / (FINER_AN_OCTAVE / 2))[:, None]
+        if self.step_exponent is None:
+            return one
+        return torch.exp2(self.step_exponent.to(one) / (STEPS_PER_OCTAVE / 2))[:, None]
 
 
 def pull_back(change: Tensor, x_hat: Tensor, y_hat: Tensor) -> Tensor:
@@ -243,18 +245,18 @@ def search_problem(
     return VisualProblem(view, synthesise, weight, mix, quality_lambda(torch.tensor([level])).item())
 
 
-def distortion_weight(levels: Tensor, step_scale: Tensor | None, x: Tensor) -> Tensor:
+def distortion_weight(levels: Tensor, step_divisor: Tensor | None, x: Tensor) -> Tensor:
     """Bits per squared error of one sample of x: lambda 255^2 / 3, and f^2 as much where steps are f times finer.
 
     Args:
         levels: The quality level, (1,).
-        step_scale: The factor f of each place of y under x, (1, h, w), or None.
+        step_divisor: The factor f at each position of y under x, (1, h, w), or None.
         x: The pixels, (1, 3, H, W), for size, type and device.
     """
     plain = (quality_lambda(levels) * 255**2 / 3).to(x).reshape(1, 1, 1, 1)
-    if step_scale is None:
+    if step_divisor is None:
         return plain
-    scale = step_scale.to(x).repeat_interleave(STRIDE, 1).repeat_interleave(STRIDE, 2)
+    scale = step_divisor.to(x).repeat_interleave(STRIDE, 1).repeat_interleave(STRIDE, 2)
     return plain * scale.square()[:, None, : x.shape[2], : x.shape[3]]
 
 

@@ -21,7 +21,7 @@ from s2lic.coding.search import TileView
 from s2lic.coding.targets import TargetKind
 from s2lic.coding.tiling import Window, decode_windows, paste_windows
 from s2lic.container.tiles import Cell
-from s2lic.entropy.latent_coder import Rehearsal
+from s2lic.entropy.latent_coder import RateEstimate
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import SymbolStream
 from s2lic.errors import TargetRangeError
@@ -128,11 +128,11 @@ class TrialEncoder:
     def _search_drop(self) -> float:
         return self._kind.search_drop if self.searches else 0.0
 
-    def _whole(self, quality_level: int) -> Rehearsal:
+    def _whole(self, quality_level: int) -> RateEstimate:
         """The estimate for a whole picture in one stream, without a search."""
         y, networks = self._view((0, 0), quality_level).tile(), self._encoder.networks
         levels = torch.tensor([quality_level], device=networks.device)
-        return networks.weights.coder.rehearse(y, levels, QuantTarget(y), self._picture.finer_steps((0, 0)))
+        return networks.weights.coder.estimate(y, levels, QuantTarget(y), self._picture.step_exponents((0, 0)))
 
     def _fidelity(self, windows: Iterable[Window]) -> float:
         image = self._picture.image

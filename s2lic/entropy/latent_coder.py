@@ -19,11 +19,11 @@ from s2lic.entropy.likelihood import gaussian_likelihood
 from s2lic.entropy.model import EntropyModel
 from s2lic.entropy.rounding import QuantTarget
 from s2lic.entropy.symbol_coder import SymbolReader, SymbolStream, SymbolWriter, check_capacity
-from s2lic.entropy.tables import INT16, ROWS_AN_OCTAVE, SCALE_MIN, Tables
+from s2lic.entropy.tables import INT16, ROWS_PER_OCTAVE, SCALE_MIN, Tables
 from s2lic.errors import ArithmeticFaultError
 
 # The step size of a region of interest is set in quarters of an octave.
-FINER_AN_OCTAVE = 4
+STEPS_PER_OCTAVE = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class LatentHalf:
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class RateEstimate:
     """The result of coding one latent without writing it. All tensors are (1, M, h, w).
 
     Attributes:
@@ -64,8 +64,8 @@ class Rehearsal:
 class LatentCoder:
     """Codes latents with h_a and the gains in float32, the exact networks, and the tables.
 
-    The argument `finer` of its methods is (B, h, w) integers n: at each place the step is divided by 2^(n / 4).
-    None means 0 everywhere.
+    The argument `step_exponent` of its methods is (B, h, w) integers n, which divide the step at each position by
+    2^(n / 4). None means 0 everywhere.
     """
 
     model: EntropyModel
@@ -82,7 +82,7 @@ class LatentCoder:
         self,
         y: Tensor,
         levels: Tensor,
-        finer: Tensor | None = None,
+        step_exponent: Tensor | None = None,
         target: QuantTarget | None = None,
         writer: Callable[[Tables], SymbolWriter] = SymbolWriter,
     ) -> tuple[list[SymbolStream], Tensor]:
@@ -91,7 +91,7 @@ class LatentCoder:
         Args:
             y: The latents, (B, M, h, w).
             levels: Their quality levels, (B,).
-            finer: The step sizes of regions, (B, h, w), or None.
+            step_exponent: The exponents n of the regions, (B, h, w), or None.
             target: What y_hat should be near, and how to round. The default is y, rounded to the nearest.
             writer: Makes the writer of each picture.
 
@@ -111,13 +111,15 @@ class LatentCoder:
             for own, symbols, rows in zip(writers, *parts, strict=True):
                 own.write_gaussian(symbols, rows)
 
-        y_hat = self._quantise(z, target or QuantTarget(y), levels, finer, write)
+        y_hat = self._quantise(z, target or QuantTarget(y), levels, step_exponent, write)
         return [own.finish() for own in writers], y_hat
 
     @torch.no_grad()
-    def rehearse(self, y: Tensor, levels: Tensor, target: QuantTarget, finer: Tensor | None = None) -> Rehearsal:
+    def estimate(
+        self, y: Tensor, levels: Tensor, target: QuantTarget, step_exponent: Tensor | None = None
+    ) -> RateEstimate:
         """Estimate the result of `encode` for y (1, M, h, w), without running the range coder."""
-        sent, scale = torch.empty_like(y.flatten(2)), _step_scale(finer, y)
+        sent, scale = torch.empty_like(y.flatten(2)), _step_divisor(step_exponent, y)
         bits = torch.empty_like(sent)
 
         def note(half: LatentHalf) -> None:
@@ -125,8 +127,8 @@ class LatentCoder:
             bits[:, part, half.positions] = -gaussian_likelihood(half.symbols, row_sigma(half.rows).to(bits)).log2()
             sent[:, part, half.positions] = half.symbols / scale[:, :, half.positions] + half.mu / Y_ONE
 
-        y_hat = self._quantise(self.z_symbols(y, levels), target, levels, finer, note)
-        return Rehearsal(y_hat, sent.view(y.shape), bits.view(y.shape))
+        y_hat = self._quantise(self.z_symbols(y, levels), target, levels, step_exponent, note)
+        return RateEstimate(y_hat, sent.view(y.shape), bits.view(y.shape))
 
     def z_symbols(self, y: Tensor, levels: Tensor) -> Tensor:
         """The symbols of z, (B, Z, h', w'), as integers in a float tensor."""
@@ -134,11 +136,16 @@ class LatentCoder:
         return torch.round(z - self.exact.z_centre(levels) / Z_ONE)
 
     def _quantise(
-        self, z: Tensor, target: QuantTarget, levels: Tensor, finer: Tensor | None, emit: Callable[[LatentHalf], None]
+        self,
+        z: Tensor,
+        target: QuantTarget,
+        levels: Tensor,
+        step_exponent: Tensor | None,
+        emit: Callable[[LatentHalf], None],
     ) -> Tensor:
         """Choose all symbols of y, pass each half to `emit`, and return y_hat."""
         gained = (target.y * self.gains(levels)[0]).flatten(2)
-        scale, size = _step_scale(finer, gained), LatentSize(target.y.shape[2], target.y.shape[3])
+        scale, size = _step_divisor(step_exponent, gained), LatentSize(target.y.shape[2], target.y.shape[3])
 
         def quantise(mu: Tensor, rows: Tensor, first: int, at: Tensor) -> Tensor:
             residual = (gained[:, first : first + mu.shape[1], at] - mu / Y_ONE) * scale[:, :, at]
@@ -147,11 +154,11 @@ class LatentCoder:
             emit(LatentHalf(symbols, mu, rows, first, at))
             return symbols
 
-        return self._reconstruct(z, levels, size, quantise, finer)
+        return self._reconstruct(z, levels, size, quantise, step_exponent)
 
     @torch.inference_mode()
     def decode(
-        self, streams: list[SymbolStream], levels: Tensor, size: LatentSize, finer: Tensor | None = None
+        self, streams: list[SymbolStream], levels: Tensor, size: LatentSize, step_exponent: Tensor | None = None
     ) -> Tensor:
         """y_hat (B, M, h, w) float32, equal to the one that `encode` returned.
 
@@ -172,16 +179,16 @@ class LatentCoder:
             q = [reader.read_gaussian(own) for reader, own in zip(readers, asked, strict=True)]
             return torch.from_numpy(np.stack(q)).to(mu)
 
-        y_hat = self._reconstruct(torch.from_numpy(np.stack(z)), levels, size, quantise, finer)
+        y_hat = self._reconstruct(torch.from_numpy(np.stack(z)), levels, size, quantise, step_exponent)
         for reader, picture in zip(readers, streams, strict=True):
             reader.finish(picture.symbol_crc)
         return y_hat
 
     def _reconstruct(
-        self, z: Tensor, levels: Tensor, size: LatentSize, quantise: ExactQuantise, finer: Tensor | None
+        self, z: Tensor, levels: Tensor, size: LatentSize, quantise: ExactQuantise, step_exponent: Tensor | None
     ) -> Tensor:
         """Run the exact networks with `quantise`, and return y_hat for g_s."""
-        flat = None if finer is None else finer.to(levels.device, self.exact.dtype).flatten(1)[:, None]
+        flat = None if step_exponent is None else step_exponent.to(levels.device, self.exact.dtype).flatten(1)[:, None]
         whole = self.exact(z.to(levels.device, self.exact.dtype), levels, (size.height, size.width), quantise, flat)
         inverse: Tensor = self.model.gains(self.model.quality(levels))[1]
         y_hat: Tensor = whole.float() / Y_ONE * inverse
@@ -190,14 +197,14 @@ class LatentCoder:
 
 def row_sigma(rows: Tensor) -> Tensor:
     """The standard deviation of each table row of y, float64."""
-    return SCALE_MIN * torch.exp2(rows.double() / ROWS_AN_OCTAVE)
+    return SCALE_MIN * torch.exp2(rows.double() / ROWS_PER_OCTAVE)
 
 
-def _step_scale(finer: Tensor | None, like: Tensor) -> Tensor:
-    """The factor 2^(n / 4) of each place of `like`, (B, M, h, w) or (B, M, h * w) -> (B, 1, h * w)."""
-    if finer is None:
+def _step_divisor(step_exponent: Tensor | None, like: Tensor) -> Tensor:
+    """The divisor 2^(n / 4) at each position of `like`, (B, M, h, w) or (B, M, h * w) -> (B, 1, h * w)."""
+    if step_exponent is None:
         return like.new_ones(1, 1, 1).expand(1, 1, like[0, 0].numel())
-    return torch.exp2(finer.to(like).flatten(1)[:, None] / FINER_AN_OCTAVE)
+    return torch.exp2(step_exponent.to(like).flatten(1)[:, None] / STEPS_PER_OCTAVE)
 
 
 def _int16(symbols: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ MIN_REACH = 4
 # Gaussian and leaves room for heavier tails.
 TAIL_MASS = 2.0**-21
 # The scale of the first row of y, and the number of rows per doubling.
-SCALE_MIN, ROWS_AN_OCTAVE = 0.11, 16
+SCALE_MIN, ROWS_PER_OCTAVE = 0.11, 16
 SLOTS_MIN, SLOTS_MAX = 2, TOTAL
 INT16 = np.iinfo(np.int16)
 
@@ -143,12 +143,12 @@ def quantize_pmf(pmf: NDArray[np.float64]) -> NDArray[np.int32]:
 
 def row_scales(rows: int) -> tuple[float, ...]:
     """The standard deviation of each row of y."""
-    return tuple((SCALE_MIN * np.exp2(np.arange(rows) / ROWS_AN_OCTAVE)).tolist())
+    return tuple((SCALE_MIN * np.exp2(np.arange(rows) / ROWS_PER_OCTAVE)).tolist())
 
 
 def row_count(scale_max: float) -> int:
     """The number of rows up to a scale."""
-    return math.ceil(math.log2(scale_max / SCALE_MIN) * ROWS_AN_OCTAVE) + 1
+    return math.ceil(math.log2(scale_max / SCALE_MIN) * ROWS_PER_OCTAVE) + 1
 
 
 def gaussian_rows(scales: Sequence[float], reach: int = MIN_REACH) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What a picture brings besides its pixels: ICC profile, Exif and XMP, kept byte for byte."""
+"""Metadata of an image: ICC profile, Exif and XMP, kept byte for byte."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from s2lic.images.profile import fitted
 NAMES = ("icc_profile", "exif", "xmp")
 EXIF_MARK = b"Exif\0\0"  # JPEG writes it before the block, other formats do not
 
-# How the stored picture is turned to stand upright (Exif 2.32, tag 0x0112).
+# How to turn the stored image upright (Exif 2.32, tag 0x0112).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -25,7 +25,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>))[0-9]""")
-# The tags of a TIFF file that tell of the picture, not of how the file stores it.
+# The tags of a TIFF file that describe the image, not how the file stores it.
 _TELLING = (
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -38,10 +38,10 @@ _TELLING = (
 
 
 def metadata_of(image: Image.Image) -> dict[str, bytes]:
-    """What `image` brings of `NAMES`, without those that are empty; the Exif block without its mark.
+    """The metadata of `image` by `NAMES`, without empty ones. The Exif block has no JPEG marker.
 
-    A profile of other pixels than those of the image is adapted or left out. A resolution that the file holds apart
-    from Exif stands in the block.
+    A profile for another mode is adapted or left out. A resolution that the file stores outside Exif is added to the
+    block.
     """
     profile = image.info.get("icc_profile")
     found = {
@@ -53,7 +53,7 @@ def metadata_of(image: Image.Image) -> dict[str, bytes]:
 
 
 def with_metadata(image: Image.Image, metadata: Mapping[str, bytes]) -> Image.Image:
-    """The same picture, its `info` now holding `metadata` as Pillow has it and nothing else; of no file any more."""
+    """A copy of the image whose `info` holds only `metadata`, in Pillow's form, and that belongs to no file."""
     image.format = None
     image.info = {name: metadata[name] for name in NAMES if name in metadata}
     if "exif" in metadata:
@@ -65,35 +65,35 @@ def with_metadata(image: Image.Image, metadata: Mapping[str, bytes]) -> Image.Im
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The picture as its Exif says it is to be looked at, with metadata that no longer ask for turning it.
+    """The image, turned upright by its Exif, and metadata that no longer ask for a turn.
 
-    Exif and XMP change only where they depend on how the picture stands. An orientation that is spelled so that it
-    cannot be set is left to the viewer, and the picture as it stands.
+    Only the parts of Exif and XMP that depend on the orientation change. If the orientation is stored in a form that
+    cannot be changed, neither the image nor its metadata change.
     """
     metadata, orientation = metadata_of(image), _orientation(image)
     turn = _TURNS.get(orientation)
     if turn is None:
         return with_metadata(image, metadata)
-    told = _reset(metadata, orientation, image.size)
-    if _orientation(with_metadata(Image.new("L", (1, 1)), told)) in _TURNS:
+    reset = _reset(metadata, orientation, image.size)
+    if _orientation(with_metadata(Image.new("L", (1, 1)), reset)) in _TURNS:
         return with_metadata(image, metadata)
-    return with_metadata(image.transpose(turn), told)
+    return with_metadata(image.transpose(turn), reset)
 
 
 def _reset(metadata: Mapping[str, bytes], orientation: int, size: tuple[int, int]) -> dict[str, bytes]:
-    """Metadata of the picture once it is turned upright."""
-    told = dict(metadata)
-    if "exif" in told:
-        told["exif"] = turned_exif(told["exif"], orientation, size)
-    if "xmp" in told:
-        told["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", told["xmp"])
-    return told
+    """The metadata of the image after it is turned upright."""
+    reset = dict(metadata)
+    if "exif" in reset:
+        reset["exif"] = turned_exif(reset["exif"], orientation, size)
+    if "xmp" in reset:
+        reset["xmp"] = _XMP_ORIENTATION.sub(rb"\g<1>1", reset["xmp"])
+    return reset
 
 
 def _with_resolution(image: Image.Image, block: bytes | None) -> bytes | None:
-    """The block, with the resolution that stands elsewhere in the file.
+    """The block, with the resolution that the file stores elsewhere.
 
-    72 pixels an inch is what Exif takes for "unknown", and needs no word.
+    72 pixels per inch is the value for "unknown" in Exif and is not added.
     """
     found = _resolution_beside_exif(image)
     if found is None or found.is_near(Resolution(72, 72)) or found.is_near(resolution_of(block or b"")):
@@ -122,9 +122,9 @@ def _resolution_beside_exif(image: Image.Image) -> Resolution | None:
 def _exif_of(image: Image.Image) -> bytes | None:
     block: bytes | None = image.info.get("exif")
     if block is None and "Raw profile type exif" in image.info:  # as ImageMagick writes it into PNG
-        with contextlib.suppress(ValueError):  # what is no hex, no viewer reads
+        with contextlib.suppress(ValueError):  # no viewer reads text that is not hexadecimal
             block = bytes.fromhex("".join(image.info["Raw profile type exif"].split("\n")[3:]))
-    if block is None and image.format == "TIFF":  # whose tags are its Exif: there is no block to keep
+    if block is None and image.format == "TIFF":  # its own tags are its Exif, so there is no block to keep
         tags = _telling(image.getexif())
         block = tags.tobytes() if tags else None
     return block.removeprefix(EXIF_MARK) if block else None
@@ -136,8 +136,8 @@ def _telling(found: Image.Exif) -> Image.Exif:
     kept.update({tag: found[tag] for tag in _TELLING if tag in found})
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if tags := found.get_ifd(directory):
-            kept.get_ifd(directory).update(tags)  # here Pillow's writer of TIFF looks,
-            kept[directory] = dict(tags)  # and here Exif.tobytes
+            kept.get_ifd(directory).update(tags)  # read by Pillow's TIFF writer,
+            kept[directory] = dict(tags)  # and by Exif.tobytes
     return kept
 
 

@@ -61,10 +61,10 @@ class QualityScales:
         """The means of a half in 64ths of a step."""
         return rounded(mean * self._mean[part, None], -MU_LIMIT, MU_LIMIT)
 
-    def rows(self, scale: Floats, part: slice, finer: Doubles | None, count: int) -> NDArray[np.int32]:
-        """The rows of the tables, 0 to count - 1; finer: (P,)."""
+    def rows(self, scale: Floats, part: slice, step_exponent: Doubles | None, count: int) -> NDArray[np.int32]:
+        """The table row of each symbol, 0 to count - 1. `step_exponent` is (P,)."""
         moved = scale + self.octaves[part, None]
-        moved = moved if finer is None else moved + LEVEL_UNIT * finer
+        moved = moved if step_exponent is None else moved + LEVEL_UNIT * step_exponent
         return rounded(moved / ROW_UNIT, 0, count - 1).astype(np.int32)
 
     def context(self, y_hat: Floats, part: slice) -> Floats:
@@ -72,9 +72,9 @@ class QualityScales:
         return rounded(y_hat * self._context[part, None], *ACTIVATION)
 
 
-def restored(symbols: Symbols, finer: Doubles | None) -> Doubles:
-    """Symbols (c, P) in 64ths of a step, where a step is 2^(finer / 4) times as fine."""
-    if finer is None:
+def restored(symbols: Symbols, step_exponent: Doubles | None) -> Doubles:
+    """Symbols (c, P), whose steps are divided by 2^(step_exponent / 4) -> 64ths of a full step."""
+    if step_exponent is None:
         return symbols * np.float64(Y_ONE)
-    found: Doubles = np.rint(symbols * (Y_ONE * exp2(-LEVEL_UNIT * finer)))
+    found: Doubles = np.rint(symbols * (Y_ONE * exp2(-LEVEL_UNIT * step_exponent)))
     return found

@@ -29,7 +29,7 @@ from s2lic.runtime import ProgressCallback, no_progress, with_progress, worker_p
 from s2lic.transform.config import STRIDE
 
 # Levels of regions of interest are quarters of an octave.
-FINER_AN_OCTAVE = 4
+STEPS_PER_OCTAVE = 4
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class OnnxEncoder:
 
         def encode(cell: tuple[int, int]) -> SymbolStream:
             tile, seen = layout.tile(*cell), encoder_input(layout, cell)
-            return self._coded(self._latent(picture, tile, seen), None if roi is None else roi.finer(tile), level)
+            step_exponent = None if roi is None else roi.step_exponent(tile)
+            return self._coded(self._latent(picture, tile, seen), step_exponent, level)
 
         with worker_pool(self.jobs, len(cells)) as pool:
             return list(with_progress(pool.map(encode, cells), len(cells), self.done))
@@ -82,7 +83,7 @@ class OnnxEncoder:
         size, top, left = latent_size(tile), (tile.top - seen.top) // STRIDE, (tile.left - seen.left) // STRIDE
         return np.ascontiguousarray(y[0, :, top : top + size.height, left : left + size.width])
 
-    def _coded(self, y: Floats, finer: NDArray[np.int64] | None, level: int) -> SymbolStream:
+    def _coded(self, y: Floats, step_exponent: NDArray[np.int64] | None, level: int) -> SymbolStream:
         """The stream of y (M, h, w)."""
         walk, (height, width) = self.networks.walk(level), y.shape[1:]
         writer = SymbolWriter(self.networks.tables)
@@ -90,7 +91,8 @@ class OnnxEncoder:
         (rows,) = z_rows(self.networks.entropy_row, [level], LatentSize(height, width))
         writer.write_rows(z, rows)
         gained = (y * walk.domain.gain.astype(np.float32)[:, None, None]).reshape(len(y), -1)
-        scale = None if finer is None else np.exp2(finer.ravel() / FINER_AN_OCTAVE).astype(np.float32)
+        exponent = None if step_exponent is None else step_exponent.ravel().astype(np.float64)
+        scale = None if exponent is None else np.exp2(exponent / STEPS_PER_OCTAVE).astype(np.float32)
 
         def quantise(mu: Floats, rows: NDArray[np.int32], first: int, at: Places) -> NDArray[np.int64]:
             residual = gained[first : first + len(mu), at] - mu / Y_ONE
@@ -98,7 +100,7 @@ class OnnxEncoder:
             writer.write_gaussian(symbols, rows)
             return symbols
 
-        walk.run(z, (height, width), quantise, None if finer is None else finer.ravel().astype(np.float64))
+        walk.run(z, (height, width), quantise, exponent)
         return writer.finish()
 
     def _z(self, y: Floats, level: int) -> Floats:

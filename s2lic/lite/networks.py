@@ -42,13 +42,19 @@ class OnnxNetworks:
         return Walk(self.weights, self.sessions, level)
 
     def decode_latent(
-        self, streams: list[SymbolStream], levels: list[int], size: LatentSize, finer: NDArray[np.int64] | None = None
+        self,
+        streams: list[SymbolStream],
+        levels: list[int],
+        size: LatentSize,
+        step_exponent: NDArray[np.int64] | None = None,
     ) -> Floats:
-        """y_hat (B, M, h, w) of streams of one size at their levels; finer: (B, h, w). Raises a BitstreamError."""
-        steps = [None] * len(streams) if finer is None else list(finer)
+        """y_hat (B, M, h, w) of streams of equal size. `step_exponent` is (B, h, w). Raises a BitstreamError."""
+        steps = [None] * len(streams) if step_exponent is None else list(step_exponent)
         return np.stack([self._decode(*one, size) for one in zip(streams, levels, steps, strict=True)])
 
-    def _decode(self, stream: SymbolStream, level: int, finer: NDArray[np.int64] | None, size: LatentSize) -> Floats:
+    def _decode(
+        self, stream: SymbolStream, level: int, step_exponent: NDArray[np.int64] | None, size: LatentSize
+    ) -> Floats:
         row, tables = self.weights.entropy, self.weights.tables
         check_capacity(len(stream.payload), least_bits(row, tables, level, size))
         reader = SymbolReader(tables, stream.payload, stream.exceptions, size.symbols(row))
@@ -57,7 +63,7 @@ class OnnxNetworks:
         def quantise(mu: Floats, rows: NDArray[np.int32], first: int, at: Places) -> NDArray[np.int16]:
             return reader.read_gaussian(rows)
 
-        steps = None if finer is None else finer.ravel().astype(np.float64)
+        steps = None if step_exponent is None else step_exponent.ravel().astype(np.float64)
         whole = self.walk(level).run(reader.read_rows(rows), (size.height, size.width), quantise, steps)
         reader.finish(stream.symbol_crc)
         return self.inverse_gained(whole, level)

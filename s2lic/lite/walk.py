@@ -48,14 +48,16 @@ class Walk:
         """What the level makes of y's channels."""
         return QualityScales(self.weights.exact, self.level)
 
-    def run(self, z: Symbols, size: tuple[int, int], quantise: Quantise, finer: Doubles | None = None) -> Floats:
-        """Symbols of z (Z, h', w') -> y_hat (M, h, w) in 64ths of a step; finer: (h * w,), levels of regions less 4."""
+    def run(
+        self, z: Symbols, size: tuple[int, int], quantise: Quantise, step_exponent: Doubles | None = None
+    ) -> Floats:
+        """Symbols of z (Z, h', w') -> y_hat (M, h, w) in 64ths of a step. `step_exponent` is (h * w,)."""
         row = self.weights.entropy
         hyper = self._hyper(z, *size)
         places = halves(*size)
         y_hat, context = (np.empty((row.latent, size[0] * size[1]), np.float32) for _ in range(2))
         for index, (first, last) in enumerate(pairwise(accumulate(row.slices, initial=0))):
-            state = _Slice(self, index, slice(first, last), places, quantise, finer)
+            state = _Slice(self, index, slice(first, last), places, quantise, step_exponent)
             block = np.ascontiguousarray(hyper[2 * first : 2 * last])
             y_hat[first:last] = state.run(block, context[:first].reshape(1, first, *size))
             context[first:last] = self.domain.context(y_hat[first:last], slice(first, last))
@@ -86,7 +88,7 @@ class _Slice:
     part: slice
     places: tuple[Places, Places]
     quantise: Quantise
-    finer: Doubles | None
+    step_exponent: Doubles | None
 
     def run(self, hyper: Floats, context: Floats) -> Floats:
         """y_hat (c, h * w): anchors without local context, others with it, then LRP over both."""
@@ -107,11 +109,11 @@ class _Slice:
     def _half(self, sums: Floats, at: Places) -> Floats:
         modulation = self.walk.modulation(f"slices.{self.index}.parameters", 3)
         mean, scale = self._run("parameters", sums=sums, **modulation)
-        finer = None if self.finer is None else self.finer[at]
+        step_exponent = None if self.step_exponent is None else self.step_exponent[at]
         mu = self.walk.domain.mu(mean[0], self.part)
-        rows = self.walk.domain.rows(scale[0], self.part, finer, self.walk.weights.tables.gaussian_count)
+        rows = self.walk.domain.rows(scale[0], self.part, step_exponent, self.walk.weights.tables.gaussian_count)
         symbols = self.quantise(mu, rows, self.part.start, at)
-        return (restored(symbols, finer) + mu).astype(np.float32)
+        return (restored(symbols, step_exponent) + mu).astype(np.float32)
 
     def _run(self, graph: str, **inputs: Floats) -> list[Floats]:
         return self.walk.sessions.run(f"slices.{self.index}.{graph}", **inputs)

@@ -65,7 +65,7 @@ class CountingWriter(SymbolWriter):
         self._census.add(symbols, rows.astype(np.int64) + self._census.tables.gaussian_first)
 
 
-SEED = 5  # of the crops; training has 0 unless it is told
+SEED = 5  # of the crops; the default of training is 0
 
 
 def fitted(source: Path, folders: list[Path], crop: int, count: int, done: ProgressCallback = no_progress) -> bytes:

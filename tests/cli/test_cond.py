@@ -1,4 +1,4 @@
-"""`--cond`: a model that is told of its pictures, from training to a decoded file."""
+"""`--cond`: a conditioned model, from training to a decoded file."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_what_an_encoder_is_told_goes_from_training_into_the_file(
     assert (untold.code, Path("c.bin").exists()) == (2, False)
     assert "--cond" in untold.err
 
-    told = ("--model", "own.safetensors", "--cond", "bright.npy")
-    assert run("encode", photo.name, "-o", "d.bin", "--roi", "saliency", *told).code == 0
-    assert run("explain", photo.name, *told, "--json").code == 0
+    options = ("--model", "own.safetensors", "--cond", "bright.npy")
+    assert run("encode", photo.name, "-o", "d.bin", "--roi", "saliency", *options).code == 0
+    assert run("explain", photo.name, *options, "--json").code == 0
     assert run("explain", photo.name, "-o", "e.png", "--model", "own.safetensors").code == 2
 
 

@@ -1,4 +1,4 @@
-"""A model whose blocks are told the quality: in training, in coding, in rate control and in tiles."""
+"""A model whose blocks are conditioned on the quality: in training, in coding, in rate control and in tiles."""
 
 from __future__ import annotations
 
@@ -47,41 +47,41 @@ def fidelity(image: Image.Image, decoded: Image.Image) -> float:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Codec:
-    """A model that is told three numbers of a picture."""
+def gated(tmp_path: Path) -> Codec:
+    """A model with three condition values per image."""
     model = shaken(build(variant(ROW, cond=3)), 0.05)
-    path = tmp_path / "told.safetensors"
+    path = tmp_path / "gated.safetensors"
     path.write_bytes(exported(model))
     return Codec(path, tile=SIDE_MIN)
 
 
-def test_what_an_encoder_is_told_changes_the_file_and_the_decoder_needs_none_of_it(told: Codec) -> None:
-    assert told.weights.model.row.name == "tiny+gate=sentence_gate+cond=3"
+def test_the_condition_changes_the_file_and_not_the_decoder(gated: Codec) -> None:
+    assert gated.weights.model.row.name == "tiny+gate=sentence_gate+cond=3"
     image = picture("portrait", size=(64, 48))
-    first, again, other = (told.encode(image, 60, cond=c) for c in ([1.0, 0, 0], np.float32([1, 0, 0]), [0, 9, 0]))
+    first, again, other = (gated.encode(image, 60, cond=c) for c in ([1.0, 0, 0], np.float32([1, 0, 0]), [0, 9, 0]))
     assert first == again
     assert unpack(first).payload != unpack(other).payload
-    assert {told.decode(data).size for data in (first, other)} == {image.size}
+    assert {gated.decode(data).size for data in (first, other)} == {image.size}
     tiled = picture("portrait", size=(SIDE_MIN + 8, 32))
-    assert told.decode(told.encode(tiled, 60, effort=0, cond=[1, 2, 3])).size == tiled.size
-    assert told.encode(image, target_size=len(first), cond=[1, 0, 0], effort=0)
+    assert gated.decode(gated.encode(tiled, 60, effort=0, cond=[1, 2, 3])).size == tiled.size
+    assert gated.encode(image, target_size=len(first), cond=[1, 0, 0], effort=0)
 
 
-def test_g_s_has_no_place_for_what_only_an_encoder_knows(told: Codec) -> None:
-    gates = {part: [g.condition for n, g in told.weights.model.named_modules() if n.startswith(part) and "gates." in n
+def test_g_s_takes_no_condition(gated: Codec) -> None:
+    gates = {part: [g.condition for n, g in gated.weights.model.named_modules() if n.startswith(part) and "gates." in n
                     and isinstance(g, SentenceGate)] for part in ("g_a", "g_s")}  # fmt: skip
     assert set(gates["g_a"]) == {3}
     assert set(gates["g_s"]) == {0}
 
 
-def test_without_the_numbers_or_with_others_nothing_is_coded(told: Codec) -> None:
+def test_a_missing_or_wrong_condition_is_refused(gated: Codec) -> None:
     image = picture("portrait", size=(32, 32))
-    for code in (told.encode, lambda image: told.encode_many([image, image], effort=0)):
-        with pytest.raises(ConditionError, match="is told 3 numbers of a picture"):
+    for code in (gated.encode, lambda image: gated.encode_many([image, image], effort=0)):
+        with pytest.raises(ConditionError, match="needs 3 condition values per image"):
             code(image)
-    with pytest.raises(ConditionError, match="4 numbers were given"):
-        told.encode(image, cond=[1, 2, 3, 4])
-    with pytest.raises(ConditionError, match="told nothing of a picture beside its quality"):
+    with pytest.raises(ConditionError, match="4 condition values were given"):
+        gated.encode(image, cond=[1, 2, 3, 4])
+    with pytest.raises(ConditionError, match="takes no condition values"):
         codec().encode(image, cond=[1.0])
 
 

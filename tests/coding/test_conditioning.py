@@ -40,14 +40,14 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [[[1.0, 2.0]], 3.0, ["a"], [True], [1.0, np.nan], [np.inf]])
 def test_what_is_no_row_of_finite_numbers_is_refused(value: ArrayLike) -> None:
-    with pytest.raises(ConditionError, match="a row of finite numbers"):
+    with pytest.raises(ConditionError, match="one-dimensional array of finite numbers"):
         check_vector(value, None)
 
 
 def test_another_number_of_them_is_refused_and_none_at_all_is_another_error() -> None:
-    with pytest.raises(ConditionError, match="2 numbers were given, but this model is told 3 numbers"):
+    with pytest.raises(ConditionError, match="2 condition values were given, but this model needs 3"):
         check_vector([1, 2], 3)
-    with pytest.raises(ConditionError, match="2 numbers were given, but this model is told nothing"):
+    with pytest.raises(ConditionError, match="2 condition values were given, but this model takes no"):
         check_vector([1, 2], 0)
-    with pytest.raises(ConditionError, match="is told 3 numbers of a picture: give them with --cond"):
+    with pytest.raises(ConditionError, match="needs 3 condition values per image: give them with --cond"):
         check_vector(None, 3)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from s2lic.codec import Codec
 from s2lic.coding.networks import to_tensor
-from s2lic.coding.roi import NEUTRAL, Roi, finer_steps, roi_of, unpack_roi
+from s2lic.coding.roi import NEUTRAL, Roi, roi_of, step_exponents, unpack_roi
 from s2lic.coding.targets import PSNR
 from s2lic.container import boxes
 from s2lic.container.boxes import unpack
@@ -75,8 +75,8 @@ def test_every_level_costs_more_than_the_one_below_and_the_last_leaves_less_erro
     y = networks.analyse(to_tensor(picture("portrait", size=(64, 64))), 7000)
     sizes, errors = [], []
     for level in range(8):
-        finer = finer_steps(Roi(np.full((1, 1), level, np.uint8)), [Box(0, 0, 64, 64)])
-        (coded,), y_hat = networks.encode_latent(y, 7000, finer)
+        step_exponent = step_exponents(Roi(np.full((1, 1), level, np.uint8)), [Box(0, 0, 64, 64)])
+        (coded,), y_hat = networks.encode_latent(y, 7000, step_exponent)
         sizes.append(len(coded.payload))
         errors.append(float((y_hat - y).square().mean()))
     assert all(low < high for low, high in pairwise(sizes))
@@ -130,10 +130,10 @@ def test_a_level_is_the_mean_of_its_cell_and_a_cell_cut_by_the_edge_counts_what_
 def test_a_tile_sees_the_cells_of_the_whole() -> None:
     layout = layout_of(620, 500, 256)
     roi = Roi(np.random.default_rng(0).integers(0, 8, (8, 10)).astype(np.uint8))
-    whole = roi.step_scale(layout.whole)
+    whole = roi.step_divisor(layout.whole)
     assert whole.shape == (32, 39)
     for tile in layout.tiles():
-        part = roi.step_scale(tile)
+        part = roi.step_divisor(tile)
         top, left = tile.top // 16, tile.left // 16
         assert np.array_equal(part, whole[top : top + part.shape[0], left : left + part.shape[1]])
     assert whole[5, 9] == 2 ** ((int(roi.levels[1, 2]) - NEUTRAL) / 4)

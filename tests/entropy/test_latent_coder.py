@@ -37,12 +37,12 @@ def streams(weights: Weights, y: Tensor, levels: Tensor = LEVELS) -> list[Symbol
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 5), (4, 4), (9, 17)])
-@pytest.mark.parametrize("finer", [False, True])
+@pytest.mark.parametrize("regions", [False, True])
 def test_the_decoder_finds_the_latent_that_the_encoder_sees(
-    weights: Weights, height: int, width: int, finer: bool
+    weights: Weights, height: int, width: int, regions: bool
 ) -> None:
     y, size = latent(weights, height, width), LatentSize(height, width)
-    steps = torch.randint(-4, 4, (2, height, width), generator=torch.Generator().manual_seed(0)) if finer else None
+    steps = torch.randint(-4, 4, (2, height, width), generator=torch.Generator().manual_seed(0)) if regions else None
     coded, expected = weights.coder.encode(y, LEVELS, steps)
     assert torch.equal(weights.coder.decode(coded, LEVELS, size, steps), expected)
     assert [c.count for c in coded] == [size.symbols(weights.model.row.entropy)] * 2
@@ -50,19 +50,19 @@ def test_the_decoder_finds_the_latent_that_the_encoder_sees(
 
 def test_a_symbol_leaves_half_a_step_at_most_before_the_correction(weights: Weights) -> None:
     y = latent(weights, 6, 7, 1)
-    sent, gain = weights.coder.rehearse(y, LEVELS[:1], QuantTarget(y)).sent, weights.coder.gains(LEVELS[:1])[0]
+    sent, gain = weights.coder.estimate(y, LEVELS[:1], QuantTarget(y)).sent, weights.coder.gains(LEVELS[:1])[0]
     assert (sent - y * gain).abs().max() <= 0.5 + 1e-4
-    zeroed = weights.coder.rehearse(y, LEVELS[:1], QuantTarget(y, RDOQ(torch.zeros(y.shape[1])))).sent - y * gain
+    zeroed = weights.coder.estimate(y, LEVELS[:1], QuantTarget(y, RDOQ(torch.zeros(y.shape[1])))).sent - y * gain
     assert 0.5 < zeroed.abs().max() <= 1.5 + 1e-4
 
 
-@pytest.mark.parametrize("finer", [False, True])
-def test_a_rehearsal_gives_what_coding_gives_and_about_its_bits(weights: Weights, finer: bool) -> None:
+@pytest.mark.parametrize("regions", [False, True])
+def test_an_estimate_gives_the_coded_y_hat_and_about_its_bits(weights: Weights, regions: bool) -> None:
     y = latent(weights, 12, 20, 1) / 3
     aim = QuantTarget(y + 0.3, RDOQ(torch.full((y.shape[1],), 4.0)))
-    steps = torch.randint(-4, 4, (1, 12, 20), generator=torch.Generator().manual_seed(1)) if finer else None
+    steps = torch.randint(-4, 4, (1, 12, 20), generator=torch.Generator().manual_seed(1)) if regions else None
     (coded,), y_hat = weights.coder.encode(y, LEVELS[:1], steps, aim)
-    found = weights.coder.rehearse(y, LEVELS[:1], aim, steps)
+    found = weights.coder.estimate(y, LEVELS[:1], aim, steps)
     assert torch.equal(found.y_hat, y_hat)
     assert abs(found.bits.sum() - 8 * len(coded.payload)) <= 0.1 * 8 * len(coded.payload)
 

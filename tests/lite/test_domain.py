@@ -40,10 +40,10 @@ def test_tables_between_anchors_are_those_of_torch(level: int, seed: int) -> Non
 
 
 @given(levels, st.integers(-4, 3))
-def test_means_rows_and_contexts_are_those_of_torch(level: int, finer: int) -> None:
+def test_means_rows_and_contexts_are_those_of_torch(level: int, step_exponent: int) -> None:
     x = np.random.default_rng(level).integers(-32768, 32768, (4, 7)).astype(np.float32)
     ours, torchs = QualityScales(WEIGHTS.exact, level), Domain(codec().weights.exact.tensors, torch.tensor([level]))
-    part, steps = slice(4, 8), np.full(7, finer, np.float64)
+    part, steps = slice(4, 8), np.full(7, step_exponent, np.float64)
     assert np.array_equal(ours.mu(x, part), torchs.mu(torch.from_numpy(x)[None], part)[0])
     assert np.array_equal(ours.context(64 * x, part), torchs.context(torch.from_numpy(64 * x)[None], part)[0])
     row = torchs.row(torch.from_numpy(x)[None], part, torch.from_numpy(steps).float().view(1, 1, -1))

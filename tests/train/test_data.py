@@ -148,7 +148,7 @@ def test_a_picture_of_which_nothing_or_too_little_is_known_is_an_error(tmp_path:
     with pytest.raises(InputMissingError, match=r"a\.npy"):
         Photos.load([tmp_path], 32, cond=2)
     np.save(tmp_path / "a.npy", [1.0])
-    with pytest.raises(ConditionError, match="1 numbers were given, but this model is told 2"):
+    with pytest.raises(ConditionError, match="1 condition values were given, but this model needs 2"):
         Photos.load([tmp_path], 32, cond=2)
 
 

@@ -1,4 +1,4 @@
-"""Which weights ship, and how a wrong name or id is told."""
+"""Which weights ship, and the errors for a wrong name or id."""
 
 from __future__ import annotations
 

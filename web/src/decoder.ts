@@ -105,8 +105,8 @@ async function decodeLatent(
   const reader = new SymbolReader(model.tables, stream), size = latentSize(tile), [zh, zw] = sideSize(size);
   const zRows = Int32Array.from({ length: domain.zRows.length * zh * zw }, (_, at) =>
     domain.zRows[Math.floor(at / (zh * zw))]);
-  const z = reader.read(zRows), finer = regions && regions.finer(tile);
-  const y = await reconstruct(model, domain, size, z, finer, (rows) => reader.readGaussian(rows));
+  const z = reader.read(zRows), stepExponent = regions && regions.stepExponent(tile);
+  const y = await reconstruct(model, domain, size, z, stepExponent, (rows) => reader.readGaussian(rows));
   reader.finish();
   return { data: domain.latent(y, size.height * size.width), channels: model.manifest.latent, ...size };
 }

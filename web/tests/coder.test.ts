@@ -65,12 +65,12 @@ test("a payload has a length that its symbols can take", async () => {
 test("the golden map of regions is white within and black outside", () => {
   const { regions, header } = unpack(bytesOf("golden/portrait-region-60.s2lic"));
   const map = unpackRegions(regions, header.width, header.height);
-  const finer = map.finer({ left: 0, top: 0, right: header.width, bottom: header.height });
+  const stepExponent = map.stepExponent({ left: 0, top: 0, right: header.width, bottom: header.height });
   const expected = Array.from({ length: 8 * 10 }, (_, at) => {
     const row = Math.floor(at / 10), column = at % 10;
     return row < 4 && column >= 4 && column < 8 ? 3 : -4;
   });
-  assert.deepEqual([...finer], expected);
+  assert.deepEqual([...stepExponent], expected);
 });
 
 test("another spelling of a map is refused", async () => {

@@ -108,10 +108,10 @@ class Domain:
         self._mean = torch.ldexp(self.gain, Y_BITS - tensors["mean_exponent"].double())
         self._context = torch.ldexp(exp2(-self.octaves), tensors["context_exponent"].double() - Y_BITS)
 
-    def row(self, scale: Tensor, part: slice, finer: Tensor | None) -> Tensor:
+    def row(self, scale: Tensor, part: slice, step_exponent: Tensor | None) -> Tensor:
         """The row (B, c, P) of scales times the gain, in 64ths."""
         moved = scale + over_channels(self.octaves[:, part], scale).to(scale.dtype)
-        return moved if finer is None else moved + LEVEL_UNIT * finer
+        return moved if step_exponent is None else moved + LEVEL_UNIT * step_exponent
 
     def mu(self, mean: Tensor, part: slice) -> Tensor:
         """The mean (B, c, P) in 64ths of a step."""
@@ -150,16 +150,21 @@ class ExactEntropy:
         return table[nearest][:, :, None, None]
 
     def __call__(
-        self, z: Tensor, level: Tensor, size: tuple[int, int], quantise: ExactQuantise, finer: Tensor | None = None
+        self,
+        z: Tensor,
+        level: Tensor,
+        size: tuple[int, int],
+        quantise: ExactQuantise,
+        step_exponent: Tensor | None = None,
     ) -> Tensor:
         """Symbols of z (B, Z, h', w') -> y_hat (B, M, h, w) in 64ths of a step.
 
-        finer: integers n (B, 1, h * w), which divide the step at each position by 2^(n / 4).
+        step_exponent: integers n (B, 1, h * w), which divide the step at each position by 2^(n / 4).
         """
         z_hat = (Z_ONE * z + self.z_centre(level)).clamp(*Z_LIMITS)
         hyper = self._h_s(z_hat, level, *size)
         domain, board = Domain(self.tensors, level), Checkerboard.of(*size, z.device)
-        walk = _Walk(domain, board, board.anchors_around(LOCAL_KERNEL // 2), self.rows, quantise, finer)
+        walk = _Walk(domain, board, board.anchors_around(LOCAL_KERNEL // 2), self.rows, quantise, step_exponent)
         y_hat, seen = list[Tensor](), list[Tensor]()
         for nets, (first, last) in zip(self._slices, pairwise(accumulate(self.config.slices, initial=0)), strict=True):
             part, block = slice(first, last), hyper[:, 2 * first : 2 * last]
@@ -177,7 +182,7 @@ class _Walk:
     under: Tensor
     rows: int
     quantise: ExactQuantise
-    finer: Tensor | None
+    step_exponent: Tensor | None
 
     def code(self, nets: ExactSlice, hyper: Tensor, before: Tensor, part: slice) -> Tensor:
         """y_hat of one slice: anchors without local context, the other half with it, then LRP over both."""
@@ -194,15 +199,16 @@ class _Walk:
     def _half(self, nets: ExactSlice, sums: Tensor, positions: Tensor, part: slice) -> Tensor:
         """y_hat (B, c, P) of one half, before LRP."""
         mean, scale = nets.parameters(sums, self.domain.level)
-        mu, finer = self.domain.mu(mean, part), None if self.finer is None else self.finer[:, :, positions]
-        row = self.domain.row(scale, part, finer)
+        mu = self.domain.mu(mean, part)
+        step_exponent = None if self.step_exponent is None else self.step_exponent[:, :, positions]
+        row = self.domain.row(scale, part, step_exponent)
         symbols = self.quantise(mu, requantise(row, 1 / ROW_UNIT, 0, self.rows - 1), part.start, positions)
-        return restored(symbols, finer) + mu
+        return restored(symbols, step_exponent) + mu
 
 
-def restored(symbols: Tensor, finer: Tensor | None) -> Tensor:
-    """Symbols (B, c, P), whose steps are divided by 2^(finer / 4) -> 64ths of a full step."""
-    if finer is None:
+def restored(symbols: Tensor, step_exponent: Tensor | None) -> Tensor:
+    """Symbols (B, c, P), whose steps are divided by 2^(step_exponent / 4) -> 64ths of a full step."""
+    if step_exponent is None:
         return symbols.mul(Y_ONE)
-    whole: Tensor = snap(symbols.double() * (Y_ONE * exp2(-LEVEL_UNIT * finer.double()))).to(symbols.dtype)
+    whole: Tensor = snap(symbols.double() * (Y_ONE * exp2(-LEVEL_UNIT * step_exponent.double()))).to(symbols.dtype)
     return whole

@@ -80,7 +80,7 @@ def element_bits(codec: Codec, y: Tensor, level: int) -> tuple[Tensor, Tensor]:
     coder, levels = codec.weights.coder, torch.tensor([level], device=y.device)
     z, anchor = coder.z_symbols(y, levels)[0], int(coder.model.quality(levels).nearest)
     z_bits = [_row_bits(coder.tables, anchor * len(z) + channel, symbols) for channel, symbols in enumerate(z)]
-    return coder.rehearse(y, levels, QuantTarget(y)).bits, torch.stack(z_bits)[None].to(y)
+    return coder.estimate(y, levels, QuantTarget(y)).bits, torch.stack(z_bits)[None].to(y)
 
 
 def _row_bits(tables: Tables, row: int, symbols: Tensor) -> Tensor:

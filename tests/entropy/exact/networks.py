@@ -70,19 +70,23 @@ def quantiser(reach: int, seen: Seen) -> ExactQuantise:
 
 
 def walk(
-    networks: ExactEntropy, level: int, size: tuple[int, int], reach: int, finer: NDArray[np.int64] | None = None
+    networks: ExactEntropy,
+    level: int,
+    size: tuple[int, int],
+    reach: int,
+    step_exponent: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], Seen]:
     """y_hat (M, h, w) of a walk, and the means and rows of each half."""
     seen: Seen = []
     z = torch.from_numpy(side(size, reach)).to(networks.dtype)[None]
-    steps = None if finer is None else torch.from_numpy(finer).to(networks.dtype)[None, None]
+    steps = None if step_exponent is None else torch.from_numpy(step_exponent).to(networks.dtype)[None, None]
     with torch.inference_mode():
         y_hat = networks(z, torch.tensor([level]), size, quantiser(reach, seen), steps)
     return y_hat[0].double().numpy().astype(np.int64), seen
 
 
 def slow_walk(
-    networks: Oracle, level: int, size: tuple[int, int], reach: int, finer: NDArray[np.int64] | None = None
+    networks: Oracle, level: int, size: tuple[int, int], reach: int, step_exponent: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], Seen]:
     """The same by the oracle."""
     seen: Seen = []
@@ -93,4 +97,4 @@ def slow_walk(
         seen.append((mu, rows))
         return given(first, mu.shape, reach)
 
-    return networks.run(side(size, reach), level, size, symbols, finer), seen
+    return networks.run(side(size, reach), level, size, symbols, step_exponent), seen

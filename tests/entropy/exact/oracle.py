@@ -54,7 +54,9 @@ class Oracle:
     def __init__(self, tensors: dict[str, Ints], slices: tuple[int, ...], rows: int) -> None:
         self.t, self.slices, self.rows = tensors, slices, rows
 
-    def run(self, z: Ints, level: int, size: tuple[int, int], symbols: Symbols, finer: Ints | None = None) -> Ints:
+    def run(
+        self, z: Ints, level: int, size: tuple[int, int], symbols: Symbols, step_exponent: Ints | None = None
+    ) -> Ints:
         """Symbols of z (Z, h', w') -> y_hat (M, h, w) in 64ths; `symbols` answers (mu, rows, first, places)."""
         anchors = len(self.t["z_centre"])
         nearest = int(level * (anchors - 1) / 10_000 + 0.5)
@@ -66,7 +68,7 @@ class Oracle:
         starts = np.cumsum([0, *self.slices])
         for index, (first, last) in enumerate(pairwise(starts.tolist())):
             block = hyper[2 * first : 2 * last]
-            y[first:last] = self.slice(index, block, seen[:first], octaves, level, first, last, symbols, finer)
+            y[first:last] = self.slice(index, block, seen[:first], octaves, level, first, last, symbols, step_exponent)
             seen[first:last] = self.context(y[first:last], octaves, first, last)
         return y
 
@@ -79,7 +81,7 @@ class Oracle:
 
     def slice(
         self, index: int, hyper: Ints, before: Ints, octaves: Ints, level: int, first: int, last: int,
-        symbols: Symbols, finer: Ints | None,
+        symbols: Symbols, step_exponent: Ints | None,
     ) -> Ints:  # fmt: skip
         name, c = f"slices.{index}", last - first
         height, width = hyper.shape[1:]
@@ -94,7 +96,7 @@ class Oracle:
             mean, scale = self.parameters(f"{name}.parameters_net", np.concatenate([*known, local]), level)
             mean, scale = (x.reshape(c, -1)[:, places] for x in (mean, scale))
             mu = self.mu(mean, octaves, first, last)
-            fine = np.zeros(len(places), np.int64) if finer is None else finer[places]
+            fine = np.zeros(len(places), np.int64) if step_exponent is None else step_exponent[places]
             row = np.clip(quotient(scale + octaves[first:last, None] + 256 * fine, 64), 0, self.rows - 1)
             q = symbols(mu, row, first, places)
             mantissa, shift = power(-256 * fine)

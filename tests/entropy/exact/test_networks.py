@@ -36,9 +36,9 @@ def test_a_walk_equals_the_oracle(
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_levels_of_regions_move_rows_and_steps_alike(carrier: torch.dtype) -> None:
     found, size = integers(5), (6, 9)
-    finer = np.random.default_rng(2).integers(-4, 4, size[0] * size[1])
-    y_hat, seen = walk(fast(found, carrier), 4321, size, 5, finer)
-    expected, known = slow_walk(oracle(found), 4321, size, 5, finer)
+    step_exponent = np.random.default_rng(2).integers(-4, 4, size[0] * size[1])
+    y_hat, seen = walk(fast(found, carrier), 4321, size, 5, step_exponent)
+    expected, known = slow_walk(oracle(found), 4321, size, 5, step_exponent)
     assert np.array_equal(y_hat, expected)
     assert all(np.array_equal(rows, known_rows) for (_, rows), (_, known_rows) in zip(seen, known, strict=True))
 

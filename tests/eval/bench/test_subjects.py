@@ -1,4 +1,4 @@
-"""Every codec of the benchmark runs, and each is told apart into its stages."""
+"""Every codec of the benchmark runs, and its time is split into stages."""
 
 from __future__ import annotations
 

@@ -64,12 +64,12 @@ export class Domain {
     return out;
   }
 
-  /** The row of each symbol; `finer` has a value for each place, or none. */
-  rows(scale: Float32Array, first: number, places: number, finer: Float32Array | null): Int32Array {
+  /** The table row of each symbol. `stepExponent` has a value for each position, or is null. */
+  rows(scale: Float32Array, first: number, places: number, stepExponent: Float32Array | null): Int32Array {
     const out = new Int32Array(scale.length), last = this.manifest.rows - 1;
     for (let at = 0, channel = first; at < out.length; channel++) {
       for (let place = 0; place < places; place++, at++) {
-        const sum = scale[at] + this.octaves[channel] + (finer ? LEVEL_UNIT * finer[place] : 0);
+        const sum = scale[at] + this.octaves[channel] + (stepExponent ? LEVEL_UNIT * stepExponent[place] : 0);
         out[at] = clamp(round(sum / ROW_UNIT), 0, last);
       }
     }
@@ -99,7 +99,7 @@ export class Domain {
   }
 }
 
-/** A symbol in 64ths of a step, where a step is 2^(finer / 4) times as fine. */
-export function restored(symbol: number, finer: number): number {
-  return finer ? round(64 * symbol * power(-LEVEL_UNIT * finer)) : 64 * symbol;
+/** A symbol, whose step is divided by 2^(stepExponent / 4), in 64ths of a full step. */
+export function restored(symbol: number, stepExponent: number): number {
+  return stepExponent ? round(64 * symbol * power(-LEVEL_UNIT * stepExponent)) : 64 * symbol;
 }

@@ -10,7 +10,7 @@ const CELL = 64, PLACE = 16;
 const LEVELS = 8, NEUTRAL = 4, TRUSTS = 8;
 const TOTAL = 1 << 16;
 
-/** The level 0 to 7 of each cell, row by row; at 4 the steps of y are as if there were no map. */
+/** The level 0 to 7 of each cell, row by row. 4 is the same as no map. */
 export class Regions {
   private readonly levels: Int16Array;
   private readonly rows: number;
@@ -22,8 +22,8 @@ export class Regions {
     this.columns = columns;
   }
 
-  /** The levels less 4 of the places of y under a tile, row by row. */
-  finer(tile: Box): Float32Array {
+  /** Integers n, the levels minus 4, at the positions of y under a tile, row by row. */
+  stepExponent(tile: Box): Float32Array {
     const rows = cells(tile.top, tile.bottom, this.rows), columns = cells(tile.left, tile.right, this.columns);
     return Float32Array.from(
       rows.flatMap((row) => columns.map((column) => this.levels[row * this.columns + column] - NEUTRAL)),
@@ -31,11 +31,11 @@ export class Regions {
   }
 }
 
-/** The map in the content of its box, which has to be as a writer makes it. */
+/** The map from the content of its box. Only the form that the encoder writes is accepted. */
 export function unpackRegions(box: Uint8Array, width: number, height: number): Regions {
   const columns = Math.ceil(width / CELL), rows = Math.ceil(height / CELL), count = rows * columns;
   const trust = box[0];
-  if (trust >= TRUSTS) throw new RegionMapError(`the map of regions has an unknown kind of coding: ${trust}`);
+  if (trust >= TRUSTS) throw new RegionMapError(`the map of regions has an unknown coding: ${trust}`);
   const stream = { payload: box.subarray(1), exceptions: [], symbolCrc32: 0, symbolCount: count };
   const tables = regionTables(), reader = new SymbolReader(tables, stream);
   const levels = new Int16Array(count), used = new Int16Array(count);
@@ -46,7 +46,7 @@ export function unpackRegions(box: Uint8Array, width: number, height: number): R
     levels.set((above = reader.read(line)), start);
   }
   if (!equal(written(tables, levels, used), stream.payload)) {
-    throw new RegionMapError("the map of regions is not coded as a writer codes it");
+    throw new RegionMapError("the map of regions is not in its shortest encoding");
   }
   return new Regions(levels, rows, columns);
 }
@@ -61,13 +61,13 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-/** The cell of each place of y, by its middle; beyond the picture the last one. */
+/** The cell of each position of y, by its centre. Positions beyond the image belong to the last cell. */
 function cells(start: number, stop: number, count: number): number[] {
   return Array.from({ length: Math.ceil((stop - start) / PLACE) }, (_, place) =>
     Math.min(Math.floor((start + PLACE * place + PLACE / 2) / CELL), count - 1));
 }
 
-/** A row for each trust t and level above; behind them one of two even slots, for padding. */
+/** A row for each trust t and level above, then a row of two equal slots for padding. */
 function regionTables(): Tables {
   const widths: number[] = [];
   for (let trust = 0; trust < TRUSTS; trust++) {

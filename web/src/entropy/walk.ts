@@ -12,11 +12,11 @@ export interface Size {
 /** Gives the symbols of a half for its rows, from channel `first` on, and hears its means. */
 export type Symbols = (rows: Int32Array, first: number, mu: Float64Array) => Int16Array;
 
-/** y_hat (M, height, width) in 64ths of a step. `finer` is the level less 4 of each place, or null. */
+/** y_hat (M, height, width) in 64ths of a step. `stepExponent` is the level minus 4 at each position, or null. */
 export async function reconstruct(
-  model: Model, domain: Domain, size: Size, z: Int16Array, finer: Float32Array | null, symbols: Symbols,
+  model: Model, domain: Domain, size: Size, z: Int16Array, stepExponent: Float32Array | null, symbols: Symbols,
 ): Promise<Float64Array> {
-  const walk = new Walk(model, domain, size, finer, symbols, await hyperFeatures(model, domain, size, z));
+  const walk = new Walk(model, domain, size, stepExponent, symbols, await hyperFeatures(model, domain, size, z));
   let first = 0;
   for (const [index, channels] of model.manifest.slices.entries()) {
     await walk.slice(index, first, channels);
@@ -53,7 +53,7 @@ class Walk {
   private readonly model: Model;
   private readonly domain: Domain;
   private readonly size: Size;
-  private readonly finer: Float32Array | null;
+  private readonly stepExponent: Float32Array | null;
   private readonly symbols: Symbols;
   private readonly hyper: Float32Array;
   private readonly context: Float32Array;
@@ -61,12 +61,12 @@ class Walk {
   private readonly halves: [Int32Array, Int32Array];
 
   constructor(
-    model: Model, domain: Domain, size: Size, finer: Float32Array | null, symbols: Symbols, hyper: Float32Array,
+    model: Model, domain: Domain, size: Size, stepExponent: Float32Array | null, symbols: Symbols, hyper: Float32Array,
   ) {
     this.model = model;
     this.domain = domain;
     this.size = size;
-    this.finer = finer;
+    this.stepExponent = stepExponent;
     this.symbols = symbols;
     this.hyper = hyper;
     this.places = size.height * size.width;
@@ -105,13 +105,13 @@ class Walk {
       sums: { data: this.taken(sums, width, at), shape: [width, at.length] },
       slope: { data: slope, shape: [width, 1] }, offset: { data: offset, shape: [width, 1] },
     });
-    const finer = this.finer && this.taken(this.finer, 1, at);
+    const stepExponent = this.stepExponent && this.taken(this.stepExponent, 1, at);
     const mu = this.domain.mu(mean, first, at.length);
-    const symbols = this.symbols(this.domain.rows(scale, first, at.length, finer), first, mu);
+    const symbols = this.symbols(this.domain.rows(scale, first, at.length, stepExponent), first, mu);
     for (let channel = 0, from = 0; channel < channels; channel++) {
       const start = (first + channel) * this.places;
       for (let place = 0; place < at.length; place++, from++) {
-        const value = restored(symbols[from], finer ? finer[place] : 0) + mu[from];
+        const value = restored(symbols[from], stepExponent ? stepExponent[place] : 0) + mu[from];
         this.y[start + at[place]] = value;
         this.context[start + at[place]] = this.domain.context(value, first + channel);
       }

@@ -1,6 +1,6 @@
 // How stored pixels are to be turned: the orientation of Exif, and where there is none that of XMP, as in JPEG.
 
-/** The orientation, 1 to 8; 1 where none is told. */
+/** The orientation, 1 to 8; 1 if there is none. */
 export function orientationOf(exif: Uint8Array, xmp: Uint8Array): number {
   return ofExif(exif) ?? ofXmp(xmp) ?? 1;
 }
