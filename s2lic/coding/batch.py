@@ -1,9 +1,8 @@
-"""Many pictures or files at once: those of equal size go through the networks together.
+"""Many images or files at once: those of equal size go through the networks in one batch.
 
-What leads to symbols runs in float64, where a batch differs from a single picture by about 1e-15: the format allows for
-that, and every decoder reads these files. g_a and g_s run in float32, where the two differ by about 1e-6. A CPU takes
-pictures through them one by one, so that files and pictures are those of `encode` and `decode`; a GPU takes them
-together, and now and then a symbol of a file is another one, or a pixel one level off.
+The exact networks compute with integers, so every decoder reads the files of a batch. g_a and g_s run in float32, where
+a batch differs from a single image by about 1e-6. A CPU therefore runs them on one image at a time, and results equal
+those of `encode` and `decode`. A GPU runs them on the batch: occasionally a symbol differs, or a pixel by one level.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from s2lic.entropy.latent_size import LatentSize
 from s2lic.runtime import ProgressCallback, no_progress
 from s2lic.transform.config import STRIDE
 
-# So many pixels at a time: a CPU has enough to do with less, a GPU has the memory.
+# Pixels per batch. A CPU gains nothing from more, and a GPU has the memory.
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**23
 
-Key = tuple[LatentSize | None, bytes]  # the size of the only stream, if it is one, and what else must be equal
+Key = tuple[LatentSize | None, bytes]  # the latent size if there is one stream, and all else that must be equal
 
 
 def encode_all(encoder: Encoder, pictures: Sequence[PreparedPicture], quality_level: int) -> list[bytes]:
-    """The files of pictures at a level 0..10000, in their order."""
+    """The files of images at a quality level 0..10000, in order."""
     files: dict[int, bytes] = {}
     keys = [(picture.latent_size, b"") for picture in pictures]
     for group in groups(keys, _room(encoder.networks)):
@@ -40,7 +39,7 @@ def encode_all(encoder: Encoder, pictures: Sequence[PreparedPicture], quality_le
 def decode_all(
     files: Sequence[ParsedFile[Networks]], jobs: int = 1, done: ProgressCallback = no_progress
 ) -> list[Image.Image]:
-    """The pictures of files, in their order. Raises the error of the first group of equal sizes that has one."""
+    """The images of files, in order. Raises the error of the first group of equal sizes that fails."""
     pictures: dict[int, Image.Image] = {}
     room = _room(files[0].networks) if files else 0
     for group in groups([(file.latent_size, _model_key(file)) for file in files], room):
@@ -50,7 +49,7 @@ def decode_all(
 
 
 def groups(keys: Sequence[Key], room: int) -> Iterator[list[int]]:
-    """The indices of equal keys, as many at a time as have `room` pixels together; a key without size stands alone."""
+    """Group the indices of equal keys, with at most `room` pixels per group. A key without a size is its own group."""
     found: dict[Key | int, list[int]] = {}
     for index, key in enumerate(keys):
         found.setdefault(index if key[0] is None else key, []).append(index)
@@ -82,19 +81,19 @@ def _decode_group(files: list[ParsedFile[Networks]], jobs: int, done: ProgressCa
 
 
 def _assemble(file: ParsedFile[Networks], pixels: Tensor) -> Image.Image:
-    """The picture of a file with one stream from its padded pixels, (3, H, W)."""
+    """The image of a file with one stream, from its padded pixels (3, H, W)."""
     whole = file.layout.whole
     return file.assemble([(whole, pixels[:, : whole.height, : whole.width])])
 
 
 def _model_key(file: ParsedFile[Networks]) -> bytes:
-    """What must be equal for files to go through g_s together: the weights and the level it is conditioned on."""
+    """What files must share to go through g_s in one batch: the weights, and the level that conditions g_s."""
     networks = file.networks
     return networks.weights.model_id + networks.condition_level(file.header.quality).to_bytes(2, "little")
 
 
 def _alone(networks: Networks) -> bool:
-    """Whether float32 networks take pictures one by one, to the bit as they do for a single one."""
+    """Whether float32 networks run on one image at a time, so that results equal those of a single image."""
     return networks.device.type == "cpu"
 
 
@@ -103,5 +102,5 @@ def _room(networks: Networks) -> int:
 
 
 def _float32_batches(networks: Networks, inputs: Tensor) -> list[Tensor]:
-    """A batch in the parts that go through a float32 network at once."""
+    """Split a batch into the parts that a float32 network runs on at once."""
     return list(inputs.split(1)) if _alone(networks) else [inputs]

@@ -1,4 +1,4 @@
-"""The decoder: a file to a picture, or a part of one."""
+"""The decoder: from a file to an image, or to a part of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from s2lic.runtime import ProgressCallback, no_progress
 
 
 class DecoderNetworks(Protocol):
-    """What a decoder needs of the networks, which run on torch or on onnxruntime."""
+    """The networks that a decoder needs. They run on torch or on onnxruntime."""
 
     @property
     def entropy_row(self) -> EntropyRow:
@@ -62,7 +62,7 @@ class ParsedFile(Generic[AnyNetworks]):
         networks: The networks of the model that the header names.
         layout: One stream or tiles.
         streams: One per tile, in the order of the file.
-        area: The part of the picture to decode.
+        area: The part of the image to decode.
         regions: The map of regions, if there is one.
         alpha: The alpha channel of the area, if there is one.
         extras: The boxes of alpha and metadata, by name.
@@ -79,7 +79,7 @@ class ParsedFile(Generic[AnyNetworks]):
 
     @property
     def latent_size(self) -> LatentSize | None:
-        """The size of y, if the file is one stream whose steps are the same everywhere."""
+        """The size of y, if the file has one stream and no map of regions."""
         return latent_size(self.layout.whole) if len(self.streams) == 1 and self.regions is None else None
 
     def latent(self, cell: Cell) -> Latent:
@@ -89,7 +89,7 @@ class ParsedFile(Generic[AnyNetworks]):
         return self.networks.decode_latent([stream], [self.header.quality], latent_size(tile), step_exponent)
 
     def decode(self, jobs: int = 1, done: ProgressCallback = no_progress) -> Image.Image:
-        """The picture. Raises a BitstreamError.
+        """Decode the image. Raises a BitstreamError.
 
         Args:
             jobs: The number of tiles to work on at once.
@@ -99,7 +99,7 @@ class ParsedFile(Generic[AnyNetworks]):
         return self.assemble(decode_windows(self.layout, self.area, self.latent, synthesise, jobs, done))
 
     def assemble(self, windows: Iterable[Window]) -> Image.Image:
-        """The picture from its decoded windows, with alpha and metadata."""
+        """The image from its decoded windows, with alpha and metadata."""
         picture = paste_windows(windows, self.area, grey=self.header.colour == GREY)
         return join_extras(picture, self.alpha, self.extras)
 
@@ -111,13 +111,13 @@ def parse(
 
     Args:
         data: The bytes of the file.
-        max_pixels: The limit on the picture, or None.
-        networks_of: Returns the networks of a model id.
-        options: The crop, and whether metadata is dropped.
+        max_pixels: The limit on the pixels of the image, or None.
+        networks_of: Returns the networks for a model id.
+        options: The crop, and whether to drop metadata.
 
     Raises:
-        BitstreamError: The file is damaged, or needs what this release lacks.
-        CropRangeError: The crop is not within the picture.
+        BitstreamError: The file is damaged, or needs a feature that this release lacks.
+        CropRangeError: The crop is not within the image.
         UsageError: `data` is not bytes.
     """
     container = unpack(_bytes(data), Limits(max_pixels))
@@ -134,7 +134,7 @@ def parse(
 
 
 def _bytes(data: object) -> bytes:
-    """The bytes of a buffer. `bytes` alone would take a path or a number too."""
+    """The bytes of a buffer. `bytes()` alone would accept a number too."""
     try:
         return bytes(memoryview(data))  # type: ignore[arg-type]
     except TypeError as error:

@@ -1,4 +1,4 @@
-"""The work on files in three stages; the middle one takes several files at once."""
+"""Work on files in three stages: read, code, write. The middle stage takes several files at once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Generic, Protocol, TypeVar
 from s2lic.errors import S2licError
 from s2lic.runtime import DeviceName, ProgressCallback
 
-# The most files and pixels that are coded together; a single picture may have more. On a CPU only small pictures gain
-# by it, and only those of equal size: many are taken, so that equal ones are among them.
+# The most files and pixels in a batch. A single image may have more pixels. On a CPU, only small images of equal size
+# gain from batching. The number of files is high so that many of them have equal sizes.
 FILES = 64
 PIXELS = {DeviceName.cpu: 2**20, DeviceName.cuda: 2**24, DeviceName.auto: 2**24}
 
@@ -23,7 +23,7 @@ JobFacts = dict[str, object]
 
 @dataclass(frozen=True)
 class Job:
-    """The names of an input and of its output; None stands for no output file."""
+    """The name of an input and that of its output, or None for no output file."""
 
     source: str
     target: str | None = None
@@ -46,7 +46,7 @@ Work = Callable[[Iterable[Job], ProgressCallback], Iterator[JobOutcome]]  # repo
 
 
 def attempt(job: Job, do: Callable[[], JobFacts]) -> JobOutcome:
-    """The outcome of a job."""
+    """Run a job and return its outcome."""
     try:
         return JobOutcome(job, do())
     except S2licError as error:
@@ -54,13 +54,13 @@ def attempt(job: Job, do: Callable[[], JobFacts]) -> JobOutcome:
 
 
 class Sized(Protocol):
-    """What `begin` gives: it knows its number of pixels."""
+    """The result of `begin`, which has a number of pixels."""
 
     @property
     def pixels(self) -> int: ...
 
 
-Coder = TypeVar("Coder")  # a `Codec`, which stands above this module
+Coder = TypeVar("Coder")  # a `Codec`, which this module must not import
 Item = TypeVar("Item", bound=Sized)
 Result = TypeVar("Result")
 
@@ -70,9 +70,9 @@ class Stages(Generic[Coder, Item, Result]):
     """The three stages.
 
     Attributes:
-        begin: Reads and checks the input of a job. Gives facts instead if nothing is left to do.
-        code: Encodes or decodes what several jobs have begun with.
-        end: Writes one result, given the seconds that it took.
+        begin: Reads and checks the input of a job. Returns its facts if nothing is left to do.
+        code: Encodes or decodes the inputs of several jobs.
+        end: Writes one result. It also gets the seconds that coding took.
     """
 
     begin: Callable[[Job], Item | JobFacts]
@@ -80,7 +80,7 @@ class Stages(Generic[Coder, Item, Result]):
     end: Callable[[Job, Item, Result, float], JobFacts]
 
     def work(self, codec: Callable[[ProgressCallback], Coder], device: DeviceName) -> Work:
-        """The work on jobs. The codec is opened once the first input has been read without an error."""
+        """A function that runs jobs. It opens the codec after it has read the first input without an error."""
 
         def work(jobs: Iterable[Job], done: ProgressCallback) -> Iterator[JobOutcome]:
             opened, begun = partial(codec, done), list[tuple[Job, Item | JobOutcome]]()
@@ -116,7 +116,7 @@ class Stages(Generic[Coder, Item, Result]):
             yield item if isinstance(item, JobOutcome) else self._written(job, item, *next(results))
 
     def _coded(self, codec: Callable[[], Coder], items: list[Item]) -> list[tuple[Result | S2licError, float]]:
-        """The results with their seconds. If one of several fails, each is coded alone, to find out which."""
+        """The results and their seconds. If a batch fails, each item is coded alone, to find the one that fails."""
         try:
             coder, start = codec(), time.perf_counter()
             results = self.code(coder, items)

@@ -1,4 +1,4 @@
-"""Estimates of rate and fidelity from blocks of a picture."""
+"""Estimates of rate and fidelity from blocks of an image."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from s2lic.coding.targets import TargetKind
 from s2lic.container.tiles import Box
 from s2lic.entropy.symbol_coder import SymbolStream
 
-# Blocks of 64 pixels, spread evenly, take within a tenth of the bits per pixel of the whole picture, and twice its time
-# per pixel. These are the fewest and the most pixels in all blocks, as long as the picture is not smaller.
+# Evenly spread blocks of 64 pixels have the bits per pixel of the whole image within 10 %, at twice the time per pixel.
+# These are the limits on the pixels in all blocks. A smaller image has fewer.
 PIXELS_MIN, PIXELS_MAX = 6 * 64**2, 256 * 64**2
-RIM = 8  # of each block, not counted in the fidelity: its surroundings are missing
-STATE_BITS = 32  # what a stream of its own costs a block
+RIM = 8  # pixels at the edges of a block that do not count for the fidelity: they lack context
+STATE_BITS = 32  # the overhead of a stream
 
 
 class BlockEstimator:
-    """Estimates from blocks of a picture, each coded as if it were a picture.
+    """Estimates from blocks of an image, each coded like an image of its own.
 
     Args:
         networks: The networks.
-        picture: The picture.
-        kind: What is estimated: it sets the share of the pixels to code and the side of the blocks.
+        picture: The image.
+        kind: The kind of target. It sets the share of pixels to code and the side of the blocks.
     """
 
     def __init__(self, networks: Networks, picture: PreparedPicture, kind: TargetKind) -> None:
@@ -39,13 +39,13 @@ class BlockEstimator:
         self._analysed: tuple[int, Tensor, Tensor] | None = None
 
     def bits(self, quality_level: int) -> float:
-        """About the bits of the whole picture's streams."""
+        """Estimate the bits of all streams of the image."""
         streams, _ = self._encode(quality_level)
         bits, image = sum(8 * len(block.payload) - STATE_BITS for block in streams), self._picture.image
         return bits * image.width * image.height / (len(streams) * self._block**2)
 
     def fidelity(self, quality_level: int, measure: Fidelity) -> float:
-        """About the fidelity of the whole picture, from the middle of each block."""
+        """Estimate the fidelity of the image from the middle of each block."""
         _, y_hat = self._encode(quality_level)
         middle = slice(RIM, self._block - RIM)
         decoded, x = self._networks.synthesise(y_hat, quality_level), self._analyse(quality_level)[0]
@@ -57,7 +57,7 @@ class BlockEstimator:
         return self._networks.encode_latent(self._analyse(quality_level)[1], quality_level, step_exponent)
 
     def _analyse(self, quality_level: int) -> tuple[Tensor, Tensor]:
-        """The blocks and their y, made anew if g_a is conditioned on another level."""
+        """The blocks and their y, computed again if g_a is conditioned on another level."""
         level = self._networks.condition_level(quality_level)
         if self._analysed is None or self._analysed[0] != level:
             x = torch.cat([_cut(self._picture.image, box, self._block) for box in self._boxes]).to(
@@ -68,13 +68,13 @@ class BlockEstimator:
 
 
 def _cut(image: Image.Image, box: Box, side: int) -> Tensor:
-    """A block (1, 3, side, side); beyond the edge of the picture the edge is repeated."""
+    """A block (1, 3, side, side). The edge of the image is repeated beyond it."""
     x = to_tensor(image.crop(box.grown(0, Box(0, 0, *image.size)).corners))
     return F.pad(x, (0, side - x.shape[3], 0, side - x.shape[2]), mode="replicate")
 
 
 def blocks(width: int, height: int, share: float, side: int) -> list[Box]:
-    """Boxes over about a share of the picture, spread evenly; those of a small picture go beyond its edge."""
+    """Evenly spread boxes over about a share of the image. In a small image they extend beyond its edge."""
     wanted = min(max(width * height * share, PIXELS_MIN), PIXELS_MAX) / side**2
     columns = min(max(round(math.sqrt(wanted * width / height)), 1), max(width // side, 1), PIXELS_MAX // side**2)
     rows = min(max(round(wanted / columns), 1), max(height // side, 1))

@@ -22,7 +22,7 @@ RGB, GREY = 0, 1
 def to_container(
     layout: Layout, streams: list[SymbolStream], model_id: bytes, quality_level: int, grey: bool
 ) -> Container:
-    """The parts of a file: one stream, or the streams of tiles with a list of their sizes."""
+    """Put streams into a container: one stream, or the streams of tiles and a list of their sizes."""
     tiled = layout != one_stream(layout.width, layout.height)
     header = Header(
         width=layout.width,
@@ -40,11 +40,11 @@ def to_container(
 
 
 def from_container(container: Container, row: EntropyRow) -> tuple[Layout, list[SymbolStream]]:
-    """The layout and the stream of each tile, in the order of the file. Raises a CorruptError."""
+    """The layout and the stream of each tile, in file order. Raises a CorruptError."""
     header = container.header
     if header.tiling == TILED:
         if header.symbol_crc32:
-            raise HeaderError("the header of a tiled file has a checksum of symbols, which belongs to the tiles")
+            raise HeaderError("the header of a tiled file has a symbol checksum, which only tiles may have")
         layout, entries = unpack_tiles(container.tiles, header.width, header.height, len(container.payload))
     else:
         layout = one_stream(header.width, header.height)
@@ -64,14 +64,14 @@ def check_payload_sizes(
     """Check that no tile has too few bytes for its pixels, before memory is allocated for them.
 
     Raises:
-        PayloadSizeError: A tile has too few.
+        PayloadSizeError: A tile has too few bytes.
     """
     for tile, stream in zip(layout.tiles(), streams, strict=True):
         check_capacity(len(stream.payload), least_bits(row, tables, level, latent_size(tile)))
 
 
 def latent_size(tile: Box) -> LatentSize:
-    """The size of y. The last column and row of a picture may be padded."""
+    """The size of y for a tile. The last row and column of an image may be padded."""
     return LatentSize(-(-tile.height // STRIDE), -(-tile.width // STRIDE))
 
 

@@ -1,7 +1,7 @@
-"""Tiles and the context around them, and decoding of a picture in windows.
+"""Tiles and the context around them, and decoding of an image in windows.
 
-A tile is coded by itself. To decode without seams, g_s also reads `HALO` pixels of the neighbouring tiles. Tiles are
-decoded row by row. Each one completes a window: a part of the picture whose context is complete.
+Each tile is coded on its own. To decode without seams, g_s also reads `HALO` pixels of the neighbouring tiles. Tiles
+are decoded row by row. Each tile completes a window: a part of the image whose context is complete.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHARED = 2 * HALO // STRIDE
 
 Latent = Any  # (B, M, h, w), a tensor of torch or an array of numpy
 Pixels = Any  # (B, 3, H, W) uint8, likewise
-Window = tuple[Box, Pixels]  # a part of a picture and its pixels, (3, H, W)
+Window = tuple[Box, Pixels]  # a part of an image and its pixels, (3, H, W)
 
 
 def encoder_input(layout: Layout, cell: Cell) -> Box:
@@ -78,7 +78,7 @@ def decode_windows(
     """The windows that cover an area, row by row.
 
     Args:
-        layout: The tiles of the picture.
+        layout: The tiles of the image.
         area: The part to decode.
         latent: Returns y_hat of a tile, (1, M, h, w).
         synthesise: Returns the pixels of any y_hat, (1, 3, 16h, 16w).
@@ -125,7 +125,7 @@ def _joined(parts: list[Latent], axis: int) -> Latent:
 
 
 def paste_windows(windows: Iterable[Window], area: Box, grey: bool) -> Image.Image:
-    """The picture of an area, L or RGB, from the windows that cover it."""
+    """The image of an area, L or RGB, from the windows that cover it."""
     picture = Image.new("L" if grey else "RGB", (area.width, area.height))
     for box, pixels in windows:
         picture.paste(to_image(pixels, grey), (box.left - area.left, box.top - area.top))
@@ -133,7 +133,7 @@ def paste_windows(windows: Iterable[Window], area: Box, grey: bool) -> Image.Ima
 
 
 def to_image(pixels: Pixels, grey: bool) -> Image.Image:
-    """A picture of (3, H, W) uint8; grey by Pillow's luma."""
+    """An image from (3, H, W) uint8. Grey is Pillow's luma."""
     samples: NDArray[np.uint8] = pixels if isinstance(pixels, np.ndarray) else pixels.cpu().numpy()
     picture = Image.fromarray(np.ascontiguousarray(samples.transpose(1, 2, 0)))
     return picture.convert("L") if grey else picture

@@ -70,7 +70,7 @@ export class Decoder {
 function split({ header, payload, tiles, exceptions }: Container, model: Model): [Layout, Stream[]] {
   const { width, height, tiled, symbolCrc32 } = header;
   if (tiled && symbolCrc32) {
-    throw new HeaderError("the header of a tiled file has a checksum of symbols, which belongs to the tiles");
+    throw new HeaderError("the header of a tiled file has a symbol checksum, which only tiles may have");
   }
   const [layout, entries] = tiled
     ? unpackTiles(tiles, width, height, payload.length)
