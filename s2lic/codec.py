@@ -38,7 +38,7 @@ class Codec:
         max_pixels: Larger pictures are refused; None sets no limit.
         tile: The side of tiles in pixels, 256 to 2048. A picture of more than 2 tile^2 pixels is coded in tiles.
         jobs: How many tiles are coded at once.
-        done: Called with the number of finished tiles and of all, or of rounds of the search where there is one tile. It
+        done: Called with the number of finished tiles and of all, or of search rounds for a picture in one stream. It
             starts again where a target takes several trials.
 
     Raises:
