@@ -166,7 +166,7 @@ def test_training_with_soap_names_the_extra_it_needs(
             "'p_adapter' needs a block with softmax attention, which 'bottleneck' lacks",
         ),
         (("--adapter",), 2, "give its weights file with --init"),
-        (("--adapter", "--stage", "g_s"), 2, "leave out --wrap and --stage"),
+        (("--adapter", "--stage", "g_s"), 2, "--adapter sets --wrap and --stage itself"),
         (("--export", "nowhere/own.safetensors"), 2, "no folder"),
         (("--export", "own.pt"), 2, "NAME.safetensors"),
         (("--init", "own.safetensors", "--export", "./own.safetensors"), 2, "is an input itself"),
