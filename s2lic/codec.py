@@ -61,6 +61,10 @@ class Codec:
         self.max_pixels, self.tile, self.jobs, self.done = max_pixels, tile, jobs, done
         self._by_id = {self.weights.model_id: self.networks}
 
+    def __repr__(self) -> str:
+        row = self.weights.model.row
+        return f"<s2lic.Codec {row.model}, tune {row.tune}, model id {self.weights.model_id.hex()}, {self.device}>"
+
     @property
     def weights(self) -> Weights:
         """The weights that this codec encodes with."""

@@ -204,3 +204,8 @@ def test_padding_repeats_the_last_row_and_column() -> None:
     assert padded.shape == (1, 1, 16, 16)
     assert (padded[0, 0, 1:, 2:] == 5).all()
     assert padded[0, 0, 9, :3].tolist() == [3, 4, 5]
+
+
+def test_its_repr_names_model_tune_id_and_device() -> None:
+    model_id = codec().weights.model_id.hex()
+    assert repr(codec()) == f"<s2lic.Codec tiny, tune psnr, model id {model_id}, cpu>"

@@ -51,13 +51,21 @@ class LiteCodec:
         if Path(model or "").suffix == ".safetensors":
             self._own = self._opened(load_arrays(Path(model or "")))
 
+    def __repr__(self) -> str:
+        found = self._row if self._own is None else self._own.weights
+        model = found.config.partition("+tune=")[0]
+        return f"<s2lic.lite.LiteCodec {model}, tune {found.tune}, model id {found.model_id.hex()}, onnxruntime>"
+
+    @property
+    def _row(self) -> manifest.WeightsRow:
+        """The shipped weights that this codec encodes with. Raises UnknownConfigError."""
+        return manifest.by_config(str(self._model) if self._model else None, self._tune)
+
     @property
     def networks(self) -> OnnxNetworks:
         """Those that this codec encodes with; shipped ones are opened when they are first asked for."""
         if self._own is None:
-            self._own = self._opened(
-                load_shipped_arrays(manifest.by_config(str(self._model) if self._model else None, self._tune))
-            )
+            self._own = self._opened(load_shipped_arrays(self._row))
         return self._own
 
     def encode(self, image: ImageLike, options: EncodeOptions = EncodeOptions()) -> bytes:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import threading
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +20,9 @@ from s2lic.onnx.graph import Builder, Graph
 LARGE = ("g_a", "g_s")
 
 
+_OPEN: weakref.WeakSet[Sessions] = weakref.WeakSet()
+
+
 class Sessions:
     """Sessions by the names of graphs, each made when it is first run; for any number of threads.
 
@@ -29,6 +35,17 @@ class Sessions:
         self._builders, self._threads = builders, threads
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
+        _OPEN.add(self)
+
+    def leave_to_parent(self) -> None:
+        """Forgets the sessions in a forked child, which then opens its own.
+
+        Their threads are not in the child, and to close them there would crash or hang: they are never freed.
+        """
+        self._lock = threading.Lock()  # another thread may have held it, and will not release it here
+        for session in self._sessions.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+        self._sessions.clear()
 
     def run(self, name: str, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The outputs of a graph in their order."""
@@ -56,3 +73,12 @@ class Sessions:
         options.enable_cpu_mem_arena = False  # it would keep 80 MB
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def _after_fork() -> None:
+    for sessions in list(_OPEN):
+        sessions.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

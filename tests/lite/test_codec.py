@@ -17,6 +17,7 @@ from s2lic import errors
 from s2lic.codec import Codec
 from s2lic.coding.options import DecodeOptions, EncodeOptions
 from s2lic.lite.codec import LiteCodec
+from s2lic.weights import manifest
 from tests.frozen import MODEL, codec, picture
 
 TESTS = Path(__file__).parents[1]
@@ -144,3 +145,10 @@ def test_the_library_names_the_extra_that_has_torch() -> None:
     code = "import sys; sys.modules['torch'] = None; import s2lic; s2lic.Codec"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ExtraMissingError: this needs torch, which is not installed: pip install 's2lic[torch]'" in done.stderr
+
+
+def test_its_repr_names_model_tune_and_id_without_loading_weights() -> None:
+    codec, row = LiteCodec(tune="psnr"), manifest.by_config("nano", "psnr")
+    assert repr(codec) == f"<s2lic.lite.LiteCodec nano, tune psnr, model id {row.model_id.hex()}, onnxruntime>"
+    assert codec._own is None
+    assert repr(lite()).startswith("<s2lic.lite.LiteCodec tiny, tune psnr, model id ")
