@@ -53,7 +53,11 @@ Format = Annotated[
 SaveQuality = Annotated[
     int | None,
     typer.Option(
-        "-q", "--quality", min=0, max=100, help="Of JPEG, WebP and AVIF. [default: JPEG 95, AVIF 100, WebP lossless]"
+        "-q",
+        "--quality",
+        min=0,
+        max=100,
+        help="Of JPEG, WebP, AVIF, HEIC and JPEG XL. [default: JPEG 95, AVIF 100, others lossless]",
     ),
 ]
 Background = Annotated[
@@ -175,7 +179,7 @@ class Decoding:
 
 def extension_of(format_name: str | None, output: str | None) -> str:
     """The extension of outputs that -o does not name. Raises UsageError or OutputFormatError."""
-    from s2lic.images.save import FORMATS
+    from s2lic.images.save import FORMATS, check_installed
 
     if format_name is None:
         return ".png"
@@ -185,6 +189,7 @@ def extension_of(format_name: str | None, output: str | None) -> str:
     if extension not in FORMATS:
         known = ", ".join(name.removeprefix(".") for name in FORMATS)
         raise OutputFormatError(f"there is no --format {format_name}; there are {known}")
+    check_installed(extension)
     return extension
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, features
 from PIL.PngImagePlugin import PngInfo
 
-from s2lic.errors import BackgroundMissingError, OutputFormatError, UnknownColourError
+from s2lic.errors import BackgroundMissingError, ExtraMissingError, OutputFormatError, UnknownColourError
 from s2lic.images.exif import INCH, resolution_of, with_resolution
 from s2lic.images.metadata import EXIF_MARK, metadata_of, upright
+from s2lic.images.names import OPTIONAL, is_installed
 from s2lic.images.profile import fitted
 from s2lic.images.tiff import encode_tiff, shared_entries
 
@@ -87,13 +89,19 @@ _JPEG = Format(
     "JPEG", {"quality": 95, "subsampling": 0}, False, dpi=True, metadata=_in_jpeg, limits=_MARKERS, lossy=True
 )
 _PPM = Format("PPM", alpha=False, metadata=None)
+# Lossless but for the rounding of its colour transform.
+_HEIF = Format("HEIF", {"quality": -1, "chroma": 444}, grey=False, lossy=True)
 _TIFF = Format("TIFF", write=encode_tiff)
 FORMATS = {
     ".png": Format("PNG", dpi=True, metadata=_in_png),
     ".avif": Format("AVIF", {"quality": 100, "subsampling": "4:4:4"}, grey=False, metadata=_in_avif, lossy=True),
     ".bmp": Format("BMP", {"dpi": (0, 0)}, alpha=False, dpi=True, metadata=None),  # Pillow would write 96
+    ".heic": _HEIF,
+    ".heif": _HEIF,
+    ".jp2": Format("JPEG2000", {"mct": 1}, metadata=None),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
+    ".jxl": Format("JXL", {"lossless": True, "lossless_jpeg": False}, limits={"icc_profile": 0}, lossy=True),
     ".pgm": _PPM,
     ".ppm": _PPM,
     ".tif": _TIFF,
@@ -103,12 +111,22 @@ FORMATS = {
 
 
 def format_of(path: str | Path) -> str:
-    """The extension of a path in lower case. Raises OutputFormatError unless pictures can be saved in it."""
+    """The extension of a path in lower case. Raises OutputFormatError, or ExtraMissingError as `check_installed`."""
     extension = Path(path).suffix.lower()
     if extension not in FORMATS:
         known = ", ".join(FORMATS)
         raise OutputFormatError(f"{path} ends in no known picture extension; known are {known}")
+    check_installed(extension)
     return extension
+
+
+def check_installed(extension: str) -> None:
+    """Refuse a format whose plugin or library is not there. Raises ExtraMissingError."""
+    if extension in OPTIONAL and not is_installed(extension):
+        extra, module = OPTIONAL[extension]
+        raise ExtraMissingError(f"{extension} needs {module}, which is not installed: pip install 's2lic[{extra}]'")
+    if FORMATS[extension].name == "JPEG2000" and not features.check("jpg_2000"):
+        raise ExtraMissingError("this Pillow was built without JPEG 2000; install a wheel: pip install -U pillow")
 
 
 def colour_of(name: str) -> tuple[int, int, int]:
@@ -156,9 +174,10 @@ def encode_image(
 ) -> bytes:
     """The picture and its metadata in the format of an extension, on a background if one is given.
 
-    A quality 0..100 is passed to Pillow. Raises OutputFormatError if the picture does not fit or the
+    A quality 0..100 is passed to Pillow. Raises ExtraMissingError, OutputFormatError if the picture does not fit or the
     format takes no quality, BackgroundMissingError or UnknownColourError.
     """
+    check_installed(extension)
     check_quality(extension, quality)
     row = FORMATS[extension]
     if quality is not None:
@@ -184,11 +203,20 @@ def _written(image: Image.Image, row: Format, found: Metadata) -> bytes:
     carried = _carried(row, found)
     if row.write is not None:
         return row.write(image, carried)
+    _register(row)
     buffer = io.BytesIO()
     words: dict[str, Any] = {"icc_profile": None}  # else Pillow takes the one of `info`, even if it does not fit
     words |= row.metadata(carried) if row.metadata else {}
     image.save(buffer, format=row.name, **{**row.options, **words, **(_dpi(found) if row.dpi else {})})
     return buffer.getvalue()
+
+
+def _register(row: Format) -> None:
+    """Makes Pillow save in the format of a plugin."""
+    if row.name == "HEIF":
+        importlib.import_module("pillow_heif").register_heif_opener()
+    elif row.name == "JXL":
+        importlib.import_module("pillow_jxl")  # its import registers the format
 
 
 def _carried(row: Format, found: Metadata) -> dict[str, bytes]:

@@ -11,6 +11,8 @@ from PIL import ExifTags, Image
 from s2lic import errors
 from s2lic.eval.metrics import psnr
 from s2lic.images.metadata import metadata_of, with_metadata
+from s2lic.images.names import OPTIONAL
+from s2lic.images.openers import open_picture
 from s2lic.images.profile import SRGB, fitted, made, space_of
 from s2lic.images.save import FORMATS, check_alpha, colour_of, encode_image, format_of, left_out
 from tests.files import ORIENTATION, PROFILE, XMP, exif
@@ -19,8 +21,8 @@ from tests.frozen import picture
 RGB = picture("portrait", size=(21, 15))
 BLOCK = exif({0x0128: (3, 2)})
 METADATA = {"icc_profile": PROFILE, "exif": BLOCK, "xmp": XMP}
-LOSSY = (".jpg", ".jpeg", ".avif")
-KEEPING = [extension for extension, row in FORMATS.items() if row.metadata]
+LOSSY = (".jpg", ".jpeg", ".avif", ".heic", ".heif")
+KEEPING = [extension for extension, row in FORMATS.items() if row.metadata and extension != ".jxl"]
 
 
 def with_alpha(mode: str) -> Image.Image:
@@ -30,7 +32,8 @@ def with_alpha(mode: str) -> Image.Image:
 
 
 def back(image: Image.Image, extension: str, background: str | None = None) -> Image.Image:
-    opened = Image.open(io.BytesIO(encode_image(image, extension, background)))
+    data = encode_image(image, extension, background)
+    opened = open_picture(data) if extension in OPTIONAL else Image.open(io.BytesIO(data))
     opened.load()
     return opened
 
@@ -97,7 +100,7 @@ def test_metadata_arrive_byte_for_byte(extension: str, mode: str) -> None:
     found = metadata_of(back(with_metadata(RGB.convert(mode), METADATA), extension))
     if extension in (".tif", ".tiff"):  # which has no place for a block: its tags are the Exif
         found["exif"] = BLOCK
-    fits = mode == "RGB" or extension in (".avif", ".webp")  # where grey becomes colour
+    fits = mode == "RGB" or not FORMATS[extension].grey  # where grey becomes colour
     assert found == {**METADATA, "icc_profile": PROFILE if fits else fitted(PROFILE, "L")}
 
 
@@ -133,7 +136,7 @@ def test_a_format_without_exif_gets_the_picture_upright_and_says_what_it_leaves_
     assert left_out(image, ".png") == []
 
 
-@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("extension", [e for e in FORMATS if e != ".jxl"])  # whose plugin reads a profile of its own
 @pytest.mark.parametrize("mode", ["L", "LA"])
 @pytest.mark.parametrize("curve", [True, False])
 def test_the_profile_of_grey_is_one_for_the_pixels_that_are_written(extension: str, mode: str, curve: bool) -> None:
@@ -183,3 +186,40 @@ def test_metadata_too_large_for_a_format_are_left_out_and_told(name: str) -> Non
     assert metadata_of(back(image, ".jpg")) == {}
     assert left_out(image, ".png") == []
     assert len(metadata_of(back(image, ".png"))[name]) > 70_000
+
+
+def test_a_jpeg_xl_keeps_exif_and_xmp_and_says_that_it_has_no_profile() -> None:
+    image = with_metadata(RGB.copy(), METADATA)
+    data = encode_image(image, ".jxl")
+    assert metadata_of(open_picture(data))["exif"] == BLOCK
+    assert XMP in data  # which its plugin writes and does not read
+    assert left_out(image, ".jxl") == ["icc_profile"]
+
+
+@pytest.mark.parametrize("extension", [".heic", ".jxl"])
+def test_the_quality_sets_the_size(extension: str) -> None:
+    low, high = (encode_image(picture("portrait"), extension, quality=quality) for quality in (20, 90))
+    assert len(low) < len(high) / 2
+    assert psnr(open_picture(low), picture("portrait")) > 24
+
+
+def test_a_format_that_is_always_lossless_takes_no_quality() -> None:
+    with pytest.raises(errors.OutputFormatError, match=r"JPEG2000 takes no quality; .*\.heic, .*\.jxl"):
+        encode_image(RGB, ".jp2", quality=50)
+
+
+@pytest.mark.parametrize(("extension", "extra"), [(".heic", "heif"), (".heif", "heif"), (".jxl", "jxl")])
+def test_without_its_plugin_a_format_names_the_extra(
+    extension: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2lic.images.save.is_installed", lambda suffix: False)
+    with pytest.raises(errors.ExtraMissingError, match=rf"{extension} needs .*pip install 's2lic\[{extra}\]'"):
+        format_of(f"a{extension}")
+    with pytest.raises(errors.ExtraMissingError):
+        encode_image(RGB, extension)
+
+
+def test_a_pillow_without_jpeg_2000_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s2lic.images.save.features.check", lambda name: False)
+    with pytest.raises(errors.ExtraMissingError, match="built without JPEG 2000"):
+        format_of("a.jp2")
