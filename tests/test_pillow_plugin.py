@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
@@ -94,3 +95,20 @@ def test_opening_needs_no_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == "LA (9, 7)\nneeds torch\n"
+
+
+def test_imageio_reads_and_writes_through_pillow(tmp_path: Path) -> None:
+    pixels = np.asarray(picture("portrait"))
+    sizes = []
+    for quality in (10, 90):
+        iio.imwrite(tmp_path / "a.s2lic", pixels, quality=quality)
+        data = (tmp_path / "a.s2lic").read_bytes()
+        assert np.array_equal(iio.imread(tmp_path / "a.s2lic"), np.asarray(codec().decode(data)))
+        sizes.append(len(data))
+    assert sizes[0] < sizes[1]
+
+
+def test_imageio_codes_to_bytes_and_from_them() -> None:
+    pixels = np.asarray(picture("portrait"))
+    data = iio.imwrite("<bytes>", pixels, plugin="pillow", format="S2LIC", extension=".s2lic")
+    assert np.array_equal(iio.imread(data), np.asarray(codec().decode(data)))
