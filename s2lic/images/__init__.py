@@ -1,1 +1,1 @@
-"""Pictures in and out: loading, saving, modes, metadata, alpha; no torch here."""
+"""Reading and writing of images: modes, metadata, alpha. Does not import torch."""

@@ -10,7 +10,7 @@ from PIL import Image
 from s2lic.errors import AlphaError
 
 SKIP_BYTES = 1 << 20
-CONSTANT, LZMA = 0, 1  # the first byte of the box; assigned by hand and never reused
+CONSTANT, LZMA = 0, 1  # the first byte of the box; a number is never reused
 
 # Raw LZMA2. On 100 masks of real files it takes 1.02 times the bytes of lossless WebP and half those of zlib or PNG. On
 # cut-out photographs it takes fewer than lossless WebP. Unlike WebP it has no limit on sides, decodes in 4 MiB and can
@@ -21,7 +21,7 @@ _FILTERS = [
 
 
 def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Colour (RGB or L) and alpha (L) of a picture, or None for the latter if it has none."""
+    """Split an image into colour (RGB or L) and alpha (L), or None if it has no alpha."""
     if image.mode not in ("RGBA", "LA"):
         return image, None
     alpha = image.getchannel("A")
@@ -29,12 +29,12 @@ def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def join(colour: Image.Image, alpha: Image.Image) -> Image.Image:
-    """The picture of mode RGBA or LA."""
+    """Join colour and alpha to an image of mode RGBA or LA."""
     return Image.merge(colour.mode + "A", (*colour.split(), alpha))
 
 
 def pack_alpha(alpha: Image.Image) -> bytes:
-    """The content of the box."""
+    """The content of the box of alpha."""
     low, high = _range(alpha)
     if low == high:
         return bytes([CONSTANT, low])
@@ -52,7 +52,7 @@ def unpack_alpha(box: bytes, size: tuple[int, int], corners: tuple[int, int, int
     if box[0] == CONSTANT and len(box) == 2:
         return Image.new("L", (right - left, bottom - top), box[1])
     if box[0] != LZMA:
-        raise AlphaError(f"the alpha channel is coded in no known way: {box[:2].hex(' ')}")
+        raise AlphaError(f"the alpha channel has an unknown coding: {box[:2].hex(' ')}")
     stream = _Samples(box[1:])
     stream.skip(top * width)
     rows = Image.frombytes("L", (width, bottom - top), stream.read((bottom - top) * width))

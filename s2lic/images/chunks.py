@@ -1,7 +1,7 @@
-"""The chunks of a PNG: what Pillow needs for the pixels, and what the others say (PNG, third edition).
+"""The chunks of a PNG: those that Pillow needs for the pixels, and the content of the others (PNG, third edition).
 
-Pillow refuses a whole picture for one ancillary chunk that is damaged or larger than it likes. It gets only the chunks
-that the pixels depend on; the others are read here, and one that is damaged is passed over.
+Pillow refuses an image with an ancillary chunk that is damaged or too large. It therefore gets only the chunks that the
+pixels depend on. The others are read here, and damaged ones are skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LIMIT = 1 << 26  # bytes of a text or profile that is unpacked, which guards against a few that become gigabytes
+LIMIT = 1 << 26  # bytes of a decompressed text or profile, against decompression bombs
 
 _NEEDED = frozenset((b"tRNS", b"acTL", b"fcTL", b"fdAT"))
 _SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"pHYs": 9}
@@ -22,7 +22,7 @@ _XMP = "XML:com.adobe.xmp"
 
 @dataclass
 class Chunks:
-    """`picture`: a PNG with what the pixels depend on. `small`: chunks of a fixed size. `text`: by keyword."""
+    """`picture`: a PNG of the chunks that the pixels need. `small`: chunks of a fixed size. `text`: by keyword."""
 
     picture: bytes
     small: dict[bytes, bytes] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Chunks:
 
 
 def read_chunks(data: bytes) -> Chunks:
-    """The chunks of a PNG, whole or broken; what is broken in the picture itself Pillow will tell."""
+    """Read the chunks of a PNG. Errors in the chunks of the pixels are left to Pillow."""
     found = Chunks(b"")
     parts, end = [data[: len(SIGNATURE)]], len(SIGNATURE)
     for name, start, stop in _spans(data):
@@ -55,7 +55,7 @@ def read_chunks(data: bytes) -> Chunks:
 
 
 def _spans(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and stop of each chunk that is not cut off, as far as the last."""
+    """Name, start and stop of each complete chunk, up to the last one."""
     at = len(SIGNATURE)
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -73,7 +73,7 @@ def _is_whole(chunk: bytes) -> bool:
 
 
 def _take(found: Chunks, name: bytes, content: bytes) -> None:
-    """Note what a chunk says; the first of a kind counts. Raises ValueError or zlib.error if it cannot be read."""
+    """Store the content of a chunk; the first of each kind counts. Raises ValueError or zlib.error."""
     if name in _SIZES:
         if len(content) != _SIZES[name]:
             raise ValueError("wrong size")

@@ -1,4 +1,4 @@
-"""What a file says of its picture and Pillow does not hand on: depth, colours, a gain map, words."""
+"""What a file declares and Pillow does not report: sample depth, colour space, gain map, text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from s2lic.images.isobmff import read_boxes
 from s2lic.images.modes import GREY, Note, cut_to_eight
 from s2lic.images.profile import CICP_GAMMAS, CICP_PRIMARIES, SRGB, Primaries, is_srgb, made
 
-# What programs note of themselves, which nobody misses.
+# Comments that programs add by default. Dropping them needs no note.
 _IDLE_COMMENTS = (b"Created by", b"Created with", b"CREATOR:")
 _IDLE_WORDS = ("Software", "date:create", "date:modify", "date:timestamp")
 _CURVES = {16: "PQ (HDR)", 18: "HLG (HDR)"}
@@ -22,31 +22,31 @@ _CURVES = {16: "PQ (HDR)", 18: "HLG (HDR)"}
 
 @dataclass
 class Declared:
-    """`bits` of the deepest sample, as far as Pillow does not tell; `info` to be added to that of the picture."""
+    """`bits` of the deepest sample, if Pillow does not report it, and `info` to add to that of the image."""
 
     bits: int = 8
     info: dict[str, Any] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
 
     def describe(self, words: str, primaries: Primaries, gamma: float | None, grey: bool) -> None:
-        """Turn a description of colours into a profile, or note that it cannot be kept; sRGB needs no word."""
+        """Turn a colour description into a profile, or note that it cannot be kept. sRGB needs neither."""
         primaries = SRGB if grey else primaries
         if is_srgb(primaries, gamma):
             return
         try:
             self.info["icc_profile"] = made(words, primaries, gamma, grey)
         except ValueError:
-            self.lose(f"{words}: colours that make no sense are taken for sRGB")
+            self.lose(f"{words}: invalid primaries, treated as sRGB")
         else:
             self.notes.append(Note(f"{words} became an ICC profile"))
 
     def describe_by_number(self, words: str, primaries: int, curve: int, grey: bool) -> None:
-        """The same of numbers of ITU-T H.273."""
+        """The same for the code points of ITU-T H.273."""
         if curve in CICP_GAMMAS and (grey or primaries in CICP_PRIMARIES):
             self.describe(words, CICP_PRIMARIES.get(primaries, SRGB), CICP_GAMMAS[curve], grey)
         else:
             what = _CURVES.get(curve, f"primaries {primaries} and curve {curve}")
-            self.lose(f"{words}: {what} cannot be kept, the samples stay as they are")
+            self.lose(f"{words}: {what} cannot be kept; the samples are not converted")
 
     def lose(self, text: str) -> None:
         self.notes.append(Note(text, lossy=True))
@@ -57,7 +57,7 @@ class Declared:
 
 
 def read_declared(data: bytes, image: Image.Image) -> Declared:
-    """What the bytes of a picture say that Pillow opened, and did not load yet."""
+    """Read the declarations in the bytes of an image that Pillow has opened but not loaded."""
     found = Declared()
     if reader := _READERS.get(image.format or ""):
         reader(found, data, image)
@@ -68,8 +68,8 @@ def read_declared(data: bytes, image: Image.Image) -> Declared:
     found.leave_out(words + ["IPTC"] * iptc)
     sizes = image.info.get("sizes")
     if image.format in ("ICO", "ICNS", "CUR") and (count := len(list(sizes or ()))) > 1:
-        found.lose(f"only the largest of {count} pictures is taken")
-    if found.bits > 8 and image.mode not in GREY:  # deep grey is noted where it is cut
+        found.lose(f"only the largest of {count} images is used")
+    if found.bits > 8 and image.mode not in GREY:  # deep grey gets its note where it is converted
         found.notes.append(cut_to_eight(found.bits))
     return found
 
@@ -87,7 +87,7 @@ def _from_png(found: Declared, data: bytes, image: Image.Image) -> None:
         primaries, curve, _, full = small[b"cICP"]
         found.describe_by_number("cICP", primaries, curve, grey)
         if not full:
-            found.lose("cICP: samples of narrow range are taken for full range")
+            found.lose("cICP: narrow-range samples are treated as full range")
     elif chunks.profile is None and b"sRGB" not in small and small.keys() & {b"gAMA", b"cHRM"}:
         names = [name.decode() for name in (b"gAMA", b"cHRM") if name in small]
         power = struct.unpack(">I", small.get(b"gAMA", b"\0\0\0\0"))[0]
@@ -97,7 +97,7 @@ def _from_png(found: Declared, data: bytes, image: Image.Image) -> None:
 
 
 def _points(content: bytes | None) -> list[tuple[float, float]]:
-    """White, red, green and blue of cHRM, else of sRGB."""
+    """White, red, green and blue of cHRM, or of sRGB without it."""
     if content is None:
         return [SRGB[3], *SRGB[:3]]
     values = [number / 100_000 for number in struct.unpack(">8I", content)]
@@ -116,7 +116,7 @@ def _from_boxes(found: Declared, data: bytes, image: Image.Image) -> None:
     elif boxes.nclx:
         found.describe_by_number("nclx", *boxes.nclx, grey=image.mode in GREY)
     elif boxes.colours not in (None, 12, 16, 17, 18):  # CMYK, sRGB, grey and sYCC
-        found.lose(f"colour space {boxes.colours} of JPEG 2000 is taken for sRGB")
+        found.lose(f"JPEG 2000 colour space {boxes.colours} is treated as sRGB")
 
 
 def _from_qoi(found: Declared, data: bytes, image: Image.Image) -> None:
@@ -131,7 +131,7 @@ def _from_sgi(found: Declared, data: bytes, image: Image.Image) -> None:
 
 
 def _from_bmp(found: Declared, data: bytes, image: Image.Image) -> None:
-    """Version 4 and 5 of the header, which name a colour space."""
+    """Headers of version 4 and 5, which name a colour space."""
     size, kind = struct.unpack_from("<I", data, 14)[0], data[70:74][::-1]
     if size < 108 or len(data) < 122:
         return
@@ -139,7 +139,7 @@ def _from_bmp(found: Declared, data: bytes, image: Image.Image) -> None:
         at, length = struct.unpack_from("<II", data, 14 + 112)
         found.info["icc_profile"] = data[14 + at : 14 + at + length]
     elif kind == b"LINK":
-        found.lose("its ICC profile lies in another file and is left out")
+        found.lose("its ICC profile is in another file and is left out")
     elif kind == bytes(4) and any(data[74:122]):
         corners = [[n / 2**30 for n in struct.unpack_from("<3I", data, 74 + 12 * corner)] for corner in range(3)]
         gammas = [n / 2**16 for n in struct.unpack_from("<3I", data, 110)]
@@ -153,7 +153,7 @@ def _from_tiff(found: Declared, data: bytes, image: Image.Image) -> None:
     grey = image.mode in GREY
     unused = tags.get(338, ())
     if 0 in (unused if isinstance(unused, tuple) else (unused,)):
-        found.lose("a further channel, of which the file does not say what it is, is left out")
+        found.lose("an extra channel without a declared meaning is left out")
     if "icc_profile" in image.info:
         return
     if 301 in tags and image.mode in (*GREY, "RGB"):

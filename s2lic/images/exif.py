@@ -1,6 +1,6 @@
-"""The few places of an Exif block that depend on how the picture stands, and its resolution (Exif 2.32, TIFF 6.0).
+"""The entries of an Exif block that depend on the orientation, and its resolution (Exif 2.32, TIFF 6.0).
 
-A block is changed in place or at its end, so that every other byte stays and every offset in it holds.
+A block is changed in place or at its end, so that all other bytes stay and all offsets remain valid.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ SHORT, RATIONAL = 3, 5
 NO_UNIT, INCH, CENTIMETRE = 1, 2, 3
 
 _EXIF_DIRECTORY = 0x8769
-# The thumbnail in the second directory: its first byte and its length, for JPEG and for plain samples.
+# The thumbnail in the second directory: offset and length, for JPEG and for uncompressed samples.
 _THUMBNAILS = ((0x0201, 0x0202), (0x0111, 0x0117))
-# Entries of width and height that change places where the picture is turned by 90 degrees.
+# Entries of width and height, which are swapped by a turn of 90 degrees.
 _PAIRS = ((0x0100, 0x0101), (X_RESOLUTION, Y_RESOLUTION), (0xA002, 0xA003), (0xA20E, 0xA20F))
 # A point, circle or rectangle of the main subject, by its centre in pixels.
 _SUBJECTS = (0x9214, 0xA214)
-# A whole number may be spelled in any of these types.
+# The types that an integer may have.
 _WHOLE = {3: "H", 4: "I", 8: "h", 9: "i"}
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """Pixels an inch in x and y; without a unit only the shape of a pixel."""
+    """Pixels per inch in x and y. Without a unit, only the ratio has a meaning."""
 
     x: float
     y: float
     unit: int = INCH
 
     def is_near(self, other: Resolution | None) -> bool:
-        """Whether it says the same but for rounding to a whole number of pixels a metre."""
+        """Whether both are equal up to rounding to whole pixels per metre."""
         return (
             other is not None
             and self.unit == other.unit
@@ -45,7 +45,7 @@ class Resolution:
 
 
 class _Block:
-    """A block that is being changed. Raises struct.error where it is cut off or no Exif."""
+    """A block to change. Raises struct.error if it is truncated or not Exif."""
 
     def __init__(self, block: bytes) -> None:
         self.data = bytearray(block)
@@ -62,13 +62,13 @@ class _Block:
         struct.pack_into(self.order + form, self.data, at, *values)
 
     def entries(self, directory: int) -> dict[int, int]:
-        """Where the entry of each tag begins."""
+        """The offset of the entry of each tag."""
         (count,) = self.get("H", directory)
-        self.get("I", directory + 2 + 12 * count)  # a directory is read whole or not at all
+        self.get("I", directory + 2 + 12 * count)  # a truncated directory is ignored
         return {self.get("H", at)[0]: at for at in range(directory + 2, directory + 2 + 12 * count, 12)}
 
     def number(self, at: int) -> int | None:
-        """The whole number of an entry, if it is one."""
+        """The value of an entry, if it is one integer."""
         kind, count = self.get("HI", at + 2)
         return self.get(_WHOLE[kind], at + 8)[0] if kind in _WHOLE and count == 1 else None
 
@@ -80,7 +80,7 @@ class _Block:
         return above / below if below else None
 
     def directories(self) -> Iterator[dict[int, int]]:
-        """The first directory and that of Exif."""
+        """The first directory and the Exif directory."""
         first = self.entries(self.first)
         yield first
         if _EXIF_DIRECTORY in first and (at := self.number(first[_EXIF_DIRECTORY])):
@@ -88,15 +88,15 @@ class _Block:
 
 
 def turned_exif(block: bytes, turn: int, size: tuple[int, int]) -> bytes:
-    """The block of a picture that was turned upright: orientation 1, and what depended on it adapted.
+    """The block of an image that was turned upright: orientation 1, and the entries that depend on it adapted.
 
-    `turn` is the orientation that the picture had, `size` (width, height) before it was turned. The thumbnail is
-    dropped; width and height change places, and so do their resolutions; the area of the subject moves along.
+    `turn` is the former orientation and `size` the former (width, height). The thumbnail is dropped. Width and height
+    are swapped, and so are their resolutions. The subject area is moved.
     """
     try:
         changed = _Block(block)
         _set_orientation(changed)
-    except struct.error:  # what lies behind the end of a block that is cut off, no viewer sees
+    except struct.error:  # no viewer reads beyond the end of a truncated block
         return block
     with contextlib.suppress(struct.error):
         _turn_entries(changed, turn, size)
@@ -106,7 +106,7 @@ def turned_exif(block: bytes, turn: int, size: tuple[int, int]) -> bytes:
 
 
 def resolution_of(block: bytes) -> Resolution | None:
-    """What the block says of the size of a pixel."""
+    """The resolution in the block."""
     try:
         found = _Block(block)
         first = found.entries(found.first)
@@ -120,7 +120,7 @@ def resolution_of(block: bytes) -> Resolution | None:
 
 
 def with_resolution(block: bytes | None, resolution: Resolution) -> bytes:
-    """The block with that resolution; one that cannot be read stays as it is, and none becomes a new one."""
+    """The block with that resolution. An unreadable block is not changed, and a missing one is created."""
     try:
         changed = _Block(block or struct.pack("<2sHIHI", b"II", 42, 8, 0, 0))
         kept = changed.entries(changed.first)
@@ -143,7 +143,7 @@ def with_resolution(block: bytes | None, resolution: Resolution) -> bytes:
 def _ratio(value: float) -> tuple[int, int]:
     nearest = Fraction(value).limit_denominator(10_000)
     whole = round(value)
-    # PNG and BMP round to whole pixels a metre, of which 39.37 are one an inch.
+    # PNG and BMP round to whole pixels per metre; 39.37 of these are 1 pixel per inch.
     return (whole, 1) if abs(value - whole) < 0.6 / 39.37 and whole else (nearest.numerator, nearest.denominator)
 
 
@@ -177,7 +177,7 @@ def _turn_subject(block: _Block, at: int, turn: int, size: tuple[int, int]) -> N
 
 
 def _turned_point(x: int, y: int, turn: int, size: tuple[int, int]) -> tuple[int, int]:
-    """Where a pixel of the stored picture lies in the upright one."""
+    """The position in the upright image of a pixel of the stored image."""
     across, down = max(size[0] - 1 - x, 0), max(size[1] - 1 - y, 0)
     return {
         2: (across, y),
@@ -191,7 +191,7 @@ def _turned_point(x: int, y: int, turn: int, size: tuple[int, int]) -> tuple[int
 
 
 def _drop_thumbnail(block: _Block) -> None:
-    """Cuts the thumbnail off, or blanks it if something lies behind it; it would lie on its side."""
+    """Remove the thumbnail, which would not be upright, or overwrite it if data follows it."""
     (count,) = block.get("H", block.first)
     link = block.first + 2 + 12 * count
     (second,) = block.get("I", link)

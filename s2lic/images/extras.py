@@ -1,4 +1,4 @@
-"""Conversion between pictures and the boxes of their alpha and metadata."""
+"""Conversion between images and the boxes of their alpha and metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from s2lic.images.metadata import metadata_of, with_metadata
 
 
 def split_extras(picture: Image.Image, strip: bool = False) -> tuple[Image.Image, dict[str, bytes]]:
-    """The colour of a picture (RGB or L), and the boxes of the rest by name. `strip` drops metadata."""
+    """Split an image into its colour (RGB or L) and boxes of alpha and metadata, by name. `strip` drops metadata."""
     colour, alpha = split(picture)
     boxes = {} if strip else metadata_of(picture)
     if alpha is not None:
@@ -22,7 +22,7 @@ def split_extras(picture: Image.Image, strip: bool = False) -> tuple[Image.Image
 def alpha_of(
     boxes: Mapping[str, bytes], size: tuple[int, int], corners: tuple[int, int, int, int]
 ) -> Image.Image | None:
-    """The alpha channel of a picture, if there is one. Raises AlphaError.
+    """The alpha channel, if there is one. Raises AlphaError.
 
     Args:
         boxes: The boxes by name.
@@ -33,5 +33,5 @@ def alpha_of(
 
 
 def join_extras(colour: Image.Image, alpha: Image.Image | None, boxes: Mapping[str, bytes]) -> Image.Image:
-    """The picture with its alpha, and its metadata in `info`."""
+    """Join colour and alpha, and set the metadata in `info`."""
     return with_metadata(colour if alpha is None else join(colour, alpha), boxes)

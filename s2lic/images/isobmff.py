@@ -1,4 +1,4 @@
-"""The boxes of AVIF, HEIC and JPEG 2000 that say how deep the samples are and what their colours mean."""
+"""The boxes of AVIF, HEIC and JPEG 2000 that declare sample depth and colour space."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-# Boxes that hold boxes, and how many bytes stand before the first.
+# Boxes that contain boxes, and the number of bytes before the first of these.
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"jp2h": 0, b"iinf": 6}
 _UUIDS = {
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
@@ -17,7 +17,13 @@ _UUIDS = {
 
 @dataclass
 class Boxes:
-    """`bits` of the deepest sample; `nclx`: primaries, curve (ITU-T H.273); `colours`: what JPEG 2000 names them by."""
+    """What the boxes declare.
+
+    Attributes:
+        bits: Those of the deepest sample.
+        nclx: Primaries and transfer curve (ITU-T H.273).
+        colours: The number of the colour space in JPEG 2000.
+    """
 
     bits: int = 8
     nclx: tuple[int, int] | None = None
@@ -28,13 +34,13 @@ class Boxes:
 
 
 def read_boxes(data: bytes) -> Boxes:
-    """What the boxes say, as far as they can be read."""
+    """Read the boxes, as far as they are readable."""
     found = Boxes()
     if data[:4] == b"\xff\x4f\xff\x51":  # a bare stream of JPEG 2000
         found.bits = max((1 + (depth & 0x7F) for depth in data[42 : 42 + 3 * data[41] : 3]), default=8)
         return found
     for name, content in _boxes(data, 0, len(data)):
-        with contextlib.suppress(struct.error, IndexError):  # a box that is cut off says nothing
+        with contextlib.suppress(struct.error, IndexError):  # truncated boxes are ignored
             _take(found, name, content)
     return found
 

@@ -1,4 +1,4 @@
-"""Input of pictures with Pillow: files, bytes, arrays and images to the modes that the codec codes."""
+"""Reading of images with Pillow: from files, bytes, arrays or Pillow images to the modes that the codec supports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ALL_HIDDEN = Note(
-    "its alpha is 0 everywhere: the colours that it hides are not kept; remove the alpha channel to keep them",
+    "its alpha is 0 everywhere, so its colours are not kept; remove the alpha channel to keep them",
     lossy=True,
 )
 _LIFT = "Raise max_pixels (--max-pixels), and in Python PIL.Image.MAX_IMAGE_PIXELS too, if memory allows"
@@ -52,7 +52,7 @@ class Picture:
 def read_image(
     source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS, strict: bool = False, strip: bool = False
 ) -> Picture:
-    """The first picture of a file, its bytes or an open file, turned upright by its Exif.
+    """The first image of a file, given as path, bytes or open file, turned upright by its Exif.
 
     `strip` drops its metadata. Raises InputMissingError, InputTooLongError, NotAnImageError,
     UnsupportedModeError, ImageSizeError, and with `strict` LossyConversionError.
@@ -68,7 +68,7 @@ def read_image(
         raise ImageSizeError(f"{name} has more pixels than Pillow opens: {error} {_LIFT}") from error
     except UnidentifiedImageError as error:
         raise NotAnImageError(f"{name} is not a picture that Pillow can read; {remedy_for(data)}") from error
-    except Exception as error:  # on broken files Pillow lets any kind through
+    except Exception as error:  # Pillow raises exceptions of any type on broken files
         raise NotAnImageError(f"{name} is not a picture that Pillow can read: {error}") from error
     if strict:
         _refuse_losses(picture)
@@ -76,12 +76,12 @@ def read_image(
 
 
 def open_image(source: Source, max_pixels: int | None = DEFAULT_MAX_PIXELS, strip: bool = False) -> Image.Image:
-    """As `read_image`, with a ConversionWarning if something is lost."""
+    """Like `read_image`, with a ConversionWarning if something is lost."""
     return _warned(read_image(source, max_pixels, strip=strip))
 
 
 def as_image(image: ImageLike, max_pixels: int | None = DEFAULT_MAX_PIXELS, strict: bool = False) -> Image.Image:
-    """A picture from a Pillow image, an array (H, W) or (H, W, C), a torch tensor (C, H, W), or a file.
+    """An image from a Pillow image, an array (H, W) or (H, W, C), a torch tensor (C, H, W), or a file.
 
     Arrays and tensors are uint8, uint16, or floats in 0..1. Pillow images are not turned, whatever their Exif says.
     Raises what `read_image` raises, and warns as `open_image` does.
@@ -102,7 +102,7 @@ def as_image(image: ImageLike, max_pixels: int | None = DEFAULT_MAX_PIXELS, stri
 
 
 def check_size(image: Image.Image, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> None:
-    """Raises ImageSizeError if the picture has no pixels or too many."""
+    """Raises ImageSizeError if the image has no pixels or too many."""
     pixels = image.width * image.height
     if pixels == 0:
         raise ImageSizeError(f"a picture of {image.width} x {image.height} has no pixels")
@@ -126,7 +126,7 @@ def _first_upright(image: Image.Image, data: bytes, max_pixels: int | None) -> P
 
 
 def _frames(image: Image.Image, data: bytes) -> int:
-    """The number of pictures, or 1 if it cannot be read.
+    """The number of images in the file, or 1 if it is unreadable.
 
     The file is opened again, because counting a broken file changes the state of the image.
     """
@@ -142,7 +142,7 @@ def _frames(image: Image.Image, data: bytes) -> int:
 def _of_several(image: Image.Image, frames: int) -> str:
     if image.format == "PSD":
         return f"its {frames} layers became one picture"
-    return f"only the first of {frames} pictures is taken"
+    return f"only the first of {frames} images is used"
 
 
 def _in_coded_form(image: Image.Image) -> Picture:
@@ -150,9 +150,9 @@ def _in_coded_form(image: Image.Image) -> Picture:
     metadata = metadata_of(image)
     profile = image.info.get("icc_profile")
     if image.mode in BY_PROFILE:
-        metadata.pop("icc_profile", None)  # it describes colours that are no longer there
+        metadata.pop("icc_profile", None)  # it describes the colours before the conversion
     elif profile and "icc_profile" not in metadata:
-        notes += (Note("its ICC profile is not one for these pixels and is left out", lossy=True),)
+        notes += (Note("its ICC profile does not fit its colour mode and is left out", lossy=True),)
     if coded is not image:
         with_metadata(coded, metadata)
     if _hides_all(coded):
@@ -168,7 +168,7 @@ def _hides_all(image: Image.Image) -> bool:
 
 
 def _loaded(image: Image.Image) -> Picture:
-    """A picture that the caller opened. Raises NotAnImageError if its file is broken."""
+    """An image that the caller opened. Raises NotAnImageError if its file is broken."""
     try:
         declared = _declared_by(image)
         image.info |= {name: content for name, content in declared.info.items() if content}
@@ -176,14 +176,14 @@ def _loaded(image: Image.Image) -> Picture:
         return Picture(picture.image, (*picture.notes, *declared.notes))
     except S2licError:
         raise
-    except Exception as error:  # on broken files Pillow lets any kind through
+    except Exception as error:  # Pillow raises exceptions of any type on broken files
         raise NotAnImageError(f"the picture cannot be read: {error}") from error
 
 
 def _refuse_losses(picture: Picture) -> None:
     if losses := [note.text for note in picture.notes if note.lossy]:
         raise LossyConversionError(
-            f"refused, since something would be lost: {'; '.join(losses)}; leave strict (--strict) out to allow it"
+            f"the conversion would lose something: {'; '.join(losses)}; leave out strict (--strict) to allow it"
         )
 
 
@@ -206,7 +206,7 @@ def _contents(source: Source, max_pixels: int | None) -> tuple[str, bytes]:
         return "the data", bytes(memoryview(source))
     except TypeError as error:
         raise UsageError(
-            f"no picture can be had from {type(source).__name__}: give a path, the bytes of a file, a file that is "
+            f"cannot read an image from {type(source).__name__}: give a path, the bytes of a file, a file that is "
             "open for reading bytes, a Pillow image or an array"
         ) from error
 
@@ -224,9 +224,9 @@ def _declared_by(image: Image.Image) -> Declared:
 
 
 def _to_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Floats in 0..1 as uint8. Raises UnsupportedModeError for others, NaN among them."""
+    """Convert floats in 0..1 to uint8. Raises UnsupportedModeError for other values, including NaN."""
     if array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise UnsupportedModeError("floats beyond 0..1 are not coded; divide by their maximum, or give uint8")
+        raise UnsupportedModeError("floats must be in 0..1; divide by their maximum, or give uint8")
     rounded: npt.NDArray[np.uint8] = np.rint(255 * array).astype(np.uint8)
     return rounded
 

@@ -1,4 +1,4 @@
-"""Pictures of any Pillow mode as one of the four that are coded, and what that changed."""
+"""Conversion of any Pillow mode to one of the four that are coded, with a note of what changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from s2lic.errors import UnsupportedModeError
 
 CODED = ("RGB", "L", "RGBA", "LA")
 GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-BY_PROFILE = ("CMYK", "LAB")  # their colours become those of sRGB
+BY_PROFILE = ("CMYK", "LAB")  # converted to sRGB by their profile
 
 # Tags of TIFF, and values of its photometric interpretation.
 _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _SAMPLE_FORMAT, _SUBSAMPLING = 258, 259, 262, 339, 530
@@ -24,7 +24,7 @@ _WHITE_IS_ZERO, _YCBCR = 0, 6
 
 @dataclass(frozen=True)
 class Note:
-    """What was done to a picture before coding, and whether something of it was lost."""
+    """A change to an image before coding, and whether it lost something."""
 
     text: str
     lossy: bool = False
@@ -34,7 +34,7 @@ Converted = tuple[Image.Image, Note]
 
 
 def coded_form(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
-    """The picture in a mode of `CODED`, itself if it has one already. Raises UnsupportedModeError.
+    """Convert an image to a mode of `CODED`, if it has another. Raises UnsupportedModeError.
 
     8-bit samples stay what they are; more bits are rounded to 8. Colour other than RGB becomes sRGB.
     """
@@ -59,7 +59,7 @@ def coded_form(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
 
 
 def cut_to_eight(bits: int) -> Note:
-    """What is lost of samples of so many bits."""
+    """The note on samples of so many bits."""
     return Note(f"{bits}-bit samples are cut to 8 bits", lossy=True)
 
 
@@ -67,10 +67,10 @@ CUT = cut_to_eight(16)
 
 
 def _check_samples(image: Image.Image) -> None:
-    """Refuse samples whose black and white Pillow does not hand on. Raises UnsupportedModeError."""
+    """Refuse samples whose black and white levels Pillow does not report. Raises UnsupportedModeError."""
     tags = getattr(image, "tag_v2", {})
     if 2 in np.atleast_1d(tags.get(_SAMPLE_FORMAT, 1)) and _bits(image) < 32:
-        raise UnsupportedModeError("signed samples have no black or white that is agreed on; make them unsigned")
+        raise UnsupportedModeError("signed samples have no agreed black and white; convert them to unsigned")
     subsampled = tuple(tags.get(_SUBSAMPLING, (2, 2))) != (1, 1)
     if tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION, 1) == 1 and subsampled:
         raise UnsupportedModeError(
@@ -78,22 +78,22 @@ def _check_samples(image: Image.Image) -> None:
         )
     if image.format == "FITS" and image.mode != "L":
         raise UnsupportedModeError(
-            "FITS files of more than 8 bits say nothing of black and white; convert to TIFF or PNG"
+            "FITS files of more than 8 bits do not define black and white; convert to TIFF or PNG"
         )
 
 
 def _bits(image: Image.Image) -> int:
-    """Those of a sample of a TIFF, 16 of another deep picture."""
+    """The bits per sample of a TIFF, or 16 for another deep image."""
     return int(np.max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 16)))
 
 
 def _is_negative(image: Image.Image) -> bool:
-    """Whether a TIFF holds white as 0, which Pillow minds up to 8 bits only."""
+    """Whether a TIFF stores white as 0. Pillow inverts it only up to 8 bits."""
     return bool(getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether the file holds colour of more than 8 bits, which Pillow cuts when it loads it (PNG, TIFF, PPM)."""
+    """Whether the file has colour of more than 8 bits, which Pillow truncates on loading (PNG, TIFF, PPM)."""
     if image.mode not in CODED:
         return False
     words = [word for tile in getattr(image, "tile", ()) for word in np.atleast_1d(np.asarray(tile[3], object))]
@@ -102,7 +102,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _opened_up(image: Image.Image) -> Converted:
-    """A palette's transparent entries or the one transparent colour as an alpha channel."""
+    """Turn transparent palette entries, or a transparent colour, into an alpha channel."""
     if image.mode in _DEEP_GREY:
         grey = _samples(image)
         alpha = np.where(grey == image.info["transparency"], 0, 255).astype(np.uint8)
@@ -135,35 +135,35 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
         outputMode="RGB",
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-    assert converted is not None  # only a conversion in place returns nothing
+    assert converted is not None  # None only for an in-place conversion
     return converted
 
 
 def _from_deep_grey(image: Image.Image) -> Converted:
-    bits = min(_bits(image), 16)  # those of 32 bits are held to the range of 16
+    bits = min(_bits(image), 16)  # 32-bit samples must be within the range of 16 bits
     levels = to_eight_bits(_samples(image), 2**bits - 1)
     return Image.fromarray(255 - levels if _is_negative(image) else levels), cut_to_eight(bits)
 
 
 def _samples(image: Image.Image) -> npt.NDArray[np.int32]:
-    """Samples of 16 bits; those of mode I are taken for such, as Pillow itself reads and writes them."""
+    """The 16-bit samples. Mode I counts as 16 bits, as in Pillow's own reading and writing."""
     samples = np.asarray(image).astype(np.int32)
     low, high = int(samples.min()), int(samples.max())
     if low < 0 or high > 65535:
-        raise UnsupportedModeError(f"samples from {low} to {high} are not of 16 bits; scale them to 0..65535")
+        raise UnsupportedModeError(f"samples from {low} to {high} exceed 16 bits; scale them to 0..65535")
     return samples
 
 
 def to_eight_bits(samples: npt.NDArray[Any], top: int = 65535) -> npt.NDArray[np.uint8]:
-    """The nearest level of 0..255 for each of 0..top."""
+    """Scale samples of 0..top to 0..255, rounded to the nearest."""
     return ((samples.astype(np.int64) * 255 + top // 2) // top).astype(np.uint8)
 
 
 def _from_float(image: Image.Image) -> Converted:
     samples = np.asarray(image)
     high = float(samples.max())
-    if not (float(samples.min()) >= 0 and high <= 255):  # also refuses what is not a number
-        raise UnsupportedModeError("floating-point samples lie outside 0..255; scale them to 0..1 or 0..255")
+    if not (float(samples.min()) >= 0 and high <= 255):  # also refuses NaN
+        raise UnsupportedModeError("floating-point samples must be within 0..255; scale them to 0..1 or 0..255")
     scale = 255 if high <= 1 else 1
     text = f"floating-point samples of 0..{'1' if scale == 255 else '255'} are rounded to 8 bits"
     levels = np.rint(samples * scale).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The extensions of files that are treated as pictures in a folder."""
+"""The extensions of files that count as images in a folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-# Formats that hold pictures and that Pillow reads by itself. Pillow also registers extensions of films, documents and
-# scientific data (.mpg, .eps, .h5); a file of those is tried only if it is named.
+# Image formats that Pillow reads by itself. Pillow also registers extensions of videos, documents and scientific data
+# (.mpg, .eps, .h5). Such a file is read only if it is named explicitly.
 PICTURES = frozenset(
     [
         ".apng",
@@ -53,7 +53,7 @@ OPTIONAL = {
     **dict.fromkeys((".heic", ".heif", ".heics", ".heifs", ".hif"), ("heif", "pillow_heif")),
     ".jxl": ("jxl", "pillow_jxl"),
 }
-# Raw files of cameras, which have to be developed first.
+# Raw camera files, which must be developed first.
 RAW = frozenset(
     (
         ".3fr",
@@ -75,18 +75,18 @@ RAW = frozenset(
 
 
 def is_picture_name(path: Path) -> bool:
-    """Whether the extension is that of a format that can be read here."""
+    """Whether the format of the extension can be read with the installed packages."""
     suffix = path.suffix.lower()
     return suffix in PICTURES or (suffix in OPTIONAL and is_installed(suffix))
 
 
 def is_installed(suffix: str) -> bool:
-    """Whether the extra that reads a format of `OPTIONAL` is there."""
+    """Whether the extra that reads a format of `OPTIONAL` is installed."""
     return importlib.util.find_spec(OPTIONAL[suffix][1]) is not None
 
 
 def unreadable_pictures(paths: Iterable[Path]) -> str:
-    """How many of `paths` are pictures that cannot be read here, and what to do about it; empty if there are none."""
+    """A message on how many of `paths` are unreadable images, and what to do about it; empty if there are none."""
     counts = Counter(suffix for path in paths if (suffix := path.suffix.lower()) in OPTIONAL or suffix in RAW)
     return "; ".join(f"{count} {suffix} ({_remedy(suffix)})" for suffix, count in sorted(counts.items()))
 

@@ -1,4 +1,4 @@
-"""Opening of pictures with Pillow, or with the plugin of an extra, which is imported only when needed."""
+"""Opening of images with Pillow, or with the plugin of an extra, which is imported only when needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
 def open_picture(data: bytes) -> Image.Image:
-    """The picture, not loaded yet. Raises what Pillow does.
+    """Open an image without loading it. Raises the exceptions of Pillow.
 
     Pillow's limits on text in a PNG and its warning of many pixels are disabled: `check_size` has its own limit.
     """
@@ -43,7 +43,7 @@ def _opener_of(data: bytes) -> Opener:
 
 
 def remedy_for(data: bytes) -> str:
-    """What to do about a picture that cannot be read."""
+    """Advice on an image that cannot be read."""
     suffix = _optional(data)
     if suffix is None or is_installed(suffix):
         return "give it a PNG, JPEG, WebP..."

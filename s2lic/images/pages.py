@@ -1,4 +1,4 @@
-"""Which page of a TIFF is its picture: a preview is not (TIFF 6.0, tag 254; DNG 1.7)."""
+"""Finds the main page of a TIFF, which may also have previews (TIFF 6.0, tag 254; DNG 1.7)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def to_main_page(image: Image.Image, data: bytes) -> None:
         except EOFError:
             break
     raise PreviewOnlyError(
-        "the file holds a preview only of a picture that Pillow does not read, as raw files of cameras do; "
+        "Pillow can read only the preview in this file, which is probably a raw camera file; "
         "develop it first, for instance to a TIFF or PNG"
     )

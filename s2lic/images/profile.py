@@ -1,6 +1,6 @@
-"""ICC profiles: which pixels one fits, and profiles made of other descriptions of colours (ICC.1:2022).
+"""ICC profiles: which modes a profile fits, and profiles from other colour descriptions (ICC.1:2022).
 
-Only the header and the list of tags are read; what stands in a tag is copied or written, never interpreted.
+Only the header and the tag table are read. The content of tags is copied or written, never interpreted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 Primaries = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]  # x, y of R G B W
 Matrix = npt.NDArray[np.float64]
 
-# The colour space of the pixels that a mode of Pillow has, as a profile names it.
+# The signature of the colour space of each Pillow mode.
 _SPACES = {
     **dict.fromkeys(("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"), b"GRAY"),
     "CMYK": b"CMYK",
@@ -25,8 +25,8 @@ D65, DCI = (0.3127, 0.3290), (0.314, 0.351)
 SRGB: Primaries = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), D65)
 _P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 _SMPTE = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), D65)
-# ITU-T H.273, tables 2 and 3: the primaries and curves that a number stands for; 2 is "unspecified", which is taken for
-# sRGB, as is the curve of video cameras (1, 6, 14, 15), which browsers show so too.
+# ITU-T H.273, tables 2 and 3: primaries and curves by number. 2 is "unspecified" and treated as sRGB, like the curve of
+# video cameras (1, 6, 14, 15), as browsers do.
 CICP_PRIMARIES: Mapping[int, Primaries] = {
     1: SRGB,
     2: SRGB,
@@ -51,12 +51,12 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def space_of(profile: bytes) -> bytes:
-    """The four letters of the colour space that a profile is for; none if it is no profile."""
+    """The signature of the colour space of a profile; empty if it is not a profile."""
     return profile[16:20] if len(profile) >= 132 and profile[36:40] == b"acsp" else b""
 
 
 def fitted(profile: bytes, mode: str) -> bytes | None:
-    """The profile for pixels of a mode: itself, one of the same curve for grey or colour, or none that fits."""
+    """The profile for a mode: itself, one with the same curve for grey or colour, or None if none fits."""
     wanted, found = _SPACES.get(mode, b"RGB "), space_of(profile)
     if found == wanted:
         return profile
@@ -73,9 +73,9 @@ def fitted(profile: bytes, mode: str) -> bytes | None:
 
 
 def made(name: str, primaries: Primaries, gamma: float | None, grey: bool) -> bytes:
-    """A profile of RGB with those primaries, or of grey; the curve is a power, or that of sRGB for None.
+    """An RGB profile with these primaries, or a grey profile. The curve is a power, or that of sRGB for None.
 
-    Raises ValueError for primaries that span no colours, and for a power that is none.
+    Raises ValueError for primaries on a line, or an invalid power.
     """
     curve = _parametric(gamma)
     tags = {b"desc": _text(name), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
@@ -86,7 +86,7 @@ def made(name: str, primaries: Primaries, gamma: float | None, grey: bool) -> by
 
 
 def is_srgb(primaries: Primaries, gamma: float | None) -> bool:
-    """Whether a viewer that takes the picture for sRGB shows it right: a power of 2.2 passes for the curve."""
+    """Whether sRGB describes these colours well enough. A power of 2.2 counts as the curve of sRGB."""
     near = all(
         abs(a - b) < 0.002
         for found, known in zip(primaries, SRGB, strict=True)
@@ -100,7 +100,7 @@ def _in_each(curve: bytes) -> dict[bytes, bytes]:
 
 
 def _colorants(primaries: Primaries) -> dict[bytes, bytes]:
-    """Where red, green and blue lie, seen under D50."""
+    """The colorants red, green and blue, adapted to D50."""
     base = np.array([_upright(point) for point in primaries[:3]]).T
     if abs(np.linalg.det(base)) < 1e-6:
         raise ValueError("the primaries lie on a line")
@@ -118,7 +118,7 @@ def _upright(point: tuple[float, float]) -> Matrix:
 
 
 def _bradford(white: tuple[float, float]) -> Matrix:
-    """From colours under a white to colours under D50."""
+    """The matrix that adapts colours from a white point to D50."""
     ratio = (_BRADFORD @ _D50) / (_BRADFORD @ _upright(white))
     return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(ratio) @ _BRADFORD)
 
@@ -149,7 +149,7 @@ def _text(words: str) -> bytes:
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
-    """The content of each tag; a tag that lies outside the profile is left out."""
+    """The content of each tag. Tags outside the profile are left out."""
     (count,) = struct.unpack_from(">I", profile, 128)
     rows = [profile[at : at + 12] for at in range(132, min(132 + 12 * count, len(profile) - 11), 12)]
     found = {name: profile[at : at + size] for name, at, size in (struct.unpack(">4sII", row) for row in rows) if size}
@@ -157,7 +157,7 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _written(space: bytes, tags: Mapping[bytes, bytes], version: bytes = b"\x04\x30\0\0") -> bytes:
-    """The profile of a display with those tags; equal ones are stored once."""
+    """A display profile with these tags. Equal contents are stored once."""
     start = 128 + 4 + 12 * len(tags)
     places: dict[bytes, int] = {}
     data = b""

@@ -1,4 +1,4 @@
-"""The formats of decoded pictures by extension, and what each of them can store."""
+"""The output formats by extension, and what each of them can store."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Format:
 # The bytes that fit in one marker of JPEG after its identifier, or in 255 markers.
 _MARKERS = {"exif": 65_527, "xmp": 65_504, "icc_profile": 255 * 65_519}
 
-# Lossless if the format allows it, else at a quality that adds no visible loss.
+# Lossless if the format allows it, else without visible loss.
 _JPEG = Format(
     "JPEG", {"quality": 95, "subsampling": 0}, False, dpi=True, metadata=_in_jpeg, limits=_MARKERS, lossy=True
 )
@@ -142,7 +142,7 @@ def check_quality(extension: str, quality: int | None) -> None:
     """Refuse a quality for a lossless format. Raises OutputFormatError."""
     if quality is not None and not FORMATS[extension].lossy:
         lossy = ", ".join(name for name, row in FORMATS.items() if row.lossy)
-        raise OutputFormatError(f"{FORMATS[extension].name} takes no quality; leave --quality out, or choose {lossy}")
+        raise OutputFormatError(f"{FORMATS[extension].name} takes no quality; leave out --quality, or choose {lossy}")
 
 
 def check_alpha(extension: str, background: str | None) -> None:
@@ -157,7 +157,7 @@ def check_alpha(extension: str, background: str | None) -> None:
 
 
 def left_out(image: Image.Image, extension: str) -> list[str]:
-    """The names of the picture's metadata that the format cannot store."""
+    """The names of the metadata that the format cannot store."""
     row, found = FORMATS[extension], metadata_of(image)
     mode = image.mode if row.grey else {"L": "RGB", "LA": "RGBA"}.get(image.mode, image.mode)
     carried = _carried(row, found)
@@ -172,7 +172,7 @@ def left_out(image: Image.Image, extension: str) -> list[str]:
 def encode_image(
     image: Image.Image, extension: str = ".png", background: str | None = None, quality: int | None = None
 ) -> bytes:
-    """The picture and its metadata in the format of an extension, on a background if one is given.
+    """Save the image and its metadata in the format of an extension, on a background if one is given.
 
     A quality 0..100 is passed to Pillow. Raises ExtraMissingError, OutputFormatError if the picture does not fit or the
     format takes no quality, BackgroundMissingError or UnknownColourError.
@@ -192,10 +192,10 @@ def encode_image(
     found = metadata_of(image)
     try:
         return _written(image, row, found)
-    except Exception as error:  # on a broken block of Exif Pillow lets any kind through
+    except Exception as error:  # Pillow raises exceptions of any type on broken Exif blocks
         raise OutputFormatError(
             f"Pillow cannot save {image.width} x {image.height} pixels as {row.name}: {error}; "
-            "name another format, or leave the metadata out (--strip)"
+            "choose another format, or leave out the metadata (--strip)"
         ) from error
 
 

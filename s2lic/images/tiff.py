@@ -1,7 +1,7 @@
-"""TIFF out: compressed strips behind the Exif block, whose directories the file then shares byte for byte (TIFF 6.0).
+"""Writing of TIFF: compressed strips after the Exif block, whose directories the file reuses unchanged (TIFF 6.0).
 
-An Exif block is a TIFF file without pixels. A file that begins with the block can point into it: every offset holds,
-those of a maker's notes too. Pillow's own writer cannot write directories of Exif into a compressed TIFF.
+An Exif block is a TIFF file without pixels. A file that begins with the block can point into it: all offsets stay
+valid, including those in maker notes. Pillow's own writer cannot write directories of Exif into a compressed TIFF.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STRIP_BYTES = 1 << 18
 BYTE, SHORT, LONG, UNDEFINED = 1, 3, 4, 7
 DEFLATE, GREY, COLOUR, DIFFERENCES, STRAIGHT_ALPHA = 8, 1, 2, 2, 2
 
-# What a first directory of Exif says of the picture; its other tags say how it was stored.
+# Tags of the first Exif directory that describe the image. The others describe its storage.
 _SHARED = frozenset(
     (
         *(0x010D, 0x010E, 0x010F, 0x0110, 0x0112, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
@@ -28,7 +28,7 @@ _EMPTY = b"II*\0\0\0\0\0"
 
 
 def encode_tiff(image: Image.Image, metadata: Mapping[str, bytes]) -> bytes:
-    """The picture (L, LA, RGB or RGBA) with its metadata; a block of Exif that cannot be shared is left out."""
+    """The image (L, LA, RGB or RGBA) with its metadata. An Exif block that cannot be reused is left out."""
     block = metadata.get("exif", b"")
     shared = shared_entries(block) or {}
     out = _File(block if shared else _EMPTY)
@@ -54,7 +54,7 @@ def encode_tiff(image: Image.Image, metadata: Mapping[str, bytes]) -> bytes:
 
 
 def shared_entries(block: bytes) -> dict[int, bytes] | None:
-    """The entries of a block that a TIFF can take over, by tag; None if it cannot be read."""
+    """The entries of a block that a TIFF can reuse, by tag; None if it is unreadable."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None:
         return None
@@ -69,7 +69,7 @@ def shared_entries(block: bytes) -> dict[int, bytes] | None:
 
 
 class _File:
-    """A file that grows behind its first bytes, which name the order of bytes."""
+    """A TIFF file under construction, after the bytes that set its byte order."""
 
     def __init__(self, head: bytes) -> None:
         self._order = "<" if head[:2] == b"II" else ">"
@@ -77,14 +77,14 @@ class _File:
         self.append(b"")
 
     def append(self, data: bytes) -> tuple[int, int]:
-        """Where data lies now and how long it is; it begins at an even place."""
+        """Append data at an even offset. Returns its offset and length."""
         self._parts.append(bytes(self._length % 2) + data)
         at = self._length + self._length % 2
         self._length = at + len(data)
         return at, len(data)
 
     def entry(self, tag: int, kind: int, values: list[int] | bytes) -> bytes:
-        """The entry of a directory; values of more than 4 bytes lie elsewhere."""
+        """A directory entry. Values of more than 4 bytes are stored outside it."""
         form = {BYTE: "B", SHORT: "H", LONG: "I", UNDEFINED: "B"}[kind]
         data = values if isinstance(values, bytes) else struct.pack(f"{self._order}{len(values)}{form}", *values)
         if len(data) > 4:
@@ -92,7 +92,7 @@ class _File:
         return struct.pack(f"{self._order}HHI", tag, kind, len(values)) + data.ljust(4, b"\0")
 
     def finished(self, entries: Mapping[int, bytes]) -> bytes:
-        """The file, its first bytes pointing to a directory at its end."""
+        """The file, whose header points to the directory at its end."""
         rows = b"".join(entries[tag] for tag in sorted(entries))
         at, _ = self.append(struct.pack(f"{self._order}H", len(entries)) + rows + bytes(4))
         self._parts[0] = self._parts[0][:4] + struct.pack(f"{self._order}I", at) + self._parts[0][8:]
@@ -100,7 +100,7 @@ class _File:
 
 
 def _strips(image: Image.Image, rows: int) -> Iterator[bytes]:
-    """So many rows at a time, each sample as its difference to the one on its left."""
+    """The rows in strips, with each sample as the difference from its left neighbour."""
     for top in range(0, image.height, rows):
         part = image.crop((0, top, image.width, min(top + rows, image.height)))
         samples = np.asarray(part).reshape(part.height, part.width, -1)

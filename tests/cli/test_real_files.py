@@ -95,7 +95,7 @@ def test_a_loss_is_said_or_with_strict_refused(run: Run, tmp_path: Path) -> None
     refused = run("encode", "deep.png", "-o", "b.bin", "--strict", "--model", MODEL)
     assert (refused.code, Path("b.bin").exists()) == (1, False)
     assert "16-bit" in refused.err
-    assert "leave strict (--strict) out" in refused.err
+    assert "leave out strict (--strict)" in refused.err
     assert run("encode", "deep.png", "-o", "c.bin", "--quiet", "--model", MODEL).err == ""
 
 

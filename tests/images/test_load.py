@@ -70,7 +70,7 @@ def animation() -> bytes:
 def test_of_several_pictures_the_first_is_taken_and_that_is_said() -> None:
     picture = read_image(animation())
     assert np.array_equal(np.asarray(picture.image), GRADIENT)
-    assert [note.text for note in picture.notes] == ["only the first of 3 pictures is taken"]
+    assert [note.text for note in picture.notes] == ["only the first of 3 images is used"]
     assert picture.notes[0].lossy
 
 

@@ -137,7 +137,7 @@ def test_the_picture_behind_a_preview_is_taken(kind: int) -> None:
     turned = (255 - GREY).tobytes()
     found = read_image(tiff(({**PREVIEW, 254: (4, [kind])}, turned), (grey_tags(8, 1), RAMP)))
     assert np.array_equal(np.asarray(found.image), GREY)
-    assert [note.text for note in found.notes] == ["only the first of 2 pictures is taken"]
+    assert [note.text for note in found.notes] == ["only the first of 2 images is used"]
 
 
 def test_raw_files_of_cameras_are_refused() -> None:
@@ -175,7 +175,7 @@ def test_a_channel_without_a_meaning_is_told_and_refused() -> None:
     tags = {**grey_tags(8, 2), 258: (3, [8] * 4), 277: (3, [4]), 338: (3, [0]), 339: (3, [1] * 4)}
     data = tiff((tags, colour.tobytes()))
     assert np.array_equal(np.asarray(read_image(data).image), colour[..., :3])
-    with pytest.raises(errors.LossyConversionError, match="further channel"):
+    with pytest.raises(errors.LossyConversionError, match="extra channel"):
         read_image(data, strict=True)
 
 

@@ -9,7 +9,7 @@ const CONSTANT = 0, LZMA2 = 1;
 export async function unpackAlpha(box: Uint8Array, count: number): Promise<Uint8Array> {
   if (box[0] === CONSTANT && box.length === 2) return new Uint8Array(count).fill(box[1]);
   if (box[0] !== LZMA2) {
-    throw new AlphaError(`the alpha channel is coded in no known way: ${Array.from(box.subarray(0, 2)).join(" ")}`);
+    throw new AlphaError(`the alpha channel has an unknown coding: ${Array.from(box.subarray(0, 2)).join(" ")}`);
   }
   try {
     return await unpackLzma2(box.subarray(1), count);
