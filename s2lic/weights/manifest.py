@@ -39,8 +39,8 @@ def file_facts(path: Path) -> FileFacts:
 
 FOLDER = Path(__file__).parent
 SHIPPED, RETIRED = "manifest.json", "retired.json"
-# The model that encodes unless the caller names one, for each tune.
-DEFAULT_MODELS = {"visual": "small", "psnr": "nano"}
+# The model that encodes unless the caller names one.
+DEFAULT_MODEL = "small"
 ID_BYTES = 8
 
 _MENDS = (
@@ -120,8 +120,7 @@ def _read(name: str, row: type[Row]) -> tuple[Row, ...]:
 
 def default(tune: str | None = None) -> WeightsRow:
     """The set that encodes unless the caller names a model. Raises UnknownConfigError."""
-    tune = TUNES[0] if tune is None else tune
-    return by_config(DEFAULT_MODELS[tune], tune)
+    return by_config(DEFAULT_MODEL, tune or TUNES[0])
 
 
 def by_config(name: str | None, tune: str | None = None) -> WeightsRow:

@@ -148,7 +148,7 @@ def test_the_library_names_the_extra_that_has_torch() -> None:
 
 
 def test_its_repr_names_model_tune_and_id_without_loading_weights() -> None:
-    codec, row = LiteCodec(tune="psnr"), manifest.by_config("nano", "psnr")
-    assert repr(codec) == f"<s2lic.lite.LiteCodec nano, tune psnr, model id {row.model_id.hex()}, onnxruntime>"
+    codec, row = LiteCodec(tune="psnr"), manifest.by_config("small", "psnr")
+    assert repr(codec) == f"<s2lic.lite.LiteCodec small, tune psnr, model id {row.model_id.hex()}, onnxruntime>"
     assert codec._own is None
     assert repr(lite()).startswith("<s2lic.lite.LiteCodec tiny, tune psnr, model id ")
