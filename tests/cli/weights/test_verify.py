@@ -80,7 +80,7 @@ def test_the_others_of_a_folder_are_verified_after_one_that_fails(run: Run, ship
     result = run("weights", "verify", "many")
     assert result.code == 1
     assert result.err.startswith("s2lic: many/a.safetensors cannot be read as weights")
-    assert result.out.startswith(b"many/b.safetensors: whole")
+    assert result.out.startswith(b"many/b.safetensors: valid")
 
 
 def test_a_file_that_is_not_there_is_the_callers_fault(run: Run, shipped: Path) -> None:
