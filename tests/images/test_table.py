@@ -93,7 +93,7 @@ CASES: Mapping[str, list[Input]] = {
     "alpha 0 on every pixel": [lambda: saved(Image.fromarray(HIDDEN)), lambda: Image.fromarray(HIDDEN)],
     "further channel without a meaning (TIFF)": [further_channel],
     "orientation (Exif, XMP)": [lambda: saved(RGB, "JPEG", exif=EXIF_MARK + exif({0x0112: (3, 6)}))],
-    "what depends on the orientation": [lambda: saved(RGB, "JPEG", exif=EXIF_MARK + camera("<", 6))],
+    "tags that depend on the orientation": [lambda: saved(RGB, "JPEG", exif=EXIF_MARK + camera("<", 6))],
     "resolution (JFIF, pHYs, TIFF, BMP, JPEG 2000, Exif)": [
         lambda: saved(RGB, "JPEG", dpi=(300, 300)),
         lambda: saved(RGB, "BMP", dpi=(300, 300)),
@@ -108,7 +108,7 @@ CASES: Mapping[str, list[Input]] = {
         lambda: saved(RGB, "TIFF", save_all=True, append_images=[RGB]),
         lambda: saved(RGB.resize((64, 64)), "ICO", sizes=[(16, 16), (32, 32)]),
     ],
-    "preview in front of the picture (TIFF)": [lambda: tiff((PREVIEW, RAMP), (grey_tags(8, 1), RAMP))],
+    "preview before the main image (TIFF)": [lambda: tiff((PREVIEW, RAMP), (grey_tags(8, 1), RAMP))],
     "preview alone (raw files of cameras)": [lambda: tiff((PREVIEW, RAMP))],
     "damaged or huge ancillary chunk (PNG)": [lambda: png(chunk(b"eXIf", exif(), crc=1))],
 }
