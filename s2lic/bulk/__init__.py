@@ -1,1 +1,1 @@
-"""Whole datasets through Ray Data: folders, tar shards and Parquet files behind fsspec URLs (extra `bulk`)."""
+"""Datasets with Ray Data: folders, tar shards and Parquet files at fsspec URLs (extra `bulk`)."""

@@ -1,4 +1,4 @@
-"""The table of what failed in a run, `errors.jsonl`."""
+"""The table of failures in a run, `errors.jsonl`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from s2lic.bulk.places import Place
 
 ERRORS = "errors.jsonl"
-SAVE_EVERY = 60  # seconds between two versions
+SAVE_EVERY = 60  # seconds between two writes
 
 ErrorRow = dict[str, Any]
 
 
 class ErrorTable:
-    """`errors.jsonl` in a place: what failed in this run, and in earlier ones in parts that are finished."""
+    """`errors.jsonl` in a folder: failures of this run, and of earlier runs in finished parts."""
 
     def __init__(self, dest: Place, targets: set[str]) -> None:
         self._dest, self._saved = dest, time.monotonic()

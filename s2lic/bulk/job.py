@@ -1,4 +1,4 @@
-"""What a run over a dataset is asked for, and what it reports."""
+"""The options of a run over a dataset, and its results."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from s2lic.defaults import DEFAULT_MAX_PIXELS
 from s2lic.errors import S2licError
 from s2lic.runtime import DeviceName
 
-# How a dataset is stored: a file per picture, tar files of WebDataset, or Parquet files with a column of pictures.
+# How a dataset is stored: one file per image, WebDataset tar files, or Parquet files with a column of images.
 FOLDER, SHARDS, PARQUET = "folder", "shards", "parquet"
 SUFFIXES = {SHARDS: ".tar", PARQUET: ".parquet"}
-CODED, COLUMN = ".s2lic", {"encode": "image", "decode": "s2lic"}  # the usual names of the column that is read
+CODED, COLUMN = ".s2lic", {"encode": "image", "decode": "s2lic"}  # the default columns to read
 
 
 @dataclass(frozen=True)
 class BulkJob:
-    """What becomes of each picture. It is sent to every worker.
+    """How to process each image. It is sent to every worker.
 
     Attributes:
-        options: Those of encoding or of decoding; their type says which of them it is.
+        options: The options of encoding or decoding. Their type decides which of the two is done.
         to: FOLDER, SHARDS or PARQUET.
         model: Name of shipped weights, or path of a weights file that every worker can read.
-        tune: Which set of a named model.
-        device: Where to compute.
-        max_pixels: Larger pictures are refused.
+        tune: Which weights of a named model.
+        device: The device to compute on.
+        max_pixels: Larger images are refused.
         psnr: Decode each file and measure its PSNR.
-        column: The column of Parquet files that is read.
-        extension: The format of decoded pictures.
-        background: The colour behind transparent pictures where the format has no alpha.
+        column: The column of Parquet files to read.
+        extension: The format of decoded images.
+        background: The colour behind transparent images if the format has no alpha.
     """
 
     options: EncodeOptions | DecodeOptions
@@ -52,11 +52,11 @@ class BulkJob:
 
     @property
     def suffix(self) -> str:
-        """The extension of a picture's output."""
+        """The extension of the outputs."""
         return CODED if self.encodes else self.extension
 
     def record(self) -> dict[str, Any]:
-        """What must be equal for a run to continue another, as JSON has it."""
+        """The options that must be equal for a run to resume another, as JSON."""
         asked = {name: value for name, value in asdict(self.options).items() if value is not None}
         verb = "encode" if self.encodes else "decode"
         own = {
@@ -67,12 +67,12 @@ class BulkJob:
 
 @dataclass(frozen=True)
 class InputRow(Job):
-    """A picture of a part, or something beside it.
+    """An image of a part, or another file beside it.
 
     Attributes:
-        data: Its bytes; None if they are still in a file of its own.
-        is_picture: Whether it is to be coded; what is not goes on as it is.
-        columns: The other columns of its row of a Parquet file.
+        data: Its bytes, or None if it is a file that has not been read.
+        is_picture: Whether to code it. Other files are copied.
+        columns: The other columns of its row in a Parquet file.
     """
 
     data: bytes | None = None
@@ -82,15 +82,15 @@ class InputRow(Job):
 
 @dataclass
 class Tally:
-    """Counts over finished pictures.
+    """Counts over finished images.
 
     Attributes:
-        targets: The outputs that are dealt with, written or failed.
-        done: Pictures that were coded.
-        failed: Those that were not.
-        pixels: Of those coded.
+        targets: The outputs that are finished, written or failed.
+        done: Images that were coded.
+        failed: Images that failed.
+        pixels: Pixels of the coded images.
         size: Bytes of their s2lic files.
-        errors: A row of the error table for each failure.
+        errors: Rows of the error table, one per failure.
     """
 
     targets: list[str] = field(default_factory=list)
@@ -122,13 +122,13 @@ class Tally:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Tally:
-        """The tally of a row that came from a worker."""
+        """The tally in a row that a worker returned."""
         return cls(**row)
 
 
 @dataclass(frozen=True)
 class BulkTask:
-    """One or more inputs that become one output."""
+    """One output, and the inputs that it is made of."""
 
     sources: Sequence[str]
     target: str

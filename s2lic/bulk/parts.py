@@ -1,4 +1,4 @@
-"""Parts of a dataset that hold many pictures: tar shards of WebDataset, and Parquet files."""
+"""Parts of a dataset that hold many images: WebDataset tar shards and Parquet files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2lic.errors import PartError, S2licError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 64  # of a Parquet file that are read and written at a time
+ROWS = 64  # rows of a Parquet file to read and write at a time
 BLOCK = tarfile.BLOCKSIZE
 FACTS = ("width", "height", "size", "bpp", "psnr")
 
@@ -87,19 +87,19 @@ class ParquetWriter:
 
 
 def coded_name(name: str, suffix: str) -> str:
-    """The name of a picture with the extension of its output."""
+    """The name of an input with the extension of its output."""
     return str(PurePosixPath(name).with_suffix(suffix))
 
 
 def read_shard(place: Place, name: str, accept: Callable[[Path], bool]) -> Iterator[InputRow]:
-    """The files of a tar shard; those that are accepted are pictures. Raises PartError, InputMissingError."""
+    """The files of a tar shard. Those that `accept` selects are images. Raises PartError, InputMissingError."""
     with place.reader(name) as file, _readable(name), tarfile.open(fileobj=file, mode="r:") as tar:
         for member in tar:
             tar.members.clear()  # type: ignore[attr-defined]
             if (content := tar.extractfile(member)) is not None:
                 yield InputRow(member.name, data=content.read(), is_picture=accept(Path(member.name)))
         file.seek(tar.offset)
-        # tarfile takes any damaged header but the first for the end of the archive.
+        # tarfile treats a damaged header, except the first, as the end of the archive.
         if file.read(BLOCK) != bytes(BLOCK):
             raise PartError(f"{name} is damaged at byte {tar.offset}; fetch it again")
 
@@ -113,14 +113,14 @@ def read_parquet(place: Place, name: str, column: str) -> Iterator[InputRow]:
         for batch in pq.ParquetFile(file).iter_batches(ROWS):
             for columns in batch.to_pylist():
                 value = columns.pop(column)
-                # `datasets` stores pictures as {bytes, path}.
+                # `datasets` stores images as {bytes, path}.
                 data = value["bytes"] if isinstance(value, dict) else value
                 yield InputRow(f"{name}#{index}", data=data or b"", columns=columns)
                 index += 1
 
 
 def other_columns(place: Place, names: list[str], column: str) -> pa.Schema:
-    """The columns beside the pictures. Raises PartError, InputMissingError."""
+    """The columns other than the images. Raises PartError, InputMissingError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -135,7 +135,7 @@ def other_columns(place: Place, names: list[str], column: str) -> pa.Schema:
 
 @contextmanager
 def part_writer(file: IO[bytes], job: BulkJob, others: pa.Schema | None) -> Iterator[PartWriter]:
-    """What writes a part of the job's kind; it is complete when the block ends without an error."""
+    """A context manager that writes a part. The file appears only if the block ends without an error."""
     writer: PartWriter = ParquetWriter(file, job, others) if job.to == PARQUET else ShardWriter(file, job)
     yield writer
     writer.close()
@@ -169,7 +169,7 @@ def _with_results(others: pa.Schema, job: BulkJob) -> pa.Schema:
 
 @contextmanager
 def _readable(name: str) -> Iterator[None]:
-    """What a broken part raises as a PartError; the libraries raise many types."""
+    """Turn the errors of a damaged part, which have many types, into PartError."""
     try:
         yield
     except (S2licError, GeneratorExit):

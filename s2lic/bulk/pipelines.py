@@ -21,12 +21,12 @@ Batch = Mapping[str, list[Any]]
 
 
 def decode_batch(batch: Batch, column: str = "s2lic", to: str = "image") -> dict[str, list[Any]]:
-    """A batch of `datasets` with pictures instead of files, for `Dataset.set_transform` or `map(batched=True)`.
+    """Decode a batch of `datasets`, for `Dataset.set_transform` or `map(batched=True)`.
 
     Args:
         batch: Columns of equal length.
-        column: The one of bytes of s2lic files, or None where there is no picture.
-        to: The column of Pillow images that takes its place.
+        column: The column with the bytes of s2lic files. None values are kept.
+        to: The column of Pillow images that replaces it.
 
     Raises:
         UsageError: There is no such column.
@@ -41,7 +41,7 @@ def decode_batch(batch: Batch, column: str = "s2lic", to: str = "image") -> dict
 
 
 class MemberDecoder:
-    """A handler for `WebDataset.decode`: a member `KEY.s2lic` becomes a picture, others are left alone.
+    """A handler for `WebDataset.decode`: a member `KEY.s2lic` becomes an image, others are unchanged.
 
     Args:
         finish: Applied to each Pillow image, as `torchvision.transforms.ToTensor()`.

@@ -13,7 +13,7 @@ from typing import IO, Any
 from s2lic.errors import ExtraMissingError, InputMissingError, OutputUnwritableError, S2licError, UsageError
 from s2lic.files import make_folder, write_atomically
 
-# Their objects appear once they are complete.
+# Their objects appear only when complete.
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"}
 LOCAL = {"file", "local"}
 
@@ -35,7 +35,7 @@ class Place:
         return f"{self.root.rstrip('/')}/{name}"
 
     def names(self) -> list[str]:
-        """The files in it and below, without hidden ones, in order. A folder that is not there has none.
+        """All files in the folder and its subfolders, sorted, without hidden ones. A missing folder has none.
 
         Raises InputMissingError.
         """
@@ -60,7 +60,7 @@ class Place:
             yield file
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file, or replace it. Raises OutputUnwritableError."""
+        """Write or replace a file. Raises OutputUnwritableError."""
         path = self.path(name)
         if self.protocols & LOCAL:
             make_folder(_parent(path))
@@ -74,7 +74,7 @@ class Place:
 
     @contextmanager
     def writer(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to write to. It gets its name when the block ends without an error.
+        """A file to write to. It appears under its name when the block ends without an error.
 
         Raises OutputUnwritableError.
         """
@@ -132,7 +132,7 @@ def _parent(path: str) -> Any:
 
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """What goes wrong as an InputMissingError; each file system raises types of its own."""
+    """Turn errors, whose types depend on the file system, into InputMissingError."""
     try:
         yield
     except S2licError:

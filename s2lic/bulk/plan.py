@@ -1,4 +1,4 @@
-"""From a source to tasks with named outputs, without those that an earlier run has finished."""
+"""Makes the tasks of a run, without those that an earlier run has finished."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PICTURES_A_PART = 1000
 
 @dataclass(frozen=True)
 class BulkPlan:
-    """The tasks that are left, and how many an earlier run has finished."""
+    """The remaining tasks, and the number that an earlier run has finished."""
 
     job: BulkJob
     source: Place
@@ -30,15 +30,15 @@ class BulkPlan:
 
 
 def plan(job: BulkJob, to: str | None, source: str, dest: str, per_part: int, force: bool) -> BulkPlan:
-    """The plan of a run; it records the options in `dest`.
+    """Plan a run, and record its options in `dest`.
 
     Args:
-        job: What becomes of each picture.
-        to: How `dest` stores them; None for the way of `source`.
+        job: How to process each image.
+        to: The storage of `dest`; None for that of `source`.
         source: URL of a folder or a file.
         dest: URL of a folder.
-        per_part: Pictures of a part that is made of single files.
-        force: Do everything anew.
+        per_part: Images per part when `source` is a folder of files.
+        force: Start over instead of resuming.
 
     Raises:
         UsageError, InputMissingError, OptionsChangedError, ExtraMissingError, OutputUnwritableError.
@@ -63,7 +63,7 @@ def plan(job: BulkJob, to: str | None, source: str, dest: str, per_part: int, fo
 
 
 def _kind(names: Iterable[str]) -> str:
-    """How a source stores its pictures: parts have the extension of their kind. Raises UsageError."""
+    """The storage of a source, by the extensions of its files. Raises UsageError."""
     suffixes = {Path(name).suffix for name in names}
     found = [kind for kind, suffix in SUFFIXES.items() if suffix in suffixes]
     if len(found) > 1:
@@ -82,7 +82,7 @@ def _tasks(names: Sequence[str], job: BulkJob, kind: str, per_part: int) -> list
 
 
 def _distinct(tasks: list[BulkTask]) -> list[BulkTask]:
-    """Raises UsageError if two pictures would become one file."""
+    """Raises UsageError if two images would have the same output."""
     taken: dict[str, str] = {}
     for task in tasks:
         if (other := taken.setdefault(task.target, task.sources[0])) != task.sources[0]:
@@ -91,9 +91,9 @@ def _distinct(tasks: list[BulkTask]) -> list[BulkTask]:
 
 
 def _record(dest: Place, job: BulkJob, tasks: Sequence[BulkTask], there: set[str], force: bool) -> None:
-    """Leave a record of the options, so that a run which goes on with others is refused.
+    """Record the options, so that resuming with others is refused.
 
-    A part of many files is named by its number: it is the same part only if the files are the same.
+    A part of many files is named by its number, so the record also covers the list of files.
     """
     record = job.record()
     if len(tasks[0].sources) > 1 or job.to in (SHARDS, PARQUET):

@@ -1,4 +1,4 @@
-"""A run over a dataset: the tasks go to the workers, their tallies come back, errors go to a table."""
+"""A run over a dataset: sends tasks to workers, collects their tallies, and writes errors to a table."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from s2lic.coding.pipeline import FILES
 from s2lic.errors import ClusterError, OutputUnwritableError, WorkerDiedError
 from s2lic.runtime import DeviceName, ProgressCallback, no_progress
 
-BATCH = FILES  # pictures that a worker takes at a time, and that are repeated if it dies
-UNWRITABLE = 20  # so many outputs that cannot be written, one after another, end a run
+BATCH = FILES  # images that a worker takes at a time, and that are repeated if it dies
+UNWRITABLE = 20  # consecutive outputs that cannot be written until the run ends
 
 
 @dataclass
 class BulkSummary:
-    """Counts over a run, its seconds, the seconds before its first result, and the exit codes of its errors."""
+    """Counts of a run, its duration, the seconds until its first result, and the exit codes of its errors."""
 
     tally: Tally = field(default_factory=Tally)
     skipped: int = 0
@@ -49,14 +49,14 @@ def run(
     done: ProgressCallback = no_progress,
     heard: Callable[[ErrorRow], None] = lambda _: None,
 ) -> BulkSummary:
-    """Do the tasks of a plan.
+    """Run the tasks of a plan.
 
     Args:
-        plan: What to do.
-        address: That of a Ray cluster; None for this machine.
+        plan: The tasks.
+        address: The address of a Ray cluster; None for this machine.
         workers: The number of worker processes; None for one per CPU or GPU.
-        done: Hears how many tasks are finished.
-        heard: Hears of every failure.
+        done: Called with the number of finished tasks.
+        heard: Called with the row of every failure.
 
     Raises:
         ExtraMissingError, ClusterError, OutputUnwritableError.
@@ -87,7 +87,7 @@ def run(
 
 @dataclass(frozen=True)
 class WorkerPoolSize:
-    """How many workers there are, and what each takes."""
+    """The number of workers, and the CPUs and GPUs of each."""
 
     workers: int
     cpus: int
@@ -95,17 +95,17 @@ class WorkerPoolSize:
 
 
 def _pool(plan: BulkPlan, address: str | None, workers: int | None, summary: BulkSummary) -> WorkerPoolSize:
-    """A worker per CPU, or per GPU if they are wanted and there. CPUs that are left over here become threads."""
+    """One worker per CPU, or per GPU if GPUs are requested and present. On this machine, spare CPUs become threads."""
     cpus = max(1, capacity("CPU"))
     gpus = 0 if plan.job.device is DeviceName.cpu else capacity("GPU")
     most = min(len(plan.tasks), workers or gpus or cpus, gpus or cpus)
     summary.workers = most
-    # Of a cluster's CPUs, no machine may have so many.
+    # In a cluster, no single machine may have that many CPUs.
     return WorkerPoolSize(most, 1 if address else cpus // most, 1 if gpus else 0)
 
 
 def _with_missing(plan: BulkPlan, pool: WorkerPoolSize) -> Iterator[Tally]:
-    """The tallies of all tasks. Those of a batch that killed its workers are tried again one by one."""
+    """The tallies of all tasks. The tasks of a batch whose workers died are tried again one by one."""
     batch = BATCH if plan.job.to == FOLDER else 1
     left = {task.target: task for task in plan.tasks}
     for size in (batch, 1):
@@ -125,14 +125,14 @@ def _with_missing(plan: BulkPlan, pool: WorkerPoolSize) -> Iterator[Tally]:
 
 
 def _tallies(plan: BulkPlan, tasks: Sequence[BulkTask], batch: int, pool: WorkerPoolSize) -> Iterator[Tally]:
-    """The tallies in the order in which batches are done. A batch is done again if its worker dies, thrice at most."""
+    """The tallies, in order of completion. A batch is repeated if its worker dies, at most three times."""
     ray = import_ray()
     batches = math.ceil(len(tasks) / batch)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a batch that is lost is missing at the end
+    context.max_errored_blocks = -1  # a lost batch is missing at the end
     with warnings.catch_warnings():
-        # `max_task_retries` has no other place yet.
+        # `max_task_retries` can only be set here so far.
         warnings.filterwarnings("ignore", message=".*ray_remote_args", category=DeprecationWarning)
         rows = ray.data.from_items([task.as_row() for task in tasks], override_num_blocks=batches).map_batches(
             BulkWorker,
@@ -154,12 +154,12 @@ def _tallies(plan: BulkPlan, tasks: Sequence[BulkTask], batch: int, pool: Worker
 
 
 def _unwritable(tally: Tally, before: int) -> int:
-    """How many outputs in a row could not be written. Raises OutputUnwritableError if they are too many."""
+    """The number of consecutive outputs that could not be written. Raises OutputUnwritableError at the limit."""
     if tally.done or any(row["error"] != OutputUnwritableError.__name__ for row in tally.errors):
         return 0
     if (count := before + tally.failed) >= UNWRITABLE:
         raise OutputUnwritableError(
             f"stopped, since {count} outputs in a row could not be written; the last: {tally.errors[-1]['message']}. "
-            "The same command goes on from here"
+            "Run the same command again to resume"
         )
     return count

@@ -1,4 +1,4 @@
-"""A session of Ray: processes on this machine, which are started and stopped here, or a cluster."""
+"""A Ray session: processes on this machine, started and stopped here, or a cluster."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from s2lic.errors import ClusterError, ExtraMissingError
 
-# Tasks are rows of names: the smallest store that Ray allows has room for them.
+# Tasks are rows of names, so the smallest store that Ray allows is enough.
 STORE = 80 * 2**20
-ATTEMPTS = 3  # of a task whose worker dies
+ATTEMPTS = 3  # of a task whose worker died
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,11 +23,11 @@ Result = TypeVar("Result")
 
 @contextmanager
 def session(address: str | None, workers: int | None) -> Iterator[None]:
-    """Ray for the duration of the block; one that runs in this process is used and left running.
+    """Run Ray for the duration of the block. If it already runs in this process, it is used and left running.
 
     Args:
-        address: That of a cluster; None starts processes on this machine.
-        workers: The number of processes; None for one per CPU. A cluster has its own.
+        address: The address of a cluster; None starts processes on this machine.
+        workers: The number of processes; None for one per CPU. Ignored for a cluster.
 
     Raises:
         ExtraMissingError, ClusterError.
@@ -39,7 +39,7 @@ def session(address: str | None, workers: int | None) -> Iterator[None]:
     here = {"num_cpus": workers, "object_store_memory": STORE, "include_dashboard": False}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of what becomes of GPUs in later releases
+            warnings.simplefilter("ignore", FutureWarning)  # warnings on how later releases treat GPUs
             ray.init(address or "local", logging_level="error", log_to_driver=False, **({} if address else here))
     except Exception as error:
         where = f"the cluster at {address}" if address else "Ray on this machine"
@@ -53,18 +53,18 @@ def session(address: str | None, workers: int | None) -> Iterator[None]:
 def check_extra() -> None:
     """Raises ExtraMissingError if Ray Data is not installed."""
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
-        raise ExtraMissingError("whole datasets need Ray Data; pip install 's2lic[bulk]'")
+        raise ExtraMissingError("datasets need Ray Data; pip install 's2lic[bulk]'")
 
 
 def capacity(name: str) -> int:
-    """How many CPUs or GPUs the session has."""
+    """The number of CPUs or GPUs of the session."""
     return int(import_ray().cluster_resources().get(name, 0))
 
 
 def unordered(
     do: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[tuple[Item, Result | Exception]]:
-    """The results of a function in the order in which they are done, so many at a time.
+    """The results of a function, in order of completion, with a limit on how many run at a time.
 
     The result of an item that raises an error, or whose worker dies each time, is an exception.
     """
@@ -85,13 +85,13 @@ def unordered(
 
 
 def import_ray() -> Any:
-    """Ray with Ray Data, which log nothing that we report ourselves. Raises ExtraMissingError."""
+    """Import Ray and Ray Data, without logs of what this package reports itself. Raises ExtraMissingError."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # deaths of workers are reported by us
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # deaths of workers are reported by this package
     try:
         ray = importlib.import_module("ray")
         importlib.import_module("ray.data")
     except ImportError as error:
-        raise ExtraMissingError(f"whole datasets need Ray Data ({error}); pip install 's2lic[bulk]'") from error
+        raise ExtraMissingError(f"datasets need Ray Data ({error}); pip install 's2lic[bulk]'") from error
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     return ray

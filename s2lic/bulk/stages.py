@@ -1,4 +1,4 @@
-"""The three stages of work on a dataset's picture: read and check, code, deliver."""
+"""The three stages of work on an image of a dataset: read and check, code, write."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from s2lic.images.save import check_alpha, encode_image
 if TYPE_CHECKING:
     from s2lic.codec import Codec
 
-KEPT = "kept"  # the status of what stands beside a picture and is not coded
+KEPT = "kept"  # the status of files that are copied and not coded
 
 
 @dataclass(frozen=True)
 class BulkPicture:
-    """A picture to encode."""
+    """An image to encode."""
 
     image: Image.Image
 
@@ -37,32 +37,32 @@ class BulkPicture:
 
 @dataclass(frozen=True)
 class BulkFile:
-    """A file to decode whose container is sound."""
+    """A file to decode, whose container is valid."""
 
     data: bytes
     pixels: int
 
 
-Encoded = tuple[bytes, "float | None"]  # a file, and the PSNR if it was asked for
+Encoded = tuple[bytes, "float | None"]  # a file, and its PSNR if requested
 
 
 @dataclass(frozen=True)
 class BulkWork:
-    """Between the places of a job."""
+    """Reading from the source and writing to the destination of a job."""
 
     job: BulkJob
     source: Place
     dest: Place
 
     def _read(self, job: Job) -> bytes | None:
-        """The bytes of a picture; None for what is kept as it is."""
+        """The bytes of an image; None for a file that is copied."""
         row = job if isinstance(job, InputRow) else InputRow(job.source)
         if not row.is_picture:
             return None
         return self.source.read(row.source) if row.data is None else row.data
 
     def _deliver(self, job: Job, data: bytes, facts: JobFacts) -> JobFacts:
-        """Write the output of a file; that of a part's row is written with the part."""
+        """Write the output of a file. Outputs inside parts are written with the part."""
         if isinstance(job, InputRow):
             return {**facts, "data": data}
         self.dest.put(job.target or "", data)
@@ -71,7 +71,7 @@ class BulkWork:
 
 @dataclass(frozen=True)
 class BulkEncoding(BulkWork):
-    """Pictures to s2lic files."""
+    """From images to s2lic files."""
 
     options: EncodeOptions
 
@@ -97,7 +97,7 @@ class BulkEncoding(BulkWork):
 
 @dataclass(frozen=True)
 class BulkDecoding(BulkWork):
-    """s2lic files to pictures."""
+    """From s2lic files to images."""
 
     options: DecodeOptions
 
@@ -130,7 +130,7 @@ def stages_of(job: BulkJob, source: Place, dest: Place) -> AnyStages:
 
 
 def _psnr(original: Image.Image, decoded: Image.Image) -> float:
-    """10 log10(255^2 / MSE) in dB of 8-bit RGB, alpha not counted; infinite for identical pictures."""
+    """10 log10(255^2 / MSE) of 8-bit RGB in dB, without alpha. Infinite for identical images."""
     difference = np.asarray(original.convert("RGB"), np.float64) - np.asarray(decoded.convert("RGB"), np.float64)
     error = float(np.mean(difference**2))
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)

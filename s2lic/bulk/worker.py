@@ -1,4 +1,4 @@
-"""What runs in every worker process: one codec, which codes the tasks of a batch."""
+"""The worker process: one codec, which codes batches of tasks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class BulkWorker:
-    """Takes tables of tasks and gives a tally of each, as `Dataset.map_batches` wants it.
+    """Takes a table of tasks and returns a tally of each, for `Dataset.map_batches`.
 
     Args:
-        job: What becomes of each picture.
-        source: Where the inputs are.
-        dest: Where the outputs go.
+        job: How to process each image.
+        source: The folder of the inputs.
+        dest: The folder of the outputs.
         threads: Threads of torch.
     """
 
@@ -48,7 +48,7 @@ class BulkWorker:
         return pa.Table.from_pylist([asdict(self.tally(tasks))], schema=tally_schema())
 
     def tally(self, tasks: list[BulkTask]) -> Tally:
-        """Do the tasks. A picture that fails is counted, and so is a part."""
+        """Run the tasks. Images and parts that fail are counted."""
         tally = Tally(targets=[task.target for task in tasks])
         if self.job.to == FOLDER:
             jobs = [Job(task.sources[0], task.target) for task in tasks]
@@ -89,7 +89,7 @@ class BulkWorker:
 
 
 def accepted(job: BulkJob) -> Callable[[Path], bool]:
-    """Which files are inputs of a job, by their name."""
+    """A function that tells by name whether a file is an input of the job."""
     return is_picture_name if job.encodes else _is_coded
 
 

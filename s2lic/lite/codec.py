@@ -1,4 +1,4 @@
-"""The codec without torch: any file to its picture, and pictures to files at effort 0."""
+"""The codec without torch: decodes any file, and encodes at effort 0."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class LiteCodec:
 
     Args:
         model: The name of shipped weights, or the path of a weights file.
-        max_pixels: Larger pictures are refused; None sets no limit.
+        max_pixels: Larger images are refused. None sets no limit.
         tile: The side of tiles in pixels.
-        jobs: How many tiles are worked on at once.
-        tune: Which set of a named model.
-        done: Called with the number of finished tiles and of all.
-        threads: Of onnxruntime for each tile; 0 takes all cores.
+        jobs: The number of tiles to work on at once.
+        tune: Which weights of a named model.
+        done: Called with the number of finished tiles and the number of all tiles.
+        threads: Threads of onnxruntime for each tile; 0 takes all cores.
 
     Raises:
         UsageError, UnknownConfigError, InputMissingError, WeightsError, InexactDeviceError, BlockChoiceError.
@@ -63,29 +63,29 @@ class LiteCodec:
 
     @property
     def networks(self) -> OnnxNetworks:
-        """Those that this codec encodes with; shipped ones are opened when they are first asked for."""
+        """The networks that this codec encodes with. Shipped weights are opened on first use."""
         if self._own is None:
             self._own = self._opened(load_shipped_arrays(self._row))
         return self._own
 
     def encode(self, image: ImageLike, options: EncodeOptions = EncodeOptions()) -> bytes:
-        """The file of a picture. Raises UsageError for options that need torch, or what `as_image` raises."""
+        """Encode an image to a file. Raises UsageError for options that need torch, or the errors of `as_image`."""
         return OnnxEncoder(self.networks, self.max_pixels, self.tile, self.jobs, self.done).encode(image, options)
 
     def encode_many_with(self, images: Iterable[ImageLike], options: EncodeOptions) -> list[bytes]:
-        """The files of pictures in their order."""
+        """Encode several images, in order."""
         return [self.encode(image, options) for image in images]
 
     def decode(self, data: bytes, options: DecodeOptions = DecodeOptions()) -> Image.Image:
-        """The picture of a file. Raises BitstreamError or CropRangeError."""
+        """Decode a file to an image. Raises BitstreamError or CropRangeError."""
         return self.open(data, options).decode(self.jobs, self.done)
 
     def decode_many_with(self, files: Iterable[bytes], options: DecodeOptions) -> list[Image.Image]:
-        """The pictures of files in their order."""
+        """Decode several files, in order."""
         return [self.decode(data, options) for data in files]
 
     def open(self, data: bytes, options: DecodeOptions = DecodeOptions()) -> ParsedFile[OnnxNetworks]:
-        """The parts of a file, before any symbol is decoded. Raises BitstreamError, CropRangeError or UsageError."""
+        """Parse a file without decoding symbols. Raises BitstreamError, CropRangeError or UsageError."""
         return parse(data, self.max_pixels, self._networks_of, options)
 
     def _networks_of(self, model_id: bytes) -> OnnxNetworks:
@@ -100,5 +100,5 @@ class LiteCodec:
 
 
 def decode(data: bytes) -> Image.Image:
-    """The picture of one file; for many files, keep a `LiteCodec`. Raises as `LiteCodec.decode` does."""
+    """Decode one file. For many files, keep a `LiteCodec`. Raises the errors of `LiteCodec.decode`."""
     return LiteCodec().decode(data)

@@ -1,4 +1,4 @@
-"""What a quality makes of y's channels, in numpy; see `s2lic.entropy.exact.networks.Domain`."""
+"""How the quality scales the channels of y, in numpy; see `s2lic.entropy.exact.networks`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Doubles = NDArray[np.float64]
 
 
 def interpolate(table: NDArray[np.generic], level: int) -> Doubles:
-    """Integers (anchors, ...) between the anchors around a level 0..10000, (...) float64, rounded to even."""
+    """Interpolate integers (anchors, ...) at a level 0..10000: (...) float64, rounded half to even."""
     position = level * (len(table) - 1)
     low = min(position // LEVELS, len(table) - 2)
     part = position - low * LEVELS
@@ -44,12 +44,12 @@ def exp2(exponent: Doubles) -> Doubles:
 
 
 def rounded(x: Doubles, low: int, high: int) -> Floats:
-    """The nearest integers within limits, as the graphs take them."""
+    """Round to the nearest integers and clip to the limits, as input for the graphs."""
     return np.clip(np.rint(x, out=x), low, high, out=x).astype(np.float32)
 
 
 class QualityScales:
-    """Means, rows and contexts of channels at a level. Halves are (c, P), maps (c, h, w)."""
+    """Means, table rows and contexts of channels at a quality level. Halves are (c, P), maps (c, h, w)."""
 
     def __init__(self, exact: Mapping[str, NDArray[np.generic]], level: int) -> None:
         self.octaves = interpolate(exact["log_gain"], level)
@@ -68,7 +68,7 @@ class QualityScales:
         return rounded(moved / ROW_UNIT, 0, count - 1).astype(np.int32)
 
     def context(self, y_hat: Floats, part: slice) -> Floats:
-        """What the networks see of y_hat."""
+        """The input of the context networks, from y_hat."""
         return rounded(y_hat * self._context[part, None], *ACTIVATION)
 
 

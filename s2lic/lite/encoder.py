@@ -1,4 +1,4 @@
-"""The encoder without torch: g_a, h_a and one walk, without a search."""
+"""The encoder without torch: g_a, h_a and one pass over the slices, without a search."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from s2lic.lite.walk import Places
 from s2lic.runtime import ProgressCallback, no_progress, with_progress, worker_pool
 from s2lic.transform.config import STRIDE
 
-# Levels of regions of interest are quarters of an octave.
+# Levels of regions of interest per octave of the step.
 STEPS_PER_OCTAVE = 4
 
 
 @dataclass(frozen=True)
 class OnnxEncoder:
-    """Encodes pictures at effort 0; the fields are those of `s2lic.coding.encoder.Encoder`."""
+    """Encodes images at effort 0. The fields are those of `s2lic.coding.encoder.Encoder`."""
 
     networks: OnnxNetworks
     max_pixels: int | None = DEFAULT_MAX_PIXELS
@@ -43,7 +43,7 @@ class OnnxEncoder:
     done: ProgressCallback = no_progress
 
     def encode(self, image: ImageLike, options: EncodeOptions) -> bytes:
-        """The file of a picture. Raises UsageError for options that need torch, or what `as_image` raises."""
+        """Encode an image to a file. Raises UsageError for options that need torch, or the errors of `as_image`."""
         picture, extras = split_extras(as_image(image, self.max_pixels, options.strict), options.strip)
         layout = layout_of(picture.width, picture.height, self.tile)
         self._check(options)
@@ -64,7 +64,7 @@ class OnnxEncoder:
             )
 
     def _streams(self, picture: Image.Image, layout: Layout, roi: Roi | None, level: int) -> list[SymbolStream]:
-        """The streams of all tiles in the order of the file."""
+        """The streams of all tiles, in file order."""
         cells = list(layout.cells())
 
         def encode(cell: tuple[int, int]) -> SymbolStream:
@@ -76,7 +76,7 @@ class OnnxEncoder:
             return list(with_progress(pool.map(encode, cells), len(cells), self.done))
 
     def _latent(self, picture: Image.Image, tile: Box, seen: Box) -> Floats:
-        """y (M, h, w) of a tile, from what g_a sees of the picture."""
+        """y (M, h, w) of a tile, from the part of the image that g_a reads."""
         pixels = np.asarray(picture.crop(seen.corners).convert("RGB")).transpose(2, 0, 1)
         x = _padded(pixels.astype(np.float32) / np.float32(255), STRIDE)
         (y,) = self.networks.sessions.run("g_a", x=x[None])
@@ -84,7 +84,7 @@ class OnnxEncoder:
         return np.ascontiguousarray(y[0, :, top : top + size.height, left : left + size.width])
 
     def _coded(self, y: Floats, step_exponent: NDArray[np.int64] | None, level: int) -> SymbolStream:
-        """The stream of y (M, h, w)."""
+        """Code y (M, h, w) to a stream."""
         walk, (height, width) = self.networks.walk(level), y.shape[1:]
         writer = SymbolWriter(self.networks.tables)
         z = np.rint(self._z(y, level) - walk.z_centre() / Z_ONE).astype(np.int64)
@@ -104,7 +104,7 @@ class OnnxEncoder:
         return writer.finish()
 
     def _z(self, y: Floats, level: int) -> Floats:
-        """h_a: z (Z, h', w'), not rounded."""
+        """h_a: z (Z, h', w') before rounding."""
         table = self.networks.weights.parameters["entropy.h_a.modulate.table"].astype(np.float64)
         slope, offset = between(table, level).astype(np.float32)[:, None, :, None, None]
         (z,) = self.networks.sessions.run("h_a", y=_padded(y, Z_STRIDE)[None], slope=slope + 1, offset=offset)
@@ -113,5 +113,5 @@ class OnnxEncoder:
 
 
 def _padded(x: Floats, step: int) -> Floats:
-    """Repeats the right and bottom edges of (C, H, W) up to multiples of a step."""
+    """Pad (C, H, W) to multiples of a step by repeating the right and bottom edges."""
     return np.pad(x, ((0, 0), (0, -x.shape[1] % step), (0, -x.shape[2] % step)), mode="edge")

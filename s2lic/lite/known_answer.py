@@ -1,4 +1,4 @@
-"""The known answer of a set: a runtime that gives another does not compute exactly."""
+"""The known-answer test of the weights: a runtime with another answer does not compute exactly."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def answer(walk: Walk) -> int:
 
 
 def symbols(count: int, seed: int) -> NDArray[np.int64]:
-    """Integers of -8 to 7: four bits of a linear congruence."""
+    """Integers from -8 to 7, from four bits of a linear congruential generator."""
     return (np.arange(count) + seed) * 40503 % 65536 // 4096 - 8
 
 
 def check(walk: Walk) -> None:
-    """Raises InexactDeviceError unless a walk at the level of the known answer gives the one that the weights name."""
+    """Check the answer of the runtime against the one in the weights. Raises InexactDeviceError if they differ."""
     found, known = answer(walk), walk.weights.known_answer
     if found != known:
         raise InexactDeviceError(

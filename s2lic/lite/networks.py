@@ -1,4 +1,4 @@
-"""The networks of one set of weights on onnxruntime, as the decoder asks for them."""
+"""The networks of one set of weights on onnxruntime, with the interface that the decoder needs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OnnxNetworks:
         return self.weights.tables
 
     def walk(self, level: int) -> Walk:
-        """The walk over slices at a level."""
+        """The slices at a quality level."""
         return Walk(self.weights, self.sessions, level)
 
     def decode_latent(
@@ -69,7 +69,7 @@ class OnnxNetworks:
         return self.inverse_gained(whole, level)
 
     def inverse_gained(self, y_hat: Floats, level: int) -> Floats:
-        """y_hat (M, h, w) in 64ths of a step as g_s takes it."""
+        """Convert y_hat (M, h, w) from 64ths of a step to the input of g_s."""
         table = self.weights.parameters["entropy.gains.log_inverse"].astype(np.float64)
         inverse = np.exp(between(table, level)).astype(np.float32)
         found: Floats = y_hat / np.float32(Y_ONE) * inverse[:, None, None]
@@ -81,7 +81,7 @@ class OnnxNetworks:
 
 
 def between(table: NDArray[np.float64], level: int) -> NDArray[np.float64]:
-    """(anchors, ...) -> (...), linear between the two anchors around a level."""
+    """(anchors, ...) -> (...), interpolated linearly between the two anchors around a level."""
     position = level * (len(table) - 1) / LEVELS
     low = min(int(position), len(table) - 2)
     found: NDArray[np.float64] = table[low] * (1 - position + low) + table[low + 1] * (position - low)
@@ -89,7 +89,7 @@ def between(table: NDArray[np.float64], level: int) -> NDArray[np.float64]:
 
 
 def open_networks(weights: WeightArrays, threads: int = 0) -> OnnxNetworks:
-    """The networks of a set, once onnxruntime has given their known answer.
+    """Open the networks and check the known answer of onnxruntime.
 
     Raises InexactDeviceError, or BlockChoiceError for a transform that has no graphs.
     """

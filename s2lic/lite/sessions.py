@@ -1,4 +1,4 @@
-"""The graphs of a set in onnxruntime."""
+"""The ONNX graphs of one set of weights in onnxruntime."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from s2lic.errors import ExtraMissingError
 from s2lic.onnx.graph import Builder, Graph
 
-# The float networks, which take several threads and every rewriting of onnxruntime. The others are small and exact: one
-# thread, and the sums as they are written.
+# The float networks use several threads and all optimisations of onnxruntime. The others are small and must be exact:
+# they use one thread and no reordering of sums.
 LARGE = ("g_a", "g_s")
 
 
@@ -24,10 +24,10 @@ _OPEN: weakref.WeakSet[Sessions] = weakref.WeakSet()
 
 
 class Sessions:
-    """Sessions by the names of graphs, each made when it is first run; for any number of threads.
+    """Sessions by graph name, each created on first use. Safe to use from several threads.
 
     Args:
-        builders: What builds each graph.
+        builders: A function for each graph, which builds it.
         threads: How many threads a session takes; 0 leaves it to onnxruntime.
     """
 
@@ -48,7 +48,7 @@ class Sessions:
         self._sessions.clear()
 
     def run(self, name: str, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs of a graph in their order."""
+        """Run a graph and return its outputs, in order."""
         with self._lock:
             if name not in self._sessions:
                 self._sessions[name] = self._opened(name)

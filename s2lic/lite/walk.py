@@ -1,4 +1,4 @@
-"""The walk over slices and halves on the graphs of a set; see `s2lic.entropy.exact.networks`."""
+"""Coding of slice after slice, half after half, on ONNX graphs; see `s2lic.entropy.exact.networks`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from s2lic.onnx.export import modulation_names
 from s2lic.weights.arrays import WeightArrays
 
 Places = NDArray[np.int64]
-# Called once a half: (means in 64ths (c, P), rows (c, P), first channel, raster positions) -> symbols (c, P).
+# Called once per half: (means in 64ths (c, P), rows (c, P), first channel, raster positions) -> symbols (c, P).
 Quantise = Callable[[Floats, NDArray[np.int32], int, Places], Symbols]
 
 
@@ -31,7 +31,7 @@ def halves(height: int, width: int) -> tuple[Places, Places]:
 
 @dataclass(frozen=True)
 class Walk:
-    """From symbols of z to y_hat at one level."""
+    """Computes y_hat from the symbols of z at one quality level."""
 
     weights: WeightArrays
     sessions: Sessions
@@ -45,7 +45,7 @@ class Walk:
 
     @cached_property
     def domain(self) -> QualityScales:
-        """What the level makes of y's channels."""
+        """The scales of the channels of y at this level."""
         return QualityScales(self.weights.exact, self.level)
 
     def run(
@@ -69,7 +69,7 @@ class Walk:
         return hyper[0, :, :height, :width]
 
     def modulation(self, graph: str, dims: int) -> dict[str, Floats]:
-        """The slope and offset of each channel, as inputs of so many dimensions."""
+        """The slope and offset of each channel, as graph inputs with `dims` dimensions."""
         prefix, shape = modulation_names(self.weights)[graph], (1, -1, *[1] * (dims - 2))
         return {
             name: (interpolate(self.weights.exact[f"{prefix}.{name}"], self.level) / SLOPE_ONE)

@@ -1,1 +1,1 @@
-"""The networks of a set as ONNX graphs, made from a weights file by numpy alone."""
+"""Builds ONNX graphs of the networks from a weights file, with numpy alone."""

@@ -1,4 +1,4 @@
-"""ACGC as operators, see `s2lic.entropy.exact.acgc`."""
+"""ACGC as ONNX operators, see `s2lic.entropy.exact.acgc`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def acgc(graph: Graph, layers: Arrays, x: str) -> str:
 
 
 def _mean(graph: Graph, x: str) -> str:
-    """Four times the mean over the map, (1, C, 1, 1). The sum may pass 2^24, so float64 carries it."""
+    """Four times the mean over the map, (1, C, 1, 1). The sum may exceed 2^24, so it is computed in float64."""
     total = graph.op("ReduceSum", graph.cast(x, "float64"), graph.whole([2, 3]), keepdims=1)
     places = graph.cast(graph.op("Mul", graph.size(x, 2), graph.size(x, 3)), "float64")
     quotient = graph.op("Div", graph.op("Mul", total, graph.double(4)), places)
@@ -54,7 +54,7 @@ def attention(graph: Graph, layers: Arrays, x: str) -> str:
     seen = _sample(graph, x, points)
     k = matrix(graph, scope(layers, "to_k"), seen, (-key, key))
     v = matrix(graph, scope(layers, "to_v"), seen, VALUE)
-    # Logits have their sign turned and units of the exponential's table, which are powers of two.
+    # Logits are negated and in units of the exponential table, which are powers of two.
     scale = -np.exp2(layers["logit_shift"].astype(np.float32))
     k = graph.op("Mul", k, graph.real(scale))
     biases = [
@@ -72,7 +72,7 @@ def attention(graph: Graph, layers: Arrays, x: str) -> str:
 
 
 def _means(graph: Graph, exponential: NDArray[np.generic], behind: str, v: str) -> str:
-    """Values (heads, d, points) weighted by how far logits (heads, places, points) lie behind -> (heads, places, d)."""
+    """Means of values (heads, d, points), weighted by the softmax of negated logits (heads, places, points)."""
     behind = graph.op("Sub", behind, graph.op("ReduceMin", behind, graph.whole([2]), keepdims=1))
     index = graph.op("Min", behind, graph.real(len(exponential) - 1))
     weights = table(graph, exponential, index, 0)
@@ -113,7 +113,7 @@ def _range(graph: Graph, count: str) -> str:
 
 
 def _pool(graph: Graph, x: str, grid: list[str]) -> str:
-    """The means of an adaptive average pool, rounded to even."""
+    """An adaptive average pool, rounded half to even."""
     rows, columns = (_bins(graph, graph.size(x, 2 + axis), grid[axis]) for axis in (0, 1))
     sums = graph.op("MatMul", graph.cast(x, "float64"), graph.op("Transpose", columns, perm=[1, 0]))
     sums = graph.op("MatMul", rows, sums)

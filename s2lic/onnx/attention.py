@@ -1,4 +1,4 @@
-"""SwinV2 layers as operators, see `s2lic.transform.group.Layer` and `s2lic.transform.blocks.swinv2`."""
+"""SwinV2 layers as ONNX operators, see `s2lic.transform.group.Layer` and `s2lic.transform.blocks.swinv2`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def window_attention(graph: Graph, layers: Arrays, x: str, heads: int, window: i
 
 
 class _Axis:
-    """A side of the map: its size, that rounded up to whole windows, their number, and the shift, int64 (1,) each."""
+    """One side of the map: its size, its padded size, the number of windows, and the shift, int64 (1,) each."""
 
     def __init__(self, graph: Graph, size: str, window: int, shift: int) -> None:
         self.size = size
@@ -77,7 +77,7 @@ class _Axis:
 
 
 def _roll(graph: Graph, x: str, axis: int, by: str) -> str:
-    """The lines of an axis from `by` on, then those before."""
+    """Roll an axis: the lines from `by` on, then those before it."""
     ends = graph.whole([np.iinfo(np.int64).max])
     first = graph.op("Slice", x, by, ends, graph.whole([axis]))
     return graph.op("Concat", first, graph.op("Slice", x, graph.whole([0]), by, graph.whole([axis])), axis=axis)
@@ -118,7 +118,7 @@ def _mask(graph: Graph, rows: _Axis, columns: _Axis, window: int) -> str:
 
 
 def _unit(graph: Graph, x: str) -> str:
-    """Vectors of length 1 along the last axis."""
+    """Normalise vectors along the last axis to length 1."""
     norm = graph.op("ReduceL2", x, graph.whole([-1]), keepdims=1)
     return graph.op("Div", x, graph.op("Max", norm, graph.real(1e-12)))
 

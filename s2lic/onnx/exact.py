@@ -12,7 +12,7 @@ from s2lic.onnx.layers import activated, columns, convolution, doubled, matrix, 
 
 
 def exact_builders(row: EntropyRow, arrays: Arrays) -> dict[str, Builder]:
-    """h_s and four graphs for each slice; arrays are those of the weights file under `exact.`."""
+    """Build h_s and four graphs per slice from the arrays of the weights file under `exact.`."""
     found, before = dict[str, Builder](h_s=partial(hyper_synthesis, row=row, layers=scope(arrays, "h_s"))), 0
     for index, channels in enumerate(row.slices):
         name, layers = f"slices.{index}", scope(arrays, f"slices.{index}")
@@ -25,7 +25,7 @@ def exact_builders(row: EntropyRow, arrays: Arrays) -> dict[str, Builder]:
 
 
 def hyper_synthesis(graph: Graph, row: EntropyRow, layers: Arrays) -> None:
-    """z_hat -> hyper features, before they are cropped to the size of y."""
+    """z_hat -> hyper features, not yet cropped to the size of y."""
     x, width = graph.input("z_hat", 1, row.side, "zh", "zw"), row.hyper
     slope, offset = (graph.input(name, 1, width, 1, 1) for name in ("slope", "offset"))
     x = activated(graph, scope(layers, "first"), x)
@@ -37,7 +37,7 @@ def hyper_synthesis(graph: Graph, row: EntropyRow, layers: Arrays) -> None:
 
 
 def known(graph: Graph, layers: Arrays, channels: int, before: int) -> None:
-    """What both halves of a slice see: the sums of g_ep over hyper features and ACGC."""
+    """The input that both halves of a slice share: sums of g_ep over hyper features and ACGC."""
     layer = scope(layers, "parameters_net.fc1")
     seen = [graph.input("hyper", 1, 2 * channels, "h", "w")]
     if before:
@@ -62,7 +62,7 @@ def parameters(graph: Graph, layers: Arrays, channels: int) -> None:
 
 
 def local(graph: Graph, layers: Arrays, channels: int) -> None:
-    """What anchors add to the sums of the other half; values at the places of anchors mean nothing."""
+    """The contribution of the anchors to the sums of the other half. Values at anchors are unused."""
     layer = scope(layers, "parameters_net.fc1")
     x = graph.input("anchors", 1, channels, "h", "w")
     width, last = len(layers["local.bias"]), layer["weight"].shape[1]

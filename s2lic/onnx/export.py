@@ -1,4 +1,4 @@
-"""A set as files: one ONNX graph each, and a manifest with everything that a decoder needs beside them."""
+"""Export of weights: one file per ONNX graph, and a manifest with everything else that a decoder needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MANIFEST, FORMAT = "manifest.json", 1
 
 
 def builders(weights: WeightArrays) -> dict[str, Builder]:
-    """What builds each graph of a set. A builder of g_a or g_s raises BlockChoiceError for a block that has none."""
+    """A builder for each graph. Those of g_a and g_s raise BlockChoiceError for a block without a graph."""
     row, parameters = weights.entropy, weights.parameters
     return {
         **exact_builders(row, weights.exact),
@@ -32,7 +32,7 @@ def builders(weights: WeightArrays) -> dict[str, Builder]:
 
 
 def exported(weights: WeightArrays) -> dict[str, bytes]:
-    """The files of a set by name."""
+    """The exported files by name."""
     files, listed = dict[str, bytes](), dict[str, Any]()
     for name, builder in builders(weights).items():
         graph, file = Graph(name), f"{name}.onnx"
@@ -74,7 +74,7 @@ def manifest(weights: WeightArrays) -> dict[str, Any]:
 
 
 def modulation_names(weights: WeightArrays) -> dict[str, str]:
-    """The prefix of each modulation's integers, by the graph that takes it."""
+    """The prefix of the modulation arrays of each graph."""
     slices = [f"slices.{index}" for index in range(len(weights.entropy.slices))]
     return {"h_s": "h_s.modulate", **{f"{name}.parameters": f"{name}.parameters_net.modulate" for name in slices}}
 
@@ -85,15 +85,15 @@ def _modulation(weights: WeightArrays, graph: str) -> dict[str, list[list[int]]]
 
 
 def _numbers(array: Any) -> list[Any]:
-    """float16 as numbers that are exact in float64."""
+    """Convert float16 to float64, which is exact."""
     found: list[Any] = array.astype(np.float64).tolist()
     return found
 
 
 def write_files(folder: Path, files: dict[str, bytes], force: bool) -> None:
-    """Writes the files of a set into a folder, which is made.
+    """Write the exported files into a folder, which is created if needed.
 
-    Raises OutputExistsError for a file that is there, unless `force` is set, or OutputPlaceError.
+    Raises OutputExistsError if a file exists and `force` is not set, or OutputPlaceError.
     """
     make_folder(folder)
     for name in files:

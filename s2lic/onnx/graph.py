@@ -1,4 +1,4 @@
-"""A graph under construction: operators are called as functions on the names of values."""
+"""Construction of ONNX graphs: operators are called as functions on the names of values."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from s2lic.onnx import protobuf
 from s2lic.onnx.protobuf import Attribute, Shape
 
 Arrays = dict[str, NDArray[np.generic]]
-# Equal constants of at most so many numbers are stored once; larger ones are not compared.
+# Equal constants of at most this many numbers are stored once. Larger ones are not compared.
 SHARED = 64
 Builder = Callable[["Graph"], None]
 
 
 def scope(arrays: Arrays, name: str) -> Arrays:
-    """The arrays of one part, without its name."""
+    """The arrays whose names begin with a prefix, without that prefix."""
     return {key[len(name) + 1 :]: value for key, value in arrays.items() if key.startswith(f"{name}.")}
 
 
 class Graph:
-    """An ONNX graph of one name. Values are named by their number unless they are inputs, outputs or weights.
+    """An ONNX graph. Values are named by their number unless they are inputs, outputs or weights.
 
     Args:
         name: The name.
@@ -37,23 +37,23 @@ class Graph:
         self._constants: dict[tuple[str, tuple[int, ...], bytes | int], str] = {}
 
     def input(self, name: str, *shape: int | str) -> str:
-        """Declares an input of float32; text stands for a size that is not fixed."""
+        """Declare a float32 input. A string in the shape is a variable size."""
         self._inputs[name] = shape
         return name
 
     def output(self, name: str, value: str, *shape: int | str) -> None:
-        """Declares a value as an output of float32."""
+        """Declare a value as a float32 output."""
         self._nodes.append(protobuf.node("Identity", [value], name, {}))
         self._outputs[name] = shape
 
     def op(self, kind: str, *inputs: str, **attributes: Attribute) -> str:
-        """The value of an operator."""
+        """Add an operator and return its value."""
         name = f"v{len(self._nodes)}"
         self._nodes.append(protobuf.node(kind, inputs, name, attributes))
         return name
 
     def weight(self, array: NDArray[np.generic]) -> str:
-        """A constant in the type that it is given in."""
+        """A constant of the type of the array."""
         array = np.asarray(array)
         key = str(array.dtype), array.shape, array.tobytes() if array.size <= SHARED else len(self._tensors)
         if key not in self._constants:
@@ -66,7 +66,7 @@ class Graph:
         return self.weight(np.asarray(value, np.float32))
 
     def floats(self, array: NDArray[np.generic], scale: NDArray[np.float32] | None = None) -> str:
-        """A constant as float32, times powers of two that it broadcasts with."""
+        """A float32 constant, multiplied by powers of two (with broadcasting)."""
         if not self._compact:
             whole = array.astype(np.float32)
             return self.real(whole if scale is None else whole * scale)
@@ -82,7 +82,7 @@ class Graph:
         return self.weight(np.asarray(value, np.int64))
 
     def cast(self, x: str, kind: str) -> str:
-        """The value in another type, a name of numpy."""
+        """Cast a value to another type, by its numpy name."""
         return self.op("Cast", x, to=protobuf.ELEMENT_TYPES[np.dtype(kind)])
 
     def size(self, x: str, axis: int) -> str:
@@ -90,11 +90,11 @@ class Graph:
         return self.op("Shape", x, start=axis, end=axis + 1)
 
     def reshape(self, x: str, *shape: int) -> str:
-        """Another shape; 0 keeps the size of that axis, -1 takes what is left."""
+        """Reshape: 0 keeps the size of an axis, and -1 is inferred."""
         return self.op("Reshape", x, self.whole(shape))
 
     def round(self, x: str, low: int, high: int) -> str:
-        """The nearest integers, ties to even, within limits."""
+        """Round half to even, and clip to limits."""
         return self.op("Clip", self.op("Round", x), self.real(low), self.real(high))
 
     @property

@@ -1,7 +1,6 @@
-"""The layers of the exact networks as operators: integers in float32, in and out.
+"""The layers of the exact networks as ONNX operators. Inputs and outputs are integers in float32.
 
-A layer's scale is a power of two, so that it can be multiplied into the weights: the sums stay exact, without two
-operators.
+A layer's scale is a power of two. It is multiplied into the weights, which keeps sums exact and saves two operators.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ Limits = tuple[int, int]
 
 
 def scaled_weight(graph: Graph, layer: Arrays, shape: tuple[int, ...], transposed: bool = False) -> str:
-    """The weight times the power of two of each output channel, in another shape. It is stored as it is in the file."""
+    """The weight, reshaped and multiplied by the power of two of each output channel. It is stored as in the file."""
     scale = np.exp2(layer["shift"].astype(np.float32))
     view = [1] * len(shape)
     view[1 if transposed else 0] = -1
@@ -24,13 +23,13 @@ def scaled_weight(graph: Graph, layer: Arrays, shape: tuple[int, ...], transpose
 
 
 def scaled_bias(layer: Arrays) -> NDArray[np.float32]:
-    """The bias times the same."""
+    """The bias, multiplied likewise."""
     found: NDArray[np.float32] = np.ldexp(layer["bias"].astype(np.float32), layer["shift"].astype(np.int32))
     return found
 
 
 def convolution(graph: Graph, layer: Arrays, x: str, limits: Limits = PRE, groups: int = 1) -> str:
-    """Affine: stride 1, an odd kernel, zeros around the map; one kernel a channel where there are as many groups."""
+    """Affine: a convolution of stride 1 with an odd kernel and zero padding; depth-wise if groups equal channels."""
     shape = layer["weight"].shape
     shape = shape if len(shape) == 4 else (*shape, 1, 1)
     weight, bias = scaled_weight(graph, layer, shape), graph.real(scaled_bias(layer))
@@ -39,7 +38,7 @@ def convolution(graph: Graph, layer: Arrays, x: str, limits: Limits = PRE, group
 
 
 def doubled(graph: Graph, layer: Arrays, x: str) -> str:
-    """Affine: the transposed convolution of kernel 4 and stride 2."""
+    """Affine: a transposed convolution with kernel 4 and stride 2."""
     weight = scaled_weight(graph, layer, layer["weight"].shape, transposed=True)
     bias = graph.real(scaled_bias(layer))
     sums = graph.op("ConvTranspose", x, weight, bias, kernel_shape=[4, 4], strides=[2, 2], pads=[1, 1, 1, 1])
@@ -47,32 +46,32 @@ def doubled(graph: Graph, layer: Arrays, x: str) -> str:
 
 
 def columns(graph: Graph, layer: Arrays, x: str, first: int, last: int) -> str:
-    """What channels `first` to `last` of the input add to the scaled sums of a kernel 1x1: (1, C, P) -> (1, O, P)."""
+    """The part of a 1x1 kernel's scaled sums that input channels `first` to `last` add: (1, C, P) -> (1, O, P)."""
     part = {**layer, "weight": layer["weight"].reshape(len(layer["bias"]), -1)[:, first:last]}
     return graph.op("MatMul", scaled_weight(graph, part, part["weight"].shape), x)
 
 
 def with_bias(graph: Graph, layer: Arrays, sums: str, limits: Limits) -> str:
-    """The output of a layer from its scaled sums (1, O, P)."""
+    """The output of a layer, from its scaled sums (1, O, P)."""
     return graph.round(graph.op("Add", sums, graph.real(scaled_bias(layer)[:, None])), *limits)
 
 
 def matrix(graph: Graph, layer: Arrays, x: str, limits: Limits) -> str:
-    """Affine: a kernel 1x1 over (1, C, P)."""
+    """Affine: a 1x1 kernel on (1, C, P)."""
     return with_bias(graph, layer, columns(graph, layer, x, 0, layer["weight"][0].size), limits)
 
 
 def table(graph: Graph, entries: NDArray[np.generic], x: str, low: int = PRE[0]) -> str:
     """Entries of a table over the integers from `low` on.
 
-    It is turned so that it begins with the entry of 0: a negative index counts from the end.
+    It is rotated to begin with the entry of 0, because a negative index counts from the end.
     """
     turned = graph.floats(np.roll(entries, low, axis=-1))
     return graph.op("Gather", turned, graph.cast(x, "int32"), axis=entries.ndim - 1)
 
 
 def activated(graph: Graph, layer: Arrays, x: str) -> str:
-    """A convolution and a table."""
+    """A convolution followed by a table."""
     return table(graph, layer["table"], convolution(graph, layer, x))
 
 
@@ -83,14 +82,14 @@ def modulated(graph: Graph, layer: Arrays, x: str, slope: str, offset: str) -> s
 
 
 def branch(graph: Graph, layers: Arrays, x: str) -> str:
-    """A depth-wise 3x3, a table and a 1x1."""
+    """A depth-wise 3x3 convolution, a table, and a 1x1 convolution."""
     spread = scope(layers, "spread")
     seen = convolution(graph, spread, x, groups=len(spread["bias"]))
     return convolution(graph, scope(layers, "mix"), table(graph, spread["table"], seen), BRANCH)
 
 
 def norm(graph: Graph, layer: Arrays, x: str, channels: int) -> str:
-    """Layer norm over channels: integer sums, then a root and a quotient of float64, and a table."""
+    """Layer norm over channels: integer sums, then a square root and a division in float64, then a table."""
     axis, count = graph.whole([1]), graph.real(channels)
     distance = graph.op("Sub", graph.op("Mul", x, count), graph.op("ReduceSum", x, axis, keepdims=1))
     distance = graph.cast(distance, "float64")

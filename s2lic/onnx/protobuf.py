@@ -1,6 +1,6 @@
 """The part of ONNX's protobuf that its graphs need (onnx.proto, IR version 10).
 
-The `onnx` package would be 55 MB of a decoder that has 150, and a fifth of a second of its start.
+The `onnx` package would add 55 MB to the 150 MB of a decoder, and 0.2 s to its start.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def message(field: int, content: bytes | str) -> bytes:
 
 
 def _varint64(value: int) -> bytes:
-    """A varint of up to ten bytes, which those of the container do not have."""
+    """A varint of up to ten bytes. The container's own varints are shorter."""
     value &= (1 << 64) - 1
     groups = [value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7)]
     return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
@@ -68,7 +68,7 @@ def node(kind: str, inputs: Iterable[str], output: str, attributes: dict[str, At
 
 
 def value_info(name: str, shape: Shape) -> bytes:
-    """The ValueInfoProto of a float32 tensor; text stands for a size that is not fixed."""
+    """The ValueInfoProto of a float32 tensor; a string in the shape is a variable size."""
     dims = b"".join(message(1, message(2, side) if isinstance(side, str) else number(1, side)) for side in shape)
     kind = number(1, ELEMENT_TYPES[np.dtype("float32")]) + message(2, dims)
     return message(1, name) + message(2, message(1, kind))

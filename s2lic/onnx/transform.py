@@ -7,14 +7,14 @@ from s2lic.onnx.attention import swin_layer
 from s2lic.onnx.graph import Arrays, Graph, scope
 from s2lic.transform.config import STRIDE, TransformRow
 
-# Latents have magnitudes of 10 and more; networks that read them start on a tenth.
+# Latents have magnitudes of 10 and more, so networks that read them scale them by 0.1 first.
 INPUT_SCALE = 0.1
 OUTPUT_SCALE = 1 / 64
 PATCH = 3 * STRIDE**2
 
 
 def synthesis(graph: Graph, row: TransformRow, layers: Arrays) -> None:
-    """g_s: y_hat -> samples of 0 to 255, whole numbers."""
+    """g_s: y_hat -> integer samples from 0 to 255."""
     unshuffle = row.dense_unshuffle
     y = graph.input("y_hat", 1, row.latent, "h", "w")
     x = graph.op("Mul", y, graph.real(INPUT_SCALE))
@@ -32,7 +32,7 @@ def synthesis(graph: Graph, row: TransformRow, layers: Arrays) -> None:
 
 
 def analysis(graph: Graph, row: TransformRow, layers: Arrays) -> None:
-    """g_a: pixels in 0 to 1, multiples of 16 -> y."""
+    """g_a: pixels in 0..1, with sides that are multiples of 16 -> y."""
     unshuffle = row.dense_unshuffle
     x = graph.op("Sub", graph.input("x", 1, 3, "H", "W"), graph.real(0.5))
     features = _dense(graph, scope(layers, "dense"), _unshuffle(graph, x, 3, unshuffle))
@@ -46,7 +46,7 @@ def analysis(graph: Graph, row: TransformRow, layers: Arrays) -> None:
 
 
 def hyper_analysis(graph: Graph, layers: Arrays, latent: int, side: int) -> None:
-    """h_a: y, multiples of 4 -> z."""
+    """h_a: y, with sides that are multiples of 4 -> z."""
     width = len(layers["first.bias"])
     x = graph.op("Mul", graph.input("y", 1, latent, "h", "w"), graph.real(INPUT_SCALE))
     slope, offset = (graph.input(name, 1, width, 1, 1) for name in ("slope", "offset"))
@@ -73,7 +73,7 @@ def _doubled(graph: Graph, layer: Arrays, x: str) -> str:
 
 
 def _unshuffle(graph: Graph, x: str, channels: int, factor: int) -> str:
-    """The pixel unshuffle of torch: channel, then row, then column within a square. SpaceToDepth has another order."""
+    """The pixel unshuffle of torch: channel, then row, then column within a square. SpaceToDepth uses another order."""
     if factor == 1:
         return x
     height, width = (graph.op("Div", graph.size(x, axis), graph.whole([factor])) for axis in (2, 3))

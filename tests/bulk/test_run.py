@@ -127,7 +127,7 @@ def test_outputs_that_cannot_be_written_end_a_run() -> None:
     broken = Tally(failed=1, errors=[{"error": "NotAnImageError", "message": "no picture"}])
     assert _unwritable(one, 3) == 4
     assert _unwritable(broken, 3) == _unwritable(Tally(done=1, failed=1, errors=one.errors), 3) == 0
-    with pytest.raises(OutputUnwritableError, match="goes on from here"):
+    with pytest.raises(OutputUnwritableError, match="again to resume"):
         _unwritable(one, UNWRITABLE - 1)
 
 
