@@ -1,6 +1,6 @@
-"""The API reference: signatures and docstrings of the public names of s2lic, as docs/api.md has them.
+"""The API reference: signatures and docstrings of the public names of s2lic, for docs/api.md.
 
-python -m scripts.api_reference --write    write docs/api.md anew, after a public signature or docstring changed
+python -m scripts.api_reference --write    regenerate docs/api.md after a change to public signatures or docstrings
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def page() -> str:
 
 
 def public_members(cls: type) -> Iterator[tuple[str, Callable[..., Any] | property]]:
-    """Methods and properties that a class defines itself, in the order of its source."""
+    """Methods and properties that a class defines itself, in source order."""
     for name, member in vars(cls).items():
         if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property)):
             yield name, member
@@ -58,7 +58,7 @@ def entry(name: str, member: Callable[..., Any] | property) -> str:
 
 
 def call(name: str, function: Callable[..., Any]) -> str:
-    """A signature as it is called, one parameter per line if it is long."""
+    """A signature as a call, with one parameter per line if it is long."""
     signature = inspect.signature(function)
     words = list(parameters(signature))
     result = "" if signature.return_annotation in (None, "None", signature.empty) else signature.return_annotation
@@ -68,7 +68,7 @@ def call(name: str, function: Callable[..., Any]) -> str:
 
 
 def parameters(signature: inspect.Signature) -> Iterator[str]:
-    """The parameters of a call without `self`, with a `*` before those that are named."""
+    """The parameters without `self`, with a `*` before keyword-only ones."""
     starred = False
     for parameter in signature.parameters.values():
         if parameter.name == "self":
@@ -82,17 +82,17 @@ def parameters(signature: inspect.Signature) -> Iterator[str]:
 
 
 def value(default: object) -> str:
-    """A default as one would type it: of a function its name, since its address differs from run to run."""
+    """A default as source text. A function is shown by its name, because its address changes from run to run."""
     return str(getattr(default, "__name__", repr(default)))
 
 
 def roots() -> list[type[Exception]]:
-    """The exceptions and warnings that derive from none other of s2lic, in the order of the source."""
+    """The exceptions and warnings without a base class in s2lic, in source order."""
     return [kind for kind in vars(errors).values() if inspect.isclass(kind) and kind.__base__.__module__ == "builtins"]
 
 
 def error_tree(error: type[Exception], depth: int = 0) -> Iterator[str]:
-    """A nested list of an exception and those below it, in the order of the source."""
+    """A nested list of an exception and its subclasses, in source order."""
     summary, code = (error.__doc__ or "").partition("\n")[0], getattr(error, "exit_code", None)
     yield f"{'  ' * depth}- `{error.__name__}`{f' ({code})' if code else ''}: {summary}"
     for kind in error.__subclasses__():

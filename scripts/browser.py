@@ -1,4 +1,4 @@
-"""A headless Chromium, and `python -m scripts.browser PAGE.html PICTURE`: the picture of a page on disk."""
+"""A headless Chromium. `python -m scripts.browser PAGE.html IMAGE` writes a screenshot of a local page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-# It runs as root in containers too, needs no display, and asks no network for anything of its own.
+# Allows root in containers, needs no display, and makes no network requests of its own.
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -32,14 +32,14 @@ BROWSERS, DRIVERS = ("chromium", "chromium-browser", "google-chrome"), ("chromed
 
 
 def find() -> tuple[str, str] | None:
-    """The browser's program and its driver's; None where one of them is not installed."""
+    """The paths of the browser and its driver, or None if one is not installed."""
     browser, driver = (next(filter(None, map(shutil.which, names)), None) for names in (BROWSERS, DRIVERS))
     return None if browser is None or driver is None else (browser, driver)
 
 
 @contextmanager
 def chromium(browser: str, driver: str) -> Iterator[Chrome]:
-    """The browser with an empty profile; it keeps what pages write to their console."""
+    """A browser with an empty profile that records the console output of pages."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -57,9 +57,9 @@ def chromium(browser: str, driver: str) -> Iterator[Chrome]:
 
 
 def picture(page: Path, width: int, height: int | None) -> Image.Image:
-    """The page from its top, all of it without a height.
+    """A screenshot from the top of the page; of the whole page if no height is given.
 
-    Raises SystemExit where there is no browser, and where the page writes anything to its console.
+    Raises SystemExit if there is no browser, or if the page writes to its console.
     """
     found = find()
     if found is None:

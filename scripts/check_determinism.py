@@ -1,12 +1,12 @@
-"""Decode under every setting what was coded under another: symbols equal, y_hat equal, pictures equal.
+"""Checks that files decode equally under all settings: equal symbols, equal y_hat, equal images.
 
     python scripts/check_determinism.py FOLDER [--model NAME|FILE] [--qualities 10,50,90]
 
-Takes every PNG of the folder. Settings are threads, batch, memory layout, precision of g_a and g_s, the float type
-that carries the integers of the entropy networks, and a GPU where one is. On a busy machine set
-OMP_WAIT_POLICY=passive, or waiting threads take the others' time.
+Uses every PNG of the folder. Settings are threads, batch, memory layout, precision of g_a and g_s, the float type
+that carries the integers of the entropy networks, and a GPU if there is one. On a busy machine, set
+OMP_WAIT_POLICY=passive, so that waiting threads take no time from others.
 
-Exit 0 without failures, 1 with some, 2 for a folder without pictures.
+Exit code 0 without failures, 1 with failures, 2 for a folder without images.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from s2lic.errors import S2licError
 from s2lic.weights import manifest
 from s2lic.weights.store import Weights, load
 
-# What the README promises of a sample: one level where g_s has the same precision, two where it has not.
+# The README's promise for samples: within one level if g_s has the same precision, else within two.
 LEVELS_ALIKE, LEVELS_APART = 1, 2
 BATCH = 4
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What may differ between the machine that encodes and the one that decodes."""
+    """A setting that may differ between the encoding and the decoding machine."""
 
     threads: int = 1
     batch: int = 1
@@ -52,7 +52,7 @@ class Setting:
 
 @dataclass
 class Report:
-    """How much was compared, and what differed."""
+    """The number of comparisons, and the differences."""
 
     streams: int = 0
     decodes: int = 0
@@ -62,7 +62,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What one setting made of a group of streams."""
+    """The results of one setting for a group of streams."""
 
     setting: Setting
     y_hat: Tensor
@@ -70,7 +70,7 @@ class Decoded:
 
 
 def covering() -> list[tuple[Setting, list[Setting]]]:
-    """Every value of every setting meets its opposite, in few enough runs for a folder of photographs."""
+    """Pairs of settings in which every value meets its opposite, few enough for a folder of photographs."""
     one, two = Setting(1, BATCH, True), Setting(2, 1, False, "bf16", carrier=torch.float64)
     plan = [
         (one, [Setting(2, 1, False, carrier=torch.float64), Setting(1, BATCH, False, "bf16")]),
@@ -95,7 +95,7 @@ def weights(path: Path, device: str, channels_last: bool, carrier: torch.dtype) 
 
 @contextmanager
 def under(path: Path, setting: Setting) -> Iterator[tuple[Weights, Callable[[Tensor], Tensor]]]:
-    """The weights, and what brings a tensor to the setting's device and layout, on the setting's threads."""
+    """Apply a setting: the weights, and a function that moves a tensor to its device and layout."""
     before = torch.get_num_threads()
     torch.set_num_threads(setting.threads)
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
@@ -109,7 +109,7 @@ def under(path: Path, setting: Setting) -> Iterator[tuple[Weights, Callable[[Ten
 
 
 def encode(path: Path, x: Tensor, levels: Tensor, setting: Setting) -> list[SymbolStream]:
-    """Streams of padded pictures (B, 3, H, W) at qualities (B,)."""
+    """Encode padded images (B, 3, H, W) at qualities (B,) to streams."""
     coded: list[SymbolStream] = []
     with under(path, setting) as (found, place):
         for part, level in zip(x.split(setting.batch), levels.split(setting.batch), strict=True):
@@ -120,7 +120,7 @@ def encode(path: Path, x: Tensor, levels: Tensor, setting: Setting) -> list[Symb
 
 
 def decode(path: Path, coded: Sequence[SymbolStream], levels: Tensor, size: LatentSize, setting: Setting) -> Decoded:
-    """Raises SymbolChecksumError where this setting finds other symbols."""
+    """Decode streams. Raises SymbolChecksumError if this setting decodes other symbols."""
     latents, pictures = [], []
     with under(path, setting) as (found, place):
         for start, level in zip(itertools.count(0, setting.batch), levels.split(setting.batch), strict=False):
@@ -134,7 +134,7 @@ def decode(path: Path, coded: Sequence[SymbolStream], levels: Tensor, size: Late
 
 
 def differences(a: Decoded, b: Decoded) -> Iterator[str]:
-    """What two decoders of the same streams disagree on beyond what is allowed."""
+    """The differences between two decoders of the same streams that exceed the tolerance."""
     apart = float((a.y_hat - b.y_hat).abs().max())
     if apart > 0:
         yield f"y_hat differs by {apart} between {a.setting} and {b.setting}"
@@ -146,7 +146,7 @@ def differences(a: Decoded, b: Decoded) -> Iterator[str]:
 def compare(
     path: Path, x: Tensor, levels: Tensor, plan: Sequence[tuple[Setting, Sequence[Setting]]], report: Report
 ) -> None:
-    """Encode and decode a group as planned; streams that came out the same are decoded once a setting."""
+    """Encode and decode a group as planned. Equal streams are decoded once per setting."""
     size = LatentSize(x.shape[2] // 16, x.shape[3] // 16)
     seen: dict[tuple[SymbolStream, ...], list[Decoded]] = {}
     for setting, others in plan:
@@ -178,7 +178,7 @@ def _decodes(
 
 
 def groups(folder: Path) -> Iterator[Tensor]:
-    """The folder's pictures, padded, at most BATCH of one size together."""
+    """The padded images of the folder, in groups of one size with at most BATCH images."""
     by_size: dict[tuple[int, ...], list[Tensor]] = {}
     for name in sorted(folder.glob("*.png")):
         with Image.open(name) as image:
@@ -196,7 +196,7 @@ def main() -> int:
     parser.add_argument("--qualities", default="10,50,90")
     words = parser.parse_args()
     if not any(words.folder.glob("*.png")):
-        print(f"there is no picture in {words.folder}", file=sys.stderr)
+        print(f"there is no image in {words.folder}", file=sys.stderr)
         return 2
     path = Path(words.model) if (words.model or "").endswith(".safetensors") else manifest.by_config(words.model).path
     report = Report()

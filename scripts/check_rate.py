@@ -1,13 +1,14 @@
-"""Coded size against what it ought to be, within 0.5 % + 16 bytes, over a folder of PNGs.
+"""Checks coded sizes against their expected sizes, within 0.5 % + 16 bytes, for a folder of PNGs.
 
     python -m scripts.check_rate DIR [--model nano] [--qualities 0,50,100]
 
-Two things are held apart. The file, against the frequencies of the tables that ship: the coder wastes nothing. And the
-same symbols coded with tables of Gaussians, against -log2 of the likelihoods at the unquantised scale: neither do rows
-of quantised scales, nor exceptions. Shipped tables are fitted to what a search sends (`s2lic weights fit`), so that a
-file without one takes a little more or less than its likelihoods say: that is told, and no fault.
+There are two checks. The first compares the file with the frequencies of the shipped tables: the range coder wastes
+nothing. The second codes the same symbols with Gaussian tables and compares with -log2 of the likelihoods at the
+unquantised scale: quantised scales and exceptions waste nothing. Shipped tables are fitted to the symbols of an encoder
+with search (`s2lic weights fit`). Without a search, a file is slightly larger or smaller than its likelihoods say. This
+is reported, and is not a failure.
 
-What is coded is the payload and the list of exceptions; what the file has beyond them is at most 40 bytes.
+The coded size is that of the payload and the list of exceptions. The rest of the file is at most 40 bytes.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ OVERHEAD_MAX = 40
 
 @dataclass(frozen=True)
 class Coding:
-    """Bytes of one latent: as coded, as the tables' frequencies have them, and as the likelihoods have them."""
+    """Bytes of one latent: coded, expected by the tables' frequencies, and expected by the likelihoods."""
 
     coded: int
     by_tables: float
@@ -46,7 +47,7 @@ class Coding:
 
 
 def coding(weights: Weights, tables: Tables, y: Tensor, level: int) -> Coding:
-    """Codes y (1, M, h, w) with tables, each symbol of it the nearest."""
+    """Codes y (1, M, h, w) with these tables, rounded to the nearest symbols."""
     levels, coder = torch.tensor([level]), replace(weights.coder, tables=tables)
     census = Census(tables)
     (found,), _ = coder.encode(y, levels, writer=partial(CountingWriter, census=census))
@@ -57,7 +58,7 @@ def coding(weights: Weights, tables: Tables, y: Tensor, level: int) -> Coding:
 
 
 def with_gaussians(tables: Tables) -> Tables:
-    """Tables as they are before they are fitted: those of z, and a Gaussian on every other row."""
+    """Tables before fitting: those of z, and a Gaussian in every other row."""
     own, plain = tables.to_arrays(), build_tables((), row_scales(tables.gaussian_count)).to_arrays()
     of_z = {"widths": _slots_of_z(tables), "slots": tables.gaussian_first, "offsets": tables.gaussian_first}
     return Tables.from_arrays(
@@ -70,16 +71,16 @@ def _slots_of_z(tables: Tables) -> int:
 
 
 def share(coded: int, ideal: float) -> float:
-    """How much of what is allowed it differs by."""
+    """The difference as a share of the tolerance."""
     return abs(coded - ideal) / (0.005 * ideal + 16)
 
 
 def main(
     folder: Path,
     model: str = "nano",
-    qualities: Annotated[str, typer.Option(help="Numbers from 0 to 100, by commas.")] = "0,50,100",
+    qualities: Annotated[str, typer.Option(help="Numbers from 0 to 100, separated by commas.")] = "0,50,100",
 ) -> None:
-    """Prints every picture that misses, the worst of all, and what the shipped tables give."""
+    """Print every image out of tolerance, the worst case, and the effect of the shipped tables."""
     files = sorted(folder.glob("*.png"))
     if not files:
         raise typer.BadParameter(f"there is no PNG in {folder}")
@@ -99,7 +100,7 @@ def main(
             if shares[-1] > 1:
                 print(f"{path.name} at {quality}: {own}; with Gaussians {gaussian}")
     misses = sum(found > 1 for found in shares)
-    print(f"{len(shares)} files, {misses} misses, worst {max(shares):.2f} of what is allowed, overhead {most} bytes")
+    print(f"{len(shares)} files, {misses} misses, worst {max(shares):.2f} of the tolerance, overhead {most} bytes")
     print(f"files against their likelihoods: {min(gains):+.2%} to {max(gains):+.2%}")
     raise typer.Exit(code=1 if misses or most > OVERHEAD_MAX else 0)
 

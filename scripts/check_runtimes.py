@@ -1,9 +1,9 @@
-"""See that onnxruntime decodes files as torch does: equal symbols and y_hat, samples within one level.
+"""Checks that onnxruntime decodes files like torch: equal symbols and y_hat, samples within one level.
 
     python -m scripts.check_runtimes DIR [--qualities 10,50,90] [--count N] [--model NAME]
 
-Every picture of DIR is encoded at each quality at effort 0, and both runtimes decode it several times on one thread.
-Prints a line for each file and the medians of seconds; exit 1 if any differs.
+Every image of DIR is encoded at each quality at effort 0, and both runtimes decode it several times on one thread.
+Prints a line per file and the median times. Exit code 1 if any file differs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    """A result, and the least seconds of a few repeats."""
+    """A result, and the minimum time of a few repeats in seconds."""
     seconds, found = [], work()
     for _ in range(REPEATS):
         began = time.perf_counter()
@@ -38,7 +38,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def compare(data: bytes, codec: Codec, lite: LiteCodec) -> tuple[str, float, float]:
-    """What differs, or nothing; and the seconds of torch and of onnxruntime."""
+    """The difference, or an empty text, and the seconds of torch and of onnxruntime."""
     expected, torch_seconds = timed(lambda: codec.decode(data))
     try:
         found, onnx_seconds = timed(lambda: lite.decode(data))

@@ -1,9 +1,9 @@
-"""How near files come to a target, and what that costs in plain encodes, by the processor's time.
+"""Measures how close files come to a target, and the CPU time relative to a plain encode.
 
     python scripts/check_targets.py DIR [--count 3] [--tile 256] [--effort 0]
 
-Targets of each picture: two rates, each also as a size in bytes, and two PSNR. `--tile` cuts
-smaller pictures into tiles too.
+Targets per image: two rates, each also as a size in bytes, and two PSNRs. `--tile` splits smaller images
+into tiles too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def timed(codec: Codec, image: Image.Image, effort: int, **how: float) -> tuple[
 
 
 def tried(codec: Codec, image: Image.Image, effort: int, kind: str, goal: float) -> tuple[float, float]:
-    """By how much a target was missed, relative or in dB, and the seconds it took."""
+    """The deviation from a target, relative or in dB, and the seconds it took."""
     data, spent = timed(codec, image, effort, **{f"target_{kind}": goal})
     if kind == "psnr":
         return abs(psnr(codec.decode(data), image) - goal), spent

@@ -1,10 +1,10 @@
-"""Large pictures, made of a folder of photographs: what tiles cost in bytes, in quality beside borders, and in memory.
+"""Measures the cost of tiles on large images made of photographs: in bytes, in quality near borders, and in memory.
 
-    python scripts/check_tiles.py seams DIR              against the same picture in one stream
+    python scripts/check_tiles.py seams DIR              compared with the same image in one stream
     python scripts/check_tiles.py memory DIR --out docs/memory.json --plot docs/memory.png
     python scripts/check_tiles.py commands DIR           `s2lic encode` and `decode` of 100 megapixels
 
-Memory is that of Linux (VmHWM), each size in a process of its own.
+Memory is VmHWM of Linux, with a new process for each size.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Quality = Annotated[float, typer.Option("-q", "--quality")]
 
 
 def mosaic(folder: Path, width: int, height: int) -> Image.Image:
-    """Photographs side by side, each row begun with another one, at places that no tile border shares."""
+    """A mosaic of photographs, with another first one in each row. Its seams do not lie on tile borders."""
     photos = [Image.open(path).convert("RGB") for path in sorted(folder.glob("*.png"))]
     if not photos:
         raise typer.BadParameter(f"there is no PNG in {folder}")
@@ -71,9 +71,9 @@ def seams(
     width: int = 2300,
     height: int = 1700,
     side: int = SIDE,
-    qualities: Annotated[str, typer.Option(help="Numbers from 0 to 100, by commas.")] = "10,50,90",
+    qualities: Annotated[str, typer.Option(help="Numbers from 0 to 100, separated by commas.")] = "10,50,90",
 ) -> None:
-    """Bytes, and PSNR of the 32 pixels on both sides of borders, with tiles and without."""
+    """Bytes, and PSNR within 32 pixels of borders, with and without tiles."""
     original = mosaic(folder, width, height)
     plain, tiler, layout = Codec(tile=max(width, height)), Codec(tile=side), layout_of(width, height, side)
     near = near_borders(layout)
@@ -88,12 +88,12 @@ def seams(
 @app.command()
 def memory(
     folder: Photos,
-    megapixels: Annotated[str, typer.Option(help="Sizes, by commas.")] = "4,10,25,100",
+    megapixels: Annotated[str, typer.Option(help="Sizes, separated by commas.")] = "4,10,25,100",
     quality: Quality = 50,
     out: Path | None = None,
     plot: Path | None = None,
 ) -> None:
-    """Peak memory of the library beyond what the picture itself takes."""
+    """Peak memory of the library, without the image itself."""
     rows = []
     for size in megapixels.split(","):
         words = [sys.executable, __file__, "one", str(folder), size, "--quality", str(quality)]
@@ -107,7 +107,7 @@ def memory(
 
 @app.command(hidden=True)
 def one(folder: Path, megapixels: float, quality: Quality) -> None:
-    """One size: MiB above those of the process with the picture, before anything was coded."""
+    """One size: MiB above the process with the image before coding."""
     side = math.isqrt(round(megapixels * MEGAPIXEL))
     codec = Codec(max_pixels=None)
     codec.decode(codec.encode(Image.new("RGB", (64, 64)), quality))
@@ -124,7 +124,7 @@ def one(folder: Path, megapixels: float, quality: Quality) -> None:
 
 @app.command()
 def commands(folder: Photos, megapixels: float = 100, quality: Quality = 50) -> None:
-    """Peak memory and time of the two commands, the PNGs that they read and write included."""
+    """Peak memory and time of the two commands, including reading and writing of PNGs."""
     side = math.isqrt(round(megapixels * MEGAPIXEL))
     with tempfile.TemporaryDirectory() as scratch:
         source, coded, back = (Path(scratch) / name for name in ("large.png", "large.bin", "back.png"))
@@ -147,7 +147,7 @@ def tell(command: str, words: list[str]) -> None:
 
 
 def forget_peak() -> float:
-    """Begin to watch anew; the MiB in use now."""
+    """Reset the peak, and return the MiB in use."""
     Path("/proc/self/clear_refs").write_text("5")
     return peak()
 
@@ -159,7 +159,7 @@ def peak() -> float:
 
 
 def draw(rows: list[dict[str, float]]) -> bytes:
-    """Memory over the size of the picture, as PNG."""
+    """Plot memory over image size, as PNG."""
     import io
 
     from matplotlib.figure import Figure

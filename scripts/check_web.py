@@ -1,9 +1,9 @@
-"""Decode pictures of a folder in Chromium and compare with torch.
+"""Decodes images of a folder in Chromium, and compares with torch.
 
     python -m scripts.check_web PICTURES [--count 6] [--threads]
 
-Each picture is encoded with the default weights at qualities 20, 50 and 80. A file fails if the browser rejects it,
-which it does unless the checksum of the symbols holds, or if a sample differs from torch's by more than one level.
+Each image is encoded with the default weights at qualities 20, 50 and 80. A file fails if the browser rejects it, which
+includes a wrong symbol checksum, or if a sample differs from torch's by more than one level.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ import("./s2lic.js").then(async ({ decodeWithFacts }) => {
 
 
 def check(browser: Chrome, codec: Codec, path: Path, name: str) -> tuple[str, float]:
-    """A line about one file, and the seconds; infinite ones for a failure."""
+    """A line about one file, and the seconds, infinite for a failure."""
     found = browser.execute_async_script(DECODE, name)
     if len(found) == 1:
         return f"FAILED {name}: {found[0]}", float("inf")

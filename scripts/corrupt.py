@@ -1,9 +1,9 @@
-"""Broken files, each with one cause and named for it; the tests open them in every way there is.
+"""Makes broken files, each with one defect and named after it. The tests open them in all ways.
 
-    python scripts/corrupt.py --write    make tests/corrupt anew: only after the format itself was changed
+    python scripts/corrupt.py --write    regenerate tests/corrupt, only after a change to the format
 
-`manifest.json` holds the error that decoding each file ends in, and the one that `s2lic info` ends in, which
-reads no symbol and minds neither the model nor the size; null if it prints the header.
+`manifest.json` has the error of decoding each file, and that of `s2lic info`, which reads no symbols and checks neither
+model nor size. null means that it prints the header.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def exceptions(good: bytes, *numbers: int) -> bytes:
 
 
 def extra(good: bytes, **boxes: bytes) -> bytes:
-    """The same file with boxes beside the symbols, by name."""
+    """The same file with further boxes, by name."""
     return pack(dataclasses.replace(unpack(good), extras=boxes))
 
 
 def listing(change: Callable[[list[Entry]], list[Entry]] = list, cut: int = 0, side: int = SIDE_MIN) -> bytes:
-    """The file of two tiles with another list of them."""
+    """The file of two tiles with another tile list."""
     container = unpack(tiled())
     layout, entries = unpack_tiles(container.tiles, SIDE_MIN + GRID, GRID, len(container.payload))
     packed = pack_tiles(dataclasses.replace(layout, tile_width=side), change(entries))
@@ -87,7 +87,7 @@ def replace(good: bytes, at: int, content: bytes) -> bytes:
 
 
 def corpus() -> dict[str, tuple[bytes, str, str | None]]:
-    """Each file with its error when decoded and its error when looked at."""
+    """Each file with its errors in decode and in info."""
     return {name: (data, error.__name__, PASSES) for name, (data, error) in (_symbols() | _beside()).items()} | {
         name: (data, error.__name__, error.__name__) for name, (data, error) in (_container() | _tiles()).items()
     }
@@ -97,7 +97,7 @@ Broken = dict[str, tuple[bytes, type[errors.BitstreamError]]]
 
 
 def _container() -> Broken:
-    """What the container alone gives away. The header box begins at byte 5, its content at byte 7."""
+    """Defects in the container. The header box begins at byte 5, its content at byte 7."""
     good = sound()
     first = 7 + good[6]
     return {
@@ -129,7 +129,7 @@ def _container() -> Broken:
 
 
 def _tiles() -> Broken:
-    """What is wrong with the list of tiles, which `s2lic info` reads too."""
+    """Defects in the tile list, which `s2lic info` reads too."""
     return {
         "tiles-cut-off": (listing(cut=3), errors.OverrunError),
         "tiles-longer-than-the-payload": (listing(lambda e: [e[0], Entry(e[1].length + 4, 0)]), errors.TileListError),
@@ -140,7 +140,7 @@ def _tiles() -> Broken:
 
 
 def _symbols() -> Broken:
-    """What only the decoder can tell."""
+    """Defects that only the decoder finds."""
     good = sound()
     first = 7 + good[6]
     words = unpack(good).payload
@@ -165,7 +165,7 @@ def _symbols() -> Broken:
 
 
 def _beside() -> Broken:
-    """What is wrong with alpha and the order of tiles; `sound` has 64 x 64 pixels."""
+    """Defects in alpha and in the order of tiles. `sound` has 64 x 64 pixels."""
     good, mask = sound(), Image.linear_gradient("L").resize((64, 64))
     packed = pack_alpha(mask)
     return {

@@ -1,13 +1,13 @@
-"""Fuzz what strangers can feed us, guided by coverage; needs the extra `fuzz` (atheris, Linux and macOS).
+"""Coverage-guided fuzzing of untrusted input. Needs the extra `fuzz` (atheris, Linux and macOS).
 
     python -m scripts.fuzz TARGET [--minutes 2] [--corpus FOLDER]
 
-    container   any bytes, their checksum made right: header, boxes and lengths
-    decode      the same, decoded to the last pixel by the tests' frozen model, no checksum of symbols in the way
-    picture     any bytes as a picture to encode, as Pillow opens it
+    container   any bytes with a corrected checksum: header, boxes and lengths
+    decode      the same, fully decoded by the tests' frozen model without the symbol checksum
+    picture     any bytes as an image to encode, opened by Pillow
 
-An error without a name ends the run with a traceback, the input in a file and exit 77; so does a run out of time
-or memory for one input. Exit 0 if the minutes pass without any.
+An exception outside s2lic.errors ends the run with a traceback, a file with the input and exit code 77. So does an
+input that exceeds the limits of time or memory. Exit code 0 if the time passes without either.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ with atheris.instrument_imports(include=["s2lic"]):
 MEMORY_MIB_MAX = 2048
 SECONDS_MAX = 10
 CHECKSUM_BYTES = 4
-LADEN = ("PNG", "WEBP", "TIFF")  # with alpha and metadata too
+LADEN = ("PNG", "WEBP", "TIFF")  # also with alpha and metadata
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA", "ICO", "PCX")
 
 
@@ -90,11 +90,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--corpus", type=Path, help="Where to keep inputs that reached something new.")
+    parser.add_argument("--corpus", type=Path, help="Folder for inputs that reach new code.")
     words = parser.parse_args()
     target, begin = TARGETS[words.target]
     if target is decode:
-        decoder()  # its weights take longer to load than one input may
+        decoder()  # loading its weights takes longer than the limit for one input
     corpus = words.corpus or Path(tempfile.mkdtemp())
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(begin()):

@@ -1,10 +1,10 @@
-"""Golden streams: files of the frozen model whose bytes, symbols and pictures must never change.
+"""Golden streams: files of the frozen model whose bytes, symbols and images must never change.
 
-    python scripts/golden.py            encode again and say what would change
-    python scripts/golden.py --write    make tests/golden anew: only after the format itself was changed
+    python scripts/golden.py            encode again and print what would change
+    python scripts/golden.py --write    regenerate tests/golden, only after a change to the format
 
-`manifest.json` holds, for each file, its SHA-256, the checksum of its symbols and the size of its picture; the
-decoded picture lies beside it as PNG.
+`manifest.json` has the SHA-256 of each file, the checksum of its symbols and the size of its image. The decoded image
+is stored beside it as PNG.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODEL = TESTS / "models" / "tiny.safetensors"
 
 @dataclass(frozen=True)
 class Case:
-    """One file: which part of which tracked picture, how coded."""
+    """One file: the part of a tracked image, and its encode options."""
 
     name: str
     picture: str
@@ -64,7 +64,7 @@ CASES = (
 
 
 def facts(data: bytes) -> dict[str, Any]:
-    """What the manifest says of a file."""
+    """The manifest's entry for a file."""
     header = read_header(data)
     return {
         "sha256": hashlib.sha256(data).hexdigest(),

@@ -1,4 +1,4 @@
-"""The table of a model card: the manifest's facts as a reader meets them."""
+"""Writes the table of a model card from the manifest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAMES = {"val": "24 validation crops", "kodak": "Kodak"}
 
 
 def with_facts(card: str, row: WeightsRow) -> str:
-    """The card with its table made anew. Raises UsageError if it has no place for one."""
+    """The card with a new table. Raises UsageError if it has no place for one."""
     before, begin, rest = card.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -19,7 +19,7 @@ def with_facts(card: str, row: WeightsRow) -> str:
 
 
 def table(row: WeightsRow) -> str:
-    """The facts of a set as a table of Markdown."""
+    """The facts of a set of weights as a Markdown table."""
     facts = {
         "model id": f"`{row.model_id.hex()}`",
         "SHA-256": f"`{row.sha256}`",

@@ -1,7 +1,7 @@
-"""Compares s2lic/eval/costs.json, which `s2lic models` prints, with the costs that are counted.
+"""Compares s2lic/eval/costs.json, which `s2lic models` prints, with freshly counted costs.
 
 python -m scripts.model_costs            compare
-python -m scripts.model_costs --write    write the file anew, after a configuration changed
+python -m scripts.model_costs --write    write the file again after a change of configuration
 """
 
 from __future__ import annotations

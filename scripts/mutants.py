@@ -1,4 +1,4 @@
-"""How files are broken: mutants of valid ones, by number, the same on every machine."""
+"""Mutants of valid files, by number. They are the same on every machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from s2lic.defaults import SIDE_MIN
 from s2lic.images.metadata import EXIF_MARK, with_metadata
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-PROFILE = SRGB[:24] + bytes(12) + SRGB[36:]  # without the date, so that mutants are the same on every day
+PROFILE = SRGB[:24] + bytes(12) + SRGB[36:]  # without the date, so that mutants never change
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "models" / "tiny.safetensors"
 KINDS = ("flip", "cut", "insert", "claim")
@@ -27,7 +27,7 @@ SIZES = (1, 2, 63, 65, 100, 128, 500, 1000, 2000, 4096, 2**16, 2**20, 2**31 - 1)
 
 @dataclass(frozen=True)
 class Mutant:
-    """A broken file, how it was broken, and whether its checksum was made right again."""
+    """A mutated file, the kind of mutation, and whether its checksum was corrected."""
 
     data: bytes
     kind: str
@@ -35,7 +35,7 @@ class Mutant:
 
 
 def seeds() -> list[bytes]:
-    """Valid files: both tracked pictures, colour and grey, at three qualities; some with tiles, regions, alpha."""
+    """Valid files: both tracked images, in colour and grey, at three qualities; some with tiles, regions, alpha."""
     codec, tiled, files = Codec(MODEL), Codec(MODEL, tile=GRID), []
     for name in ("portrait", "shapes"):
         with Image.open(ROOT / "tests" / "pictures" / f"{name}.png") as image:
@@ -48,7 +48,7 @@ def seeds() -> list[bytes]:
 
 
 def laden(picture: Image.Image) -> Image.Image:
-    """The picture with alpha, a profile, and Exif that asks for turning it."""
+    """The image with alpha, a profile, and an Exif orientation."""
     picture.putalpha(picture.convert("L").point(lambda level: max(level - 60, 0)))
     tags = Image.Exif()
     tags[ExifTags.Base.Orientation], tags[ExifTags.Base.Make] = 6, "maker"
@@ -69,11 +69,11 @@ def mutant(files: list[bytes], seed: int, index: int) -> Mutant:
 
 
 def _edit(data: bytes, kind: str, rng: np.random.Generator, attack: bool) -> bytes:
-    """One to four edits of a kind; an attack leaves magic, version and the place of the checksum alone."""
+    """One to four edits of one kind. An attack keeps magic, version and the place of the checksum."""
     head, tail = (5, 4) if attack else (0, 0)
     body = bytearray(data[head : len(data) - tail])
     for _ in range(rng.integers(1, 5)):
-        # Half of all edits hit the first bytes: the header is short and would seldom be met.
+        # Half of all edits hit the first bytes. The header is short and would rarely be hit otherwise.
         at = int(rng.integers(len(body) if rng.random() < 0.5 else min(len(body), 30))) if body else 0
         span = int(rng.geometric(0.2))
         if kind == "flip" and body:
@@ -86,7 +86,7 @@ def _edit(data: bytes, kind: str, rng: np.random.Generator, attack: bool) -> byt
 
 
 def _claim(data: bytes, rng: np.random.Generator) -> bytes:
-    """Other sizes, quality or colour in a sound container, or a made-up list of exceptions or box of alpha."""
+    """Another size, quality or colour in a valid container, or an invented list of exceptions or alpha box."""
     container = unpack(data)
     width, height = (int(SIZES[i]) for i in rng.integers(len(SIZES), size=2))
     changes: list[dict[str, int]] = [

@@ -1,11 +1,11 @@
-"""Break files in many ways and see that each ends in a named error, soon and within memory.
+"""Mutates files in many ways, and checks that each ends in a named error, within limits of time and memory.
 
     python -m scripts.mutate [--count 10000] [--seed 0] [--runtime torch|onnx]
 
-Valid small files of the tests' frozen model, some in tiles, some with alpha and metadata, are flipped, cut and
-lengthened. Half of the results have both checksums right, as an attacker would; some of those claim other header
-fields, exceptions or alpha as well. One child process decodes them all and saves what comes of it as PNG, so that a
-crash is a result too. Exit 0 if every outcome was allowed.
+Bits of valid small files of the tests' frozen model, some with tiles, alpha and metadata, are flipped, and files are
+cut and lengthened. Half of the mutants have both checksums corrected, as an attacker would do, and some of these have
+other header fields, exceptions or alpha. A child process decodes them and saves the results as PNG, so that a crash is
+a result too. Exit code 0 if every outcome was allowed.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from s2lic.lite import networks
 from s2lic.lite.codec import LiteCodec
 from scripts.mutants import KINDS, MODEL, ROOT, Mutant, mutant, seeds
 
-SECONDS_MAX = 10.0  # of the processor, for one file
-SILENCE_MAX = 300.0  # by the clock, on a machine that may have more urgent work
+SECONDS_MAX = 10.0  # CPU seconds for one file
+SILENCE_MAX = 300.0  # wall-clock seconds, on a machine that may be busy
 START_SECONDS_MAX = 300.0
 MEMORY_MAX = 2 * 2**30
 OTHER_PICTURE = "another picture"
@@ -42,7 +42,7 @@ OTHER_PICTURE = "another picture"
 
 @dataclass
 class Report:
-    """Outcomes by (kind, restamped, outcome), the worst costs, and what must not happen."""
+    """Outcomes by (kind, restamped, outcome), the worst costs, and the failures."""
 
     outcomes: Counter[tuple[str, bool, str]] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -51,18 +51,18 @@ class Report:
 
 
 class Forgiving(SymbolReader):
-    """Finds every checksum of symbols right, as it would be in a file by an attacker who computed it."""
+    """Accept every symbol checksum, as if an attacker had computed it."""
 
     def finish(self, expected_crc: int) -> None:
         super().finish(self._crc)
 
 
 class Decoder:
-    """What the child runs: a codec that has been warmed up."""
+    """Run in the child process, with a warmed-up codec."""
 
     def __init__(self, runtime: str = "torch") -> None:
         self._codec, self._reads = (LiteCodec(MODEL), networks) if runtime == "onnx" else (Codec(MODEL), latent_coder)
-        self._codec.decode(seeds()[0])  # so that the memory of a first run is not counted
+        self._codec.decode(seeds()[0])  # the memory of the first run does not count
         self._memory = peak_memory()
 
     def outcome(self, case: Mutant) -> str:
@@ -78,7 +78,7 @@ class Decoder:
         return OTHER_PICTURE if case.restamped else "FAILED a broken file was decoded"
 
     def work(self, count: int, seed: int, start: int, out: IO[str]) -> None:
-        """One line a mutant: number, processor seconds, growth of memory in bytes, outcome."""
+        """Print a line per mutant: number, CPU seconds, memory growth in bytes, outcome."""
         files = seeds()
         print("ready", file=out, flush=True)
         for index in range(start, count):
@@ -94,7 +94,7 @@ def peak_memory() -> int:
 
 
 def campaign(count: int, seed: int, runtime: str = "torch") -> Report:
-    """Run mutants 0 to `count`; a child that crashes or hangs is a failure, and the next one takes over."""
+    """Run mutants 0 to `count`. A child that crashes or hangs is a failure and is replaced by a new one."""
     report, files, start = Report(), seeds(), 0
     while start < count:
         done = start
@@ -121,7 +121,7 @@ def _enter(report: Report, index: int, case: Mutant, seconds: float, memory: int
 
 
 def _lines(count: int, seed: int, start: int, runtime: str) -> Iterator[tuple[int, float, int, str]]:
-    """What a child says, until it ends or stays silent for too long."""
+    """The lines of a child, until it ends or is silent for too long."""
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     words = [
         sys.executable,
@@ -152,7 +152,7 @@ def _lines(count: int, seed: int, start: int, runtime: str) -> Iterator[tuple[in
 
 
 def _reader(stream: IO[str]) -> queue.Queue[str]:
-    """A queue of lines, then an empty one: reads with a time limit."""
+    """A queue of lines that ends with an empty one, to read with a time limit."""
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:

@@ -1,13 +1,13 @@
-"""Put a weights file into the package: its row in the manifest, its facts in its model card; the set before it retires.
+"""Adds a weights file to the package: updates the manifest and the model card, and retires the previous set.
 
     s2lic weights export runs/nano/last.pt --data pictures -o nano.safetensors
     (measure nano.safetensors, write facts.json)
     python -m scripts.ship_weights nano.safetensors facts.json
 
-facts.json holds what the manifest will: `training` (minutes, steps and more), `rd` (`val` and `kodak`, each null where
-it was not measured, or `bpp_at_db` and `bd_rate_percent`) and `data`, the note on licences. Needs a clone with git: the
-set before goes into `retired.json` with the commit checked out, the last that ships it, unless it was never committed.
-So ship from a commit that stays, not from one still to be rebased.
+facts.json has the facts for the manifest: `training` (minutes, steps and more), `rd` (`val` and `kodak`, each null if
+it was not measured, or `bpp_at_db` and `bd_rate_percent`) and `data`, the note on licences. Needs a git clone: the
+previous set is added to `retired.json` with the checked-out commit, the last one that ships it, unless it was never
+committed. Run this from a commit that will not be rebased.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ SETS, FIGURES = {"val", "kodak"}, {"bpp_at_db", "bd_rate_percent"}
 
 
 def main(file: Path, facts: Path) -> None:
-    """Ships FILE with FACTS as the set of its configuration."""
+    """Ship FILE with FACTS as the weights of its configuration."""
     row = ship(file, read_facts(facts))
     print(f"{row.path}: {row.path.stat().st_size} bytes, model id {row.model_id.hex()}")
     for old in manifest.retired():
         print(f"retired: {old.model_id}, {old}")
-    print(f"read {row.path.with_suffix('.md')} over: its words outside the table are yours")
+    print(f"read {row.path.with_suffix('.md')} over: write the text outside the table")
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -79,12 +79,12 @@ def ship(file: Path, facts: dict[str, Any]) -> WeightsRow:
 
 
 def since(sha256: str) -> str:
-    """The release that ships a set first: this one, unless it ships already."""
+    """The first release that ships a set: this one, unless the set already ships."""
     return next((row.version for row in manifest.rows() if row.sha256 == sha256), s2lic.__version__)
 
 
 def retired_by(row: WeightsRow, committed: Sequence[WeightsRow], before: Sequence[RetiredRow]) -> list[RetiredRow]:
-    """The retired sets once `row` ships: those before, and the committed set that it replaces; never itself."""
+    """The retired sets once `row` ships: the earlier ones, and the committed set that it replaces, but never itself."""
     replaced = [
         RetiredRow(old.config, old.model_id.hex(), s2lic.__version__, head())
         for old in committed
@@ -95,12 +95,12 @@ def retired_by(row: WeightsRow, committed: Sequence[WeightsRow], before: Sequenc
 
 
 def committed_rows() -> list[WeightsRow]:
-    """The manifest as it was committed last: nobody has files of a set that was not. Raises UsageError."""
+    """The last committed manifest, because no files exist of a set that was never committed. Raises UsageError."""
     return [WeightsRow(**values) for values in json.loads(_git("show", f"HEAD:./{SHIPPED}"))]
 
 
 def head() -> str:
-    """The commit checked out: an earlier one may lack what files of the set have come to hold since."""
+    """The checked-out commit. An earlier one may lack features that files of the set use."""
     return _git("rev-parse", "HEAD").strip()
 
 

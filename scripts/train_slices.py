@@ -1,11 +1,11 @@
-"""One slice of a long run, on a machine that may be taken away: go on from parts, train some minutes, leave parts.
+"""One slice of a long run on a temporary machine: loads a checkpoint in parts, trains some minutes, and saves parts.
 
 python scripts/train_slices.py --config small --data shard0 --out state --minutes 9 --total-minutes 120
 python scripts/train_slices.py --config small --data shard1 --out state --minutes 9 --total-minutes 120
 
-Every slice gives the same options and another shard of pictures. A slice that is killed loses at most what came after
-its last save. The parts hold weights and their average in float32 and the optimiser in bfloat16; with --drop-optimiser
-they hold none, and it begins anew with a warm-up in the next slice. `s2lic weights export state -o FILE` reads them.
+Every slice uses the same options and another shard of images. A killed slice loses only the work since its last save.
+The parts contain the weights and their average in float32, and the optimiser in bfloat16. With --drop-optimiser they
+have no optimiser, which then starts with a warm-up in the next slice. `s2lic weights export state -o FILE` reads them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MIB = 1 << 20
 
 
 class Slice(Run):
-    """A run that leaves what `leave` makes of its checkpoint whenever it saves."""
+    """A run that calls `leave` on its checkpoint at each save."""
 
     def __init__(self, plan: Plan, source: Source, ranks: Ranks, leave: Callable[[dict[str, Any]], object]) -> None:
         super().__init__(plan, source, ranks)
@@ -45,13 +45,13 @@ class Slice(Run):
 
 
 def take(parts: Path, target: Path) -> None:
-    """The checkpoint of the slice before, if there is one, where a run looks for it."""
+    """Put the checkpoint of the previous slice, if any, where a run looks for it."""
     if (parts / INDEX).exists():
         checkpoint.save(target, widen(read_parts(parts)))
 
 
 def keep_log(new: Path, kept: Path) -> None:
-    """The rows of this slice behind those of the slices before."""
+    """Append the log rows of this slice to those of earlier slices."""
     if new.exists():
         header, *rows = new.read_text().splitlines(keepends=True)
         with kept.open("a") as file:
@@ -59,19 +59,19 @@ def keep_log(new: Path, kept: Path) -> None:
 
 
 def pictures(data: list[Path], crop: int, where: str, ranks: Ranks) -> Source:
-    """The pictures of this slice, on the GPU if it trains there."""
+    """The images of this slice, on the GPU if it trains there."""
     photos = Photos.load(data, crop)
     return Resident.of(photos, ranks.device) if where == "cuda" else photos
 
 
 def leave(parts: Path, part_bytes: int, drop_optimiser: bool, state: dict[str, Any]) -> None:
-    """The checkpoint for the next slice, where `take` finds it."""
+    """Write the checkpoint for the next slice, where `take` finds it."""
     dropped = {"optimiser"} if drop_optimiser else set[str]()
     write_parts(slim({k: v for k, v in state.items() if k not in dropped}), parts, part_bytes)
 
 
 def train(run: Run, minutes: float) -> None:
-    """Goes on for so many minutes, or to the run's planned end; says how it goes."""
+    """Train for these minutes, or to the planned end of the run, and print the progress."""
     ends = time.monotonic() + 60 * minutes
 
     def watch(progress: float, values: dict[str, float]) -> None:
@@ -84,12 +84,12 @@ def train(run: Run, minutes: float) -> None:
 
 
 def main(
-    data: Annotated[list[Path], typer.Option(help="Folders of pictures for this slice.")],
-    out: Annotated[Path, typer.Option(help="Where the parts lie and are left.")],
-    minutes: Annotated[float, typer.Option(help="How long this slice trains, loading not counted.")],
-    total_minutes: Annotated[float, typer.Option(help="How long the whole run is planned to train.")],
+    data: Annotated[list[Path], typer.Option(help="Folders of images for this slice.")],
+    out: Annotated[Path, typer.Option(help="Folder to read the parts from and write them to.")],
+    minutes: Annotated[float, typer.Option(help="Training minutes of this slice, without loading.")],
+    total_minutes: Annotated[float, typer.Option(help="Planned minutes of the whole run.")],
     config: str = "small",
-    max_file_mib: Annotated[float, typer.Option(help="The size of a part at most.")] = 16.0,
+    max_file_mib: Annotated[float, typer.Option(help="The largest size of a part.")] = 16.0,
     save_every: Annotated[int, typer.Option(help="Steps between two saves.")] = 500,
     batch: int = 32,
     crop: int = 256,
@@ -100,7 +100,7 @@ def main(
     init: Path | None = None,
     device: DeviceName = DeviceName.auto,
     compiled: Annotated[bool, typer.Option("--compile")] = False,
-    bf16: Annotated[bool | None, typer.Option(help="As for s2lic train.")] = None,
+    bf16: Annotated[bool | None, typer.Option(help="Same as for s2lic train.")] = None,
     drop_optimiser: bool = False,
 ) -> None:
     """Train one slice."""
