@@ -84,7 +84,7 @@ def test_a_folder_is_checked_and_one_without_pictures_is_an_error(tmp_path: Path
     env = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
     empty = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
     assert (empty.returncode, empty.stdout) == (2, "")
-    assert "no picture" in empty.stderr
+    assert "no image in" in empty.stderr
     picture("shapes", size=(48, 40)).save(tmp_path / "a.png")
     checked = subprocess.run(words, capture_output=True, text=True, env=env, check=True)
     assert "2 streams" in checked.stdout
