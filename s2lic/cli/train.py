@@ -161,11 +161,9 @@ def train(
         data=tuple(data or ()),
     )
     _check_place(plan.out, resume)
-    if resume:
-        plan = _resumed(plan, {name for name in context.params if _is_given(context, name)})
+    plan = _resumed(plan, context) if resume else plan
     _check(plan, export)
-    facts = _run(plan, pick_device(device), threads, quiet)
-    if facts is not None:
+    if facts := _run(plan, pick_device(device), threads, quiet):
         _tell(plan, facts, export, quiet, as_json)
 
 
@@ -195,13 +193,14 @@ def _is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _resumed(plan: Plan, given: set[str]) -> Plan:
+def _resumed(plan: Plan, context: typer.Context) -> Plan:
     """The stored plan of the run in `plan.out`, with the values of the options that were given.
 
     A new limit replaces both stored ones: a run of so many steps may go on for so many minutes.
     """
     from s2lic.train.plan import Plan
 
+    given = {name for name in context.params if _is_given(context, name)}
     limits = ("minutes", "steps") if given & {"minutes", "steps"} else ()
     changed = {name: getattr(plan, name) for name in (*given, *limits) if hasattr(plan, name)} | {"out": plan.out}
     return replace(Plan.load(plan.out), **{name: value for name, value in changed.items() if name != "config"})
